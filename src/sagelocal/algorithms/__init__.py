@@ -1,0 +1,1 @@
+"""SageMaker's built-in algorithms, as adapters over scikit-learn and its like."""

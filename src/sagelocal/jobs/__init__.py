@@ -1,0 +1,1 @@
+"""What runs: statuses, the store, plans, and the detached supervisors that carry them out."""

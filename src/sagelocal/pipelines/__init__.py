@@ -1,0 +1,1 @@
+"""SageMaker Pipelines: definitions, property references and the execution of their steps."""

@@ -1,0 +1,84 @@
+"""The service's settings: one frozen value, built once from a mapping in `__main__`.
+
+Nothing else reads the environment. A setting's name in the environment is `SAGELOCAL_` and the field's name
+in capitals; the addresses of the other AWS services come from the AWS SDKs' own `AWS_ENDPOINT_URL*`, which
+boto3 reads for itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, get_type_hints
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX = "SAGELOCAL_"
+
+
+class SettingsError(ValueError):
+    """A setting has a value that it cannot have; the message names the variable, the value and what is allowed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Where the service listens, where its state lives, and whom it pretends to be."""
+
+    host: str = "127.0.0.1"
+    port: int = 8088
+    data_dir: Path = Path(".sagelocal")
+    account: str = "123456789012"
+    region: str = "us-east-1"
+    bucket: str = ""
+    """Where the service itself needs a bucket; empty: `sagemaker-<region>-<account>`, as the SDK names it."""
+    max_running_jobs: int = 0
+    """Jobs that run at the same time; more wait. 0: as many as the machine has cores, at least 2."""
+    image_policy: str = "exact"
+    """`exact` refuses an image whose framework version this interpreter cannot install; `nearest` takes the
+    nearest version that it can, and records it on the job."""
+    isolation: str = "auto"
+    """`auto`: a private `/opt/ml` through bubblewrap where the kernel allows it; `none`: relocated paths."""
+    on_exit: str = "keep"
+    """What a graceful stop of the service does to running jobs: `keep` lets them run on, `stop` stops them."""
+
+
+_ALLOWED = {
+    "image_policy": ("exact", "nearest"),
+    "isolation": ("auto", "none"),
+    "on_exit": ("keep", "stop"),
+}
+
+
+def from_environment(environ: Mapping[str, str]) -> Settings:
+    """Build the settings from `SAGELOCAL_*` (and `AWS_DEFAULT_REGION` / `AWS_REGION` for the region).
+
+    Raises:
+        SettingsError: a variable is unknown, or its value is not allowed.
+
+    """
+    hints = get_type_hints(Settings)
+    known = {PREFIX + field.name.upper(): field.name for field in dataclasses.fields(Settings)}
+    unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise SettingsError(f"{unknown[0]} is no setting of sagelocal; known are {', '.join(sorted(known))}")
+    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or Settings.region
+    values: dict[str, object] = {"region": region}
+    for variable, name in known.items():
+        if variable in environ:
+            values[name] = _parse(variable, environ[variable], hints[name])
+    return Settings(**values)  # type: ignore[arg-type]
+
+
+def _parse(variable: str, text: str, kind: type) -> object:
+    allowed = _ALLOWED.get(variable.removeprefix(PREFIX).lower())
+    if allowed and text not in allowed:
+        raise SettingsError(f"{variable} is {text!r}; allowed are {', '.join(allowed)}")
+    if kind is int:
+        if not text.isdecimal():
+            raise SettingsError(f"{variable} is {text!r}; a whole number is needed")
+        return int(text)
+    if kind is Path:
+        return Path(text).absolute()
+    return text

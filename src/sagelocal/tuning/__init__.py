@@ -1,0 +1,1 @@
+"""Hyperparameter tuning: strategies that propose the parameters of real training jobs."""
