@@ -1,0 +1,181 @@
+"""The emulator as a child process: started, awaited, furnished with an account, stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from sagelocal.emulator import account as accounts
+from sagelocal.emulator import environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HOST = "127.0.0.1"
+READY_SECONDS = 60.0
+STOP_SECONDS = 10.0
+_PR_SET_PDEATHSIG = 1
+
+
+class EmulatorError(RuntimeError):
+    """The emulator did not come up; the message has the end of its log."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emulator:
+    """A running emulator; a context manager that stops it."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    account: accounts.Account
+    log: Path
+
+    @property
+    def endpoint(self) -> str:
+        """Its address, for `AWS_ENDPOINT_URL`."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def client_environment(self) -> dict[str, str]:
+        """What a client's environment needs to reach it with the AWS SDKs."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": accounts.ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": accounts.SECRET_KEY,
+            "AWS_DEFAULT_REGION": self.account.region,
+        }
+
+    def stop(self) -> None:
+        """End it cleanly, so that it writes its state to disk; by force when it takes too long."""
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def start(
+    *, port: int, data: Path, environments: Path, account: accounts.Account, environ: Mapping[str, str]
+) -> Emulator:
+    """Start the emulator on a loopback port (0: any free one) and return once its account is laid down.
+
+    It dies with the thread that called this. Its objects, its state and `emulator.log` are below `data`.
+
+    Raises:
+        EmulatorError: it ended, or did not answer within a minute.
+        environment.EnvironmentMakingError: its environment could not be made.
+
+    """
+    python = environment.ensure(environments)
+    port = port or free_port()
+    data.mkdir(parents=True, exist_ok=True)
+    log = data / "emulator.log"
+    boot = Path(__file__).with_name("boot.py")
+    arguments = (accounts.ACCESS_KEY, account.number, accounts.ROLE, accounts.SESSION)
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [str(python), str(boot), *arguments],
+            env=child_environment(environ, port=port, data=data, account=account),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=data,
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509  (one prctl)
+        )
+    emulator = Emulator(process=process, port=port, account=account, log=log)
+    try:
+        _await(emulator)
+        accounts.lay_down(emulator.endpoint, account)
+    except BaseException:
+        emulator.stop()
+        raise
+    return emulator
+
+
+def child_environment(
+    environ: Mapping[str, str], *, port: int, data: Path, account: accounts.Account
+) -> dict[str, str]:
+    """Build ministack's settings: loopback only, everything on disk, no listeners beyond the one port."""
+    # Its own AWS_ACCESS_KEY_ID would name the root caller, and PYTHONDONTWRITEBYTECODE doubles its start.
+    inherited = {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(("AWS_", "PYTHON", "VIRTUAL_ENV", "MINISTACK_"))
+    }
+    temporary = data / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    return inherited | {
+        "BIND_HOST": HOST,
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_HOST": HOST,
+        "MINISTACK_ACCOUNT_ID": account.number,
+        "MINISTACK_REGION": account.region,
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(data / "s3"),
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(data / "state"),
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "LOG_LEVEL": "WARNING",
+        "TMPDIR": str(temporary),
+    }
+
+
+def free_port() -> int:
+    """Find a loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _await(emulator: Emulator) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        code = emulator.process.poll()
+        if code is not None:
+            raise EmulatorError(f"the AWS emulator ended with {code}; its log ends:\n{_tail(emulator.log)}")
+        if _answers(emulator.port):
+            return
+        time.sleep(0.05)
+    raise EmulatorError(
+        f"the AWS emulator did not answer on port {emulator.port} within {READY_SECONDS:.0f} s; "
+        f"its log ends:\n{_tail(emulator.log)}"
+    )
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection(HOST, port, timeout=5)
+    with contextlib.closing(connection):
+        try:
+            connection.request("GET", "/_ministack/health")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() == 1:
+        os._exit(1)
