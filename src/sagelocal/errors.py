@@ -8,15 +8,17 @@ that AWS itself ties to an error (botocore's service model, `error.httpStatusCod
 class ServiceError(Exception):
     """An error that the AWS protocol can carry.
 
-    `code` is the error's shape name as AWS spells it; `status` its HTTP status code.
+    `code` is the error's shape name as AWS spells it; `status` its HTTP status code; `details` are the other
+    members of that shape, when it has more than a message.
     """
 
     code = "InternalFailure"
     status = 500
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, **details: str | int) -> None:
         super().__init__(message)
         self.message = message
+        self.details = details
 
 
 class ValidationException(ServiceError):  # noqa: N818  (AWS's own name)
@@ -68,6 +70,20 @@ class MissingAuthenticationToken(ServiceError):  # noqa: N818  (AWS's own name)
     status = 403
 
 
+class SerializationException(ServiceError):  # noqa: N818  (AWS's own name)
+    """The request is not JSON, or a value in it is of another type than the model's."""
+
+    code = "SerializationException"
+    status = 400
+
+
+class RequestTooLarge(ServiceError):  # noqa: N818  (AWS's own name)
+    """The request's body is longer than the service takes."""
+
+    code = "RequestEntityTooLargeException"
+    status = 413
+
+
 class UnknownOperationException(ServiceError):  # noqa: N818  (AWS's own name)
     """No such operation in the service's model."""
 
@@ -82,9 +98,40 @@ class ThrottlingException(ServiceError):  # noqa: N818  (AWS's own name)
     status = 400
 
 
-class NotSupported(ValidationException):  # noqa: N818
+class NotSupported(ValidationException):
     """A request that is valid on AWS and cannot be carried out truthfully on one machine.
 
     It is a `ValidationException` on the wire, since clients know no other; the message starts with
     "sagelocal cannot" and gives the reason and, where there is one, the nearest thing that works.
     """
+
+
+class RuntimeValidationError(ServiceError):
+    """A `ValidationException` as sagemaker-runtime spells it."""
+
+    code = "ValidationError"
+    status = 400
+
+
+class ModelError(ServiceError):
+    """The model's container answered with an error.
+
+    `details` are `OriginalStatusCode`, `OriginalMessage` and `LogStreamArn`.
+    """
+
+    code = "ModelError"
+    status = 424
+
+
+class ModelNotReadyException(ServiceError):  # noqa: N818  (AWS's own name)
+    """The model behind a serverless or multi-model endpoint is still being loaded."""
+
+    code = "ModelNotReadyException"
+    status = 429
+
+
+class ServiceUnavailable(ServiceError):  # noqa: N818  (AWS's own name)
+    """The service cannot take the request now."""
+
+    code = "ServiceUnavailable"
+    status = 503
