@@ -1,0 +1,184 @@
+"""Archives in and out: `sourcedir.tar.gz` and `model.tar.gz` read with distrust, results written reproducibly.
+
+An archive comes from whoever may write to the bucket. Only folders and plain files inside the destination
+are taken; anything else refuses the whole archive before or while it is unpacked.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import stat
+import tarfile
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import IO, TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+GZIP_MAGIC = b"\x1f\x8b"
+PLAIN_TIME = 0
+"""The modification time of all that `pack` writes, so that equal folders give equal bytes."""
+COMPRESSION = 6
+
+
+class ArchiveError(Exception):
+    """The archive cannot be unpacked safely, or at all; the message names the archive, the member and the rule."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What an archive may unpack to."""
+
+    members: int = 200_000
+    total_bytes: int = 64 << 30
+    expansion: int = 2_000
+    """Unpacked bytes for each byte of the archive; gzip itself cannot reach more than about 1030."""
+    path_length: int = 1024
+
+
+def extract(archive: Path, into: Path, limits: Limits | None = None) -> list[str]:
+    """Unpack a tar.gz below `into` and return the files' paths relative to it, in the archive's order.
+
+    Raises:
+        ArchiveError: not a tar.gz, or it holds a path outside `into`, a link, a device, or more than `limits`.
+
+    """
+    bounds = limits or Limits()
+    into.mkdir(parents=True, exist_ok=True)
+    with archive.open("rb") as raw:
+        if raw.read(2) != GZIP_MAGIC:
+            raise ArchiveError(f"{archive.name} is no gzip file; a tar.gz is needed")
+        raw.seek(0)
+        most = min(bounds.total_bytes, max(1 << 20, archive.stat().st_size * bounds.expansion))
+        try:
+            with gzip.GzipFile(fileobj=raw) as plain:
+                counted = cast("IO[bytes]", _Counted(plain, archive.name, most))
+                with tarfile.open(fileobj=counted, mode="r|") as tar:
+                    return list(_extract_members(tar, into, archive.name, bounds))
+        except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+            raise ArchiveError(f"{archive.name} cannot be unpacked: {error}") from error
+
+
+def _extract_members(tar: tarfile.TarFile, into: Path, name: str, limits: Limits) -> Iterator[str]:
+    for count, member in enumerate(tar, start=1):
+        if count > limits.members:
+            raise ArchiveError(f"{name} holds more than {limits.members} members")
+        path = _checked(member, name, limits)
+        if path is None:
+            continue
+        member.name = path
+        member.mode = (member.mode & 0o111) | (0o755 if member.isdir() else 0o644)
+        tar.extract(member, into, filter="data")
+        if member.isfile():
+            yield path
+
+
+def _checked(member: tarfile.TarInfo, name: str, limits: Limits) -> str | None:
+    """Return the member's clean relative path; None for the root itself."""
+    if not (member.isdir() or member.isreg()) or member.sparse is not None:
+        raise ArchiveError(
+            f"{name} holds {member.name!r}, which is a {_kind(member)}; allowed: files and folders"
+        )
+    if len(member.name) > limits.path_length:
+        raise ArchiveError(
+            f"{name} holds a path of {len(member.name)} characters; allowed: {limits.path_length}"
+        )
+    path = PurePosixPath(member.name)
+    if path.is_absolute() or ".." in path.parts or "\0" in member.name or "\\" in member.name:
+        raise ArchiveError(f"{name} holds {member.name!r}, which leads outside the folder it is unpacked to")
+    return None if str(path) == "." else str(path)
+
+
+def _kind(member: tarfile.TarInfo) -> str:
+    kinds = (
+        (member.issym(), "symbolic link"),
+        (member.islnk(), "hard link"),
+        (member.isdev(), "device"),
+        (member.sparse is not None, "sparse file"),
+    )
+    return next((kind for holds, kind in kinds if holds), "special file")
+
+
+class _Counted:
+    """A stream that refuses to yield more than `most` bytes: a bomb is stopped by what it unpacks to."""
+
+    def __init__(self, stream: IO[bytes], name: str, most: int) -> None:
+        self._stream = stream
+        self._name = name
+        self._most = most
+        self._seen = 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self._seen += len(data)
+        if self._seen > self._most:
+            raise ArchiveError(f"{self._name} unpacks to more than {self._most} bytes")
+        return data
+
+
+def files(folder: Path) -> list[str]:
+    """Return the relative paths of the plain files below `folder`, sorted; links are not followed."""
+    found: list[str] = []
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        base = os.path.relpath(parent, folder)
+        found.extend(
+            os.path.normpath(os.path.join(base, name))  # noqa: PTH118  (strings: this is a hot loop)
+            for name in names
+            if stat.S_ISREG(os.lstat(os.path.join(parent, name)).st_mode)  # noqa: PTH118
+        )
+    return sorted(found)
+
+
+def pack(folder: Path, archive: Path, left_out: Callable[[str], None] | None = None) -> int:
+    """Write the folder's content as a tar.gz, the same bytes for the same content; return the number of files.
+
+    Links inside the folder are stored as what they point to; links that lead outside, sockets and pipes are
+    left out, and `left_out` is told each path.
+    """
+    count = 0
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        archive.open("wb") as raw,
+        gzip.GzipFile("", "wb", COMPRESSION, fileobj=raw, mtime=PLAIN_TIME) as packed,
+        tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for path in _walk(folder, folder.resolve(), left_out or (lambda _path: None)):
+            relative = path.relative_to(folder).as_posix()
+            real = path.resolve()
+            member = _member(relative, real)
+            if member.isdir():
+                tar.addfile(member)
+                continue
+            with real.open("rb") as stream:
+                tar.addfile(member, stream)
+            count += 1
+    return count
+
+
+def _walk(folder: Path, root: Path, left_out: Callable[[str], None]) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        real = path.resolve()
+        plain = real.is_file() or (real.is_dir() and not path.is_symlink())
+        if not (real.is_relative_to(root) and plain):
+            left_out(str(path))
+            continue
+        yield path
+        if real.is_dir():
+            yield from _walk(path, root, left_out)
+
+
+def _member(name: str, real: Path) -> tarfile.TarInfo:
+    info: Any = real.stat()
+    member = tarfile.TarInfo(name)
+    member.mtime = PLAIN_TIME
+    if stat.S_ISDIR(info.st_mode):
+        member.type = tarfile.DIRTYPE
+        member.mode = 0o755
+    else:
+        member.size = info.st_size
+        member.mode = 0o755 if info.st_mode & stat.S_IXUSR else 0o644
+    return member

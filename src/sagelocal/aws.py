@@ -1,0 +1,32 @@
+"""Clients of the other AWS services, made the same way everywhere.
+
+Where they are is told by the AWS SDKs' own variables (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_S3`, …), which
+botocore reads for itself. Importing botocore takes a quarter of a second, so it happens on first use.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+CONNECT_TIMEOUT_SECONDS = 10
+READ_TIMEOUT_SECONDS = 120
+ATTEMPTS = 6
+
+_LOCK = threading.Lock()
+"""Sessions of boto3 are not thread-safe while they make a client."""
+
+
+def client(service: str) -> Any:
+    """Return a boto3 client of `service` with this project's time-outs and retries; safe between threads."""
+    with _LOCK:
+        import boto3  # noqa: PLC0415  (a quarter second)
+        from botocore.config import Config  # noqa: PLC0415
+
+        config = Config(
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            read_timeout=READ_TIMEOUT_SECONDS,
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            max_pool_connections=32,
+        )
+        return boto3.session.Session().client(service, config=config)

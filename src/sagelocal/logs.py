@@ -1,0 +1,206 @@
+"""Where the lines of a job go: CloudWatch Logs through boto3, or a list for tests.
+
+A sink takes lines in order and never blocks its writer on the network. Limits of PutLogEvents:
+https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TRAINING_GROUP = "/aws/sagemaker/TrainingJobs"
+PROCESSING_GROUP = "/aws/sagemaker/ProcessingJobs"
+TRANSFORM_GROUP = "/aws/sagemaker/TransformJobs"
+ENDPOINT_GROUP_PREFIX = "/aws/sagemaker/Endpoints/"
+
+EVENT_OVERHEAD_BYTES = 26
+BATCH_BYTES = 1_000_000
+BATCH_EVENTS = 10_000
+EVENT_BYTES = 256 * 1024 - EVENT_OVERHEAD_BYTES
+FLUSH_SECONDS = 0.25
+CLOSE_SECONDS = 30.0
+FIRST_RETRY_SECONDS = 0.1
+LAST_RETRY_SECONDS = 5.0
+
+
+class LogsLostError(Exception):
+    """Lines could not be delivered before the sink was closed; the message says how many, and why."""
+
+
+class LogSink(Protocol):
+    """Takes the lines of one stream, in order."""
+
+    def write(self, line: str) -> None:
+        """Take one line, without its line end. Never blocks on the network."""
+
+    def close(self, within: float = CLOSE_SECONDS) -> None:
+        """Deliver what is left, within that many seconds; raise `LogsLostError` when some of it cannot be."""
+
+
+class MemoryLogs:
+    """A sink that keeps its lines in a list."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.closed = False
+
+    def write(self, line: str) -> None:
+        self.lines.append(line)
+
+    def close(self, within: float = CLOSE_SECONDS) -> None:  # noqa: ARG002  (nothing to wait for)
+        self.closed = True
+
+
+@dataclass(frozen=True)
+class Event:
+    """One log event: `timestamp` in milliseconds since the epoch."""
+
+    timestamp: int
+    message: str
+
+    @property
+    def size(self) -> int:
+        """Bytes, as PutLogEvents counts them."""
+        return len(self.message.encode()) + EVENT_OVERHEAD_BYTES
+
+
+def split(line: str, limit: int = EVENT_BYTES) -> list[str]:
+    """Cut a line into pieces of at most `limit` bytes of UTF-8, losing nothing; an empty line is one space.
+
+    PutLogEvents takes no empty message, and leaving the line out would shift what follows.
+    """
+    if not line:
+        return [" "]
+    if len(line) * 4 <= limit:
+        return [line]
+    pieces, rest = [], line.encode(errors="replace")
+    while rest:
+        end = min(limit, len(rest))
+        while end < len(rest) and rest[end] & 0xC0 == 0x80:  # noqa: PLR2004  (a UTF-8 continuation byte)
+            end -= 1
+        pieces.append(rest[:end].decode())
+        rest = rest[end:]
+    return pieces
+
+
+def batch(pending: deque[Event]) -> list[Event]:
+    """Take from the front of `pending` as many events as one PutLogEvents call may carry."""
+    taken: list[Event] = []
+    size = 0
+    while pending and len(taken) < BATCH_EVENTS and size + pending[0].size <= BATCH_BYTES:
+        event = pending.popleft()
+        taken.append(event)
+        size += event.size
+    return taken
+
+
+class CloudWatchLogs:
+    """One log stream of CloudWatch Logs, fed by a thread of its own in batches.
+
+    The group and the stream are made on the first write, and a batch that fails is sent again until it
+    arrives or the sink's time to close is over, so that order is kept and nothing is lost on the way.
+    """
+
+    def __init__(
+        self,
+        group: str,
+        stream: str,
+        *,
+        connect: Callable[[], Any] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.group = group
+        self.stream = stream
+        self._connect = connect or _connect
+        self._clock = clock
+        self._pending: deque[Event] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._deadline = float("inf")
+        self._last = 0
+        self._lost = ""
+        self._thread = threading.Thread(target=self._run, name=f"logs {stream}", daemon=True)
+        self._thread.start()
+
+    def write(self, line: str) -> None:
+        with self._changed:
+            # Events of a batch must be in order of time, and the machine's clock may step back.
+            self._last = max(self._last, int(self._clock() * 1000))
+            self._pending.extend(Event(self._last, piece) for piece in split(line))
+            self._changed.notify()
+
+    def close(self, within: float = CLOSE_SECONDS) -> None:
+        with self._changed:
+            self._deadline = time.monotonic() + within
+            self._closing = True
+            self._changed.notify()
+        self._thread.join(within + 1.0)
+        if self._lost or self._pending:
+            raise LogsLostError(
+                f"{len(self._pending)} lines of {self.group} {self.stream} were not delivered: "
+                f"{self._lost or 'the time to close was over'}"
+            )
+
+    def _run(self) -> None:
+        client: Any = None
+        while True:
+            with self._changed:
+                while not self._pending and not self._closing:
+                    self._changed.wait()
+                events = batch(self._pending)
+                if not events:
+                    return
+            delivered = False
+            wait = FIRST_RETRY_SECONDS
+            while not delivered:
+                try:
+                    client = client or self._open()
+                    self._put(client, events)
+                    delivered = True
+                except Exception as error:  # noqa: BLE001  (whatever boto3 raises: kept, told at close)
+                    with self._changed:
+                        if time.monotonic() + wait >= self._deadline:
+                            self._lost = f"{type(error).__name__}: {error}"
+                            self._pending.extendleft(reversed(events))
+                            return
+                        self._changed.wait(wait)
+                    wait = min(LAST_RETRY_SECONDS, wait * 2)
+            self._collect()
+
+    def _collect(self) -> None:
+        """Let lines gather for a moment, unless the end is asked for or a batch is full."""
+        with self._changed:
+            if not self._closing and len(self._pending) < BATCH_EVENTS:
+                self._changed.wait_for(lambda: self._closing, FLUSH_SECONDS)
+
+    def _open(self) -> Any:
+        client = self._connect()
+        for make, arguments in (
+            (client.create_log_group, {"logGroupName": self.group}),
+            (client.create_log_stream, {"logGroupName": self.group, "logStreamName": self.stream}),
+        ):
+            try:
+                make(**arguments)
+            except client.exceptions.ResourceAlreadyExistsException:
+                continue
+        return client
+
+    def _put(self, client: Any, events: list[Event]) -> None:
+        client.put_log_events(
+            logGroupName=self.group,
+            logStreamName=self.stream,
+            logEvents=[{"timestamp": event.timestamp, "message": event.message} for event in events],
+        )
+
+
+def _connect() -> Any:
+    from sagelocal import aws  # noqa: PLC0415  (heavy)
+
+    return aws.client("logs")
