@@ -1,4 +1,4 @@
-"""Archives in and out: `sourcedir.tar.gz` and `model.tar.gz` read with distrust, results written reproducibly.
+"""Archives in and out: `sourcedir.tar.gz` and `model.tar.gz` read with distrust, results reproducible.
 
 An archive comes from whoever may write to the bucket. Only folders and plain files inside the destination
 are taken; anything else refuses the whole archive before or while it is unpacked.
@@ -25,7 +25,7 @@ COMPRESSION = 6
 
 
 class ArchiveError(Exception):
-    """The archive cannot be unpacked safely, or at all; the message names the archive, the member and the rule."""
+    """The archive cannot be unpacked safely, or at all; the message names archive, member and rule."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ def extract(archive: Path, into: Path, limits: Limits | None = None) -> list[str
     """Unpack a tar.gz below `into` and return the files' paths relative to it, in the archive's order.
 
     Raises:
-        ArchiveError: not a tar.gz, or it holds a path outside `into`, a link, a device, or more than `limits`.
+        ArchiveError: not a tar.gz, or it holds a path outside `into`, a link, a device, too much.
 
     """
     bounds = limits or Limits()
@@ -105,7 +105,7 @@ def _kind(member: tarfile.TarInfo) -> str:
 class _Counted:
     """A stream that refuses to yield more than `most` bytes: a bomb is stopped by what it unpacks to."""
 
-    def __init__(self, stream: IO[bytes], name: str, most: int) -> None:
+    def __init__(self, stream: gzip.GzipFile, name: str, most: int) -> None:
         self._stream = stream
         self._name = name
         self._most = most
@@ -134,7 +134,7 @@ def files(folder: Path) -> list[str]:
 
 
 def pack(folder: Path, archive: Path, left_out: Callable[[str], None] | None = None) -> int:
-    """Write the folder's content as a tar.gz, the same bytes for the same content; return the number of files.
+    """Write the folder's content as a tar.gz, the same bytes for the same; return the files' number.
 
     Links inside the folder are stored as what they point to; links that lead outside, sockets and pipes are
     left out, and `left_out` is told each path.

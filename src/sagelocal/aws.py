@@ -29,4 +29,5 @@ def client(service: str) -> Any:
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             max_pool_connections=32,
         )
-        return boto3.session.Session().client(service, config=config)
+        session: Any = boto3.session.Session()
+        return session.client(service, config=config)

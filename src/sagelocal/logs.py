@@ -52,9 +52,11 @@ class MemoryLogs:
         self.closed = False
 
     def write(self, line: str) -> None:
+        """Keep the line until it can be sent."""
         self.lines.append(line)
 
     def close(self, within: float = CLOSE_SECONDS) -> None:  # noqa: ARG002  (nothing to wait for)
+        """Deliver the rest, then end the thread."""
         self.closed = True
 
 
@@ -130,6 +132,7 @@ class CloudWatchLogs:
         self._thread.start()
 
     def write(self, line: str) -> None:
+        """Keep the line until it can be sent."""
         with self._changed:
             # Events of a batch must be in order of time, and the machine's clock may step back.
             self._last = max(self._last, int(self._clock() * 1000))
@@ -137,6 +140,7 @@ class CloudWatchLogs:
             self._changed.notify()
 
     def close(self, within: float = CLOSE_SECONDS) -> None:
+        """Deliver the rest, then end the thread."""
         with self._changed:
             self._deadline = time.monotonic() + within
             self._closing = True

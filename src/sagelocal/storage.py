@@ -147,6 +147,7 @@ class S3Storage:
         return self._given
 
     def list(self, uri: str) -> list[Item]:
+        """List page by page."""
         address = parse(uri)
         return list(self._pages(address))
 
@@ -167,12 +168,14 @@ class S3Storage:
             token = {"ContinuationToken": page["NextContinuationToken"]}
 
     def open(self, uri: str) -> IO[bytes]:
+        """Open a stream."""
         address = parse(uri)
         with _translated(uri):
             body: IO[bytes] = self._client.get_object(Bucket=address.bucket, Key=address.key)["Body"]
         return body
 
     def write(self, uri: str, data: bytes, content_type: str = "") -> None:
+        """Store bytes."""
         address = parse(uri)
         with _translated(uri):
             self._client.put_object(
@@ -180,6 +183,7 @@ class S3Storage:
             )
 
     def upload(self, path: Path, uri: str, content_type: str = "") -> None:
+        """Store a file."""
         address = parse(uri)
         if path.stat().st_size >= MULTIPART_BYTES:
             from boto3.s3 import transfer  # noqa: PLC0415  (only for big files)
@@ -195,6 +199,7 @@ class S3Storage:
             )
 
     def download(self, uri: str, path: Path) -> None:
+        """Fetch into a file."""
         path.parent.mkdir(parents=True, exist_ok=True)
         address = parse(uri)
         with _translated(uri):
@@ -267,6 +272,7 @@ class DirectoryStorage:
         return self._folder(address) / quote(address.key, safe="")
 
     def list(self, uri: str) -> list[Item]:
+        """List page by page."""
         address = parse(uri)
         found = ((unquote(path.name), path) for path in self._folder(address).iterdir())
         return [
@@ -281,18 +287,22 @@ class DirectoryStorage:
         ]
 
     def open(self, uri: str) -> IO[bytes]:
+        """Open a stream."""
         try:
             return self._file(uri).open("rb")
         except FileNotFoundError as error:
             raise MissingObjectError(f"{uri}: NoSuchKey: The specified key does not exist.") from error
 
     def write(self, uri: str, data: bytes, content_type: str = "") -> None:  # noqa: ARG002  (not kept)
+        """Store bytes."""
         self._file(uri).write_bytes(data)
 
     def upload(self, path: Path, uri: str, content_type: str = "") -> None:  # noqa: ARG002  (not kept)
+        """Store a file."""
         shutil.copyfile(path, self._file(uri))
 
     def download(self, uri: str, path: Path) -> None:
+        """Fetch into a file."""
         path.parent.mkdir(parents=True, exist_ok=True)
         with self.open(uri) as source, path.open("wb") as target:
             shutil.copyfileobj(source, target, COPY_CHUNK_BYTES)
