@@ -1,7 +1,7 @@
 """The operations of the installed service models, and how a request finds its own.
 
 botocore ships a model for every AWS service: operations, shapes, errors. It is read once, at the start;
-nothing is generated and nothing is written by hand, so that a newer botocore brings newer operations by itself.
+nothing is generated and nothing written by hand, so that a newer botocore brings newer operations by itself.
 """
 
 from __future__ import annotations

@@ -13,7 +13,12 @@ from urllib.parse import parse_qs
 
 from botocore.model import ListShape
 
-from sagelocal.errors import SerializationException, ServiceError, ValidationException
+from sagelocal.errors import (
+    RuntimeValidationError,
+    SerializationException,
+    ServiceError,
+    ValidationException,
+)
 from sagelocal.wire import constraints
 from sagelocal.wire.codec import Codec
 from sagelocal.wire.message import Answer
@@ -55,7 +60,7 @@ class Protocols:
         decoder = self._codec(match.operation).decoder(shape)
         parameters: dict[str, Any] = decoder(value, "", problems)
         if problems:
-            raise ValidationException(constraints.message(problems))
+            raise _invalid(match.operation)(constraints.message(problems))
         return parameters
 
     def encode(self, operation: Operation, result: dict[str, Any] | None, request_id: str) -> Answer:
@@ -111,6 +116,11 @@ def encode_error(error: ServiceError, request_id: str, protocol: str) -> Answer:
     # Clients look for either spelling; modelled errors have `Message`, the others `message`.
     body = {"__type": error.code, "message": error.message, "Message": error.message, **error.details}
     return Answer(status=error.status, headers=headers, body=_dump(body))
+
+
+def _invalid(operation: Operation) -> type[ServiceError]:
+    """Return the class of a request that breaks a rule: sagemaker-runtime has a name of its own for it."""
+    return RuntimeValidationError if RuntimeValidationError.code in operation.errors else ValidationException
 
 
 def _gather(match: Match, request: Request) -> dict[str, Any]:
@@ -180,7 +190,7 @@ def _payload_value(member: Shape, body: bytes) -> Any:
 
 
 def _payload(codec: Codec, member: Shape, value: Any) -> Any:
-    """Write a body that is one member: bytes and streams as they are, a text as UTF-8, a structure as JSON."""
+    """Write a body that is one member: bytes and streams as they are, a text as UTF-8, else JSON."""
     if value is None:
         return b""
     if member.type_name == "blob" or member.serialization.get("eventstream"):

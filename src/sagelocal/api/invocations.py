@@ -1,0 +1,35 @@
+"""Predictions: InvokeEndpoint.
+
+Rules: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sagelocal.errors import RuntimeValidationError
+from sagelocal.wire.dispatch import operation
+
+if TYPE_CHECKING:
+    from sagelocal.api.account import Account
+    from sagelocal.api.ports import Invoker
+    from sagelocal.wire.message import Call
+
+
+class Invocations:
+    """InvokeEndpoint."""
+
+    def __init__(self, *, invoker: Invoker, account: Account) -> None:
+        self._invoker = invoker
+        self._account = account
+
+    @operation("InvokeEndpoint")
+    async def invoke(self, call: Call) -> dict[str, Any]:
+        """Ask the endpoint's model for a prediction."""
+        name = call.parameters["EndpointName"]
+        try:
+            return await self._invoker.invoke(name, call.parameters)
+        except LookupError as error:
+            raise RuntimeValidationError(
+                f"Endpoint {name} of account {self._account.number} not found."
+            ) from error

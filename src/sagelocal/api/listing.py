@@ -1,0 +1,113 @@
+"""List: filters, order and pages over resources. Pure.
+
+A page ends with an opaque token that holds the place of its last resource in the order, not a number:
+resources that come or go between two pages neither repeat nor hide others. The last page has no token.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sagelocal.errors import ValidationException
+from sagelocal.jobs.store import Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sagelocal.api.kinds import ResourceKind
+
+DEFAULT_PAGE = 10
+"""https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ListEndpoints.html: "defaults to 10"."""
+
+Place = tuple[Any, str]
+"""Where a resource stands: the value that the list is sorted by, and its name."""
+
+_FILTERS: dict[str, Callable[[Resource, Any], bool]] = {
+    "NameContains": lambda resource, wanted: wanted in resource.name,
+    "CreationTimeAfter": lambda resource, wanted: resource.created >= wanted,
+    "CreationTimeBefore": lambda resource, wanted: resource.created < wanted,
+    "LastModifiedTimeAfter": lambda resource, wanted: resource.modified >= wanted,
+    "LastModifiedTimeBefore": lambda resource, wanted: resource.modified < wanted,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """One page of a list."""
+
+    resources: list[Resource]
+    next_token: str | None
+
+
+def page(kind: ResourceKind, resources: Iterable[Resource], request: Mapping[str, Any]) -> Page:
+    """Return the page of `resources` that a List request asks for.
+
+    Raises:
+        ValidationException: the token is not one that this list gave out.
+
+    """
+    place_of = _place(kind, request.get("SortBy", "CreationTime"))
+    descending = _is_descending(kind, request)
+    order = f"{kind.kind} {request.get('SortBy')} {descending}"
+    found = [each for each in resources if _matches(kind, each, request)]
+    found.sort(key=place_of, reverse=descending)
+    token = request.get("NextToken")
+    if token is not None:
+        last = _read_token(token, order)
+        found = [each for each in found if _is_after(place_of(each), last, descending=descending)]
+    size = request.get("MaxResults", DEFAULT_PAGE)
+    has_more = len(found) > size
+    chosen = found[:size]
+    return Page(resources=chosen, next_token=_write_token(place_of(chosen[-1]), order) if has_more else None)
+
+
+def _is_descending(kind: ResourceKind, request: Mapping[str, Any]) -> bool:
+    order = request.get("SortOrder")
+    return kind.newest_first if order is None else order == "Descending"
+
+
+def _place(kind: ResourceKind, sort_by: str) -> Callable[[Resource], Place]:
+    match sort_by:
+        case "Name":
+            return lambda resource: (resource.name, resource.name)
+        case "Status":
+            return lambda resource: (resource.body.get(kind.status, ""), resource.name)
+        case "LastModifiedTime":
+            return lambda resource: (resource.modified, resource.name)
+        case _:
+            return lambda resource: (resource.created, resource.name)
+
+
+def _matches(kind: ResourceKind, resource: Resource, request: Mapping[str, Any]) -> bool:
+    return all(_test(kind, resource, key, wanted) for key, wanted in request.items())
+
+
+def _test(kind: ResourceKind, resource: Resource, key: str, wanted: Any) -> bool:
+    if key in _FILTERS:
+        return _FILTERS[key](resource, wanted)
+    if key.endswith("Equals"):
+        member = kind.status if key == "StatusEquals" else key.removesuffix("Equals")
+        return bool(resource.body.get(member) == wanted)
+    return True  # not a filter
+
+
+def _is_after(place: Place, last: Place, *, descending: bool) -> bool:
+    return place < last if descending else place > last
+
+
+def _write_token(place: Place, order: str) -> str:
+    return base64.urlsafe_b64encode(json.dumps([*place, order]).encode()).decode("ascii")
+
+
+def _read_token(token: str, order: str) -> Place:
+    try:
+        value, name, made_for = json.loads(base64.urlsafe_b64decode(token))
+    except (ValueError, TypeError):
+        made_for = None
+    if made_for != order:
+        raise ValidationException(f"NextToken {token!r} is not a token of this list in this order")
+    return value, name

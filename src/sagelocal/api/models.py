@@ -1,0 +1,67 @@
+"""Models: a container image, an artifact and an environment, under a name.
+
+Rules: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModel.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sagelocal.errors import NotSupported, ValidationException
+from sagelocal.wire.dispatch import operation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sagelocal.api.ports import Images
+    from sagelocal.api.records import Records
+    from sagelocal.wire.message import Call
+
+
+class Models:
+    """CreateModel, DescribeModel, ListModels, DeleteModel."""
+
+    def __init__(self, *, records: Records, images: Images) -> None:
+        self._records = records
+        self._images = images
+
+    @operation("CreateModel")
+    def create(self, call: Call) -> dict[str, Any]:
+        """Store the model, when its containers can be run here."""
+        request = call.parameters
+        for container in _containers(request):
+            self._check(container)
+        return self._records.create(
+            request, EnableNetworkIsolation=request.get("EnableNetworkIsolation", False)
+        )
+
+    @operation("DescribeModel", quick=True)
+    def describe(self, call: Call) -> dict[str, Any]:
+        """Describe one model."""
+        return self._records.describe(call.parameters)
+
+    @operation("ListModels")
+    def list(self, call: Call) -> dict[str, Any]:
+        """List models."""
+        return self._records.list(call.parameters)
+
+    @operation("DeleteModel")
+    def delete(self, call: Call) -> None:
+        """Delete the model; endpoints that serve it go on."""
+        self._records.delete(call.parameters)
+
+    def _check(self, container: Mapping[str, Any]) -> None:
+        if "ModelPackageName" in container:
+            raise NotSupported(
+                "sagelocal cannot create models from model packages; give Image and ModelDataUrl"
+            )
+        if "Image" not in container:
+            raise ValidationException("A container of a model needs an Image or a ModelPackageName")
+        self._images(container["Image"])
+
+
+def _containers(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    primary, several = request.get("PrimaryContainer"), request.get("Containers")
+    if (primary is None) == (not several):
+        raise ValidationException("CreateModel needs either PrimaryContainer or Containers, and not both")
+    return [primary] if primary is not None else list(several or [])

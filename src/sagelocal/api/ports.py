@@ -1,0 +1,51 @@
+"""What the operations need of the rest of the service, as small interfaces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Jobs(Protocol):
+    """Runs jobs that are in the store."""
+
+    def submit(self, kind: str, name: str) -> None:
+        """Take a job that was just stored as `InProgress`; it runs when there is room."""
+
+    def stop(self, kind: str, name: str) -> None:
+        """Stop a job that was just marked `Stopping`."""
+
+
+class Endpoints(Protocol):
+    """Brings up, changes and takes down the model servers of stored endpoints. Returns at once."""
+
+    def create(self, name: str) -> None:
+        """Start the first fleet of an endpoint that was just stored as `Creating`."""
+
+    def update(self, name: str, request: Mapping[str, Any]) -> None:
+        """Replace the fleet of an endpoint that was just marked `Updating`, by an UpdateEndpoint request."""
+
+    def delete(self, name: str) -> None:
+        """Take down an endpoint that was just marked `Deleting`, and remove it from the store."""
+
+
+class Invoker(Protocol):
+    """Asks the model servers of endpoints for predictions."""
+
+    async def invoke(self, endpoint: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the members of an InvokeEndpoint answer for the members of its request.
+
+        Raises:
+            LookupError: no model server serves that endpoint.
+            ModelError: the model's container answered with an error.
+
+        """
+
+
+class Images(Protocol):
+    """Knows which container images can be run here."""
+
+    def __call__(self, image_uri: str) -> None:
+        """Accept the image, or raise `NotSupported` with the reason."""

@@ -1,0 +1,86 @@
+"""Training jobs.
+
+Rules: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from sagelocal.api import stopping
+from sagelocal.api.kinds import TRAINING_JOB
+from sagelocal.api.records import now
+from sagelocal.errors import NotSupported, ValidationException
+from sagelocal.jobs.status import JobStatus
+from sagelocal.wire.dispatch import operation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sagelocal.api.ports import Images, Jobs
+    from sagelocal.api.records import Records
+    from sagelocal.wire.message import Call
+
+_ONE_DAY = 86400
+
+
+class TrainingJobs:
+    """CreateTrainingJob, DescribeTrainingJob, ListTrainingJobs, StopTrainingJob."""
+
+    def __init__(self, *, records: Records, jobs: Jobs, images: Images) -> None:
+        self._records = records
+        self._jobs = jobs
+        self._images = images
+
+    @operation("CreateTrainingJob")
+    def create(self, call: Call) -> dict[str, Any]:
+        """Store the job and hand it on to be run."""
+        request = call.parameters
+        _check(request)
+        self._images(request["AlgorithmSpecification"]["TrainingImage"])
+        starting = {"Status": "Starting", "StartTime": now(), "StatusMessage": "Starting the training job"}
+        answer = self._records.create(
+            request,
+            TrainingJobStatus=JobStatus.IN_PROGRESS,
+            SecondaryStatus="Starting",
+            SecondaryStatusTransitions=[starting],
+            StoppingCondition={"MaxRuntimeInSeconds": _ONE_DAY} | request.get("StoppingCondition", {}),
+            EnableNetworkIsolation=request.get("EnableNetworkIsolation", False),
+            EnableInterContainerTrafficEncryption=request.get("EnableInterContainerTrafficEncryption", False),
+            EnableManagedSpotTraining=request.get("EnableManagedSpotTraining", False),
+        )
+        self._jobs.submit(TRAINING_JOB.kind, request["TrainingJobName"])
+        return answer
+
+    @operation("DescribeTrainingJob", quick=True)
+    def describe(self, call: Call) -> dict[str, Any]:
+        """Describe one job."""
+        return self._records.describe(call.parameters)
+
+    @operation("ListTrainingJobs")
+    def list(self, call: Call) -> dict[str, Any]:
+        """List jobs."""
+        return self._records.list(call.parameters)
+
+    @operation("StopTrainingJob")
+    def stop(self, call: Call) -> None:
+        """Ask the job to stop: its container gets a signal and 120 seconds, and its artifacts are kept."""
+        stopping.stop(TRAINING_JOB, self._records, self._jobs, call.parameters)
+
+
+def _check(request: Mapping[str, Any]) -> None:
+    if "ServerlessJobConfig" in request:
+        raise NotSupported("sagelocal cannot run serverless training jobs; give an AlgorithmSpecification")
+    for member in ("AlgorithmSpecification", "ResourceConfig"):
+        if member not in request:
+            raise ValidationException(f"{member} is needed in CreateTrainingJob")
+    if "TrainingImage" not in request["AlgorithmSpecification"]:
+        raise NotSupported(
+            "sagelocal cannot train with algorithms of the AWS Marketplace; "
+            "AlgorithmSpecification needs a TrainingImage"
+        )
+    counts = Counter(channel["ChannelName"] for channel in request.get("InputDataConfig", []))
+    twice = [name for name, count in counts.items() if count > 1]
+    if twice:
+        raise ValidationException(f"Channel {twice[0]!r} is in InputDataConfig twice; names must be unique")

@@ -1,0 +1,66 @@
+"""Batch transform jobs.
+
+Rules: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTransformJob.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sagelocal.api import stopping
+from sagelocal.api.kinds import TRANSFORM_JOB
+from sagelocal.errors import ValidationException
+from sagelocal.jobs.status import JobStatus
+from sagelocal.wire.dispatch import operation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sagelocal.api.ports import Jobs
+    from sagelocal.api.records import Records
+    from sagelocal.wire.message import Call
+
+_MOST_MEGABYTES = 100
+
+
+class TransformJobs:
+    """CreateTransformJob, DescribeTransformJob, ListTransformJobs, StopTransformJob."""
+
+    def __init__(self, *, records: Records, models: Records, jobs: Jobs) -> None:
+        self._records = records
+        self._models = models
+        self._jobs = jobs
+
+    @operation("CreateTransformJob")
+    def create(self, call: Call) -> dict[str, Any]:
+        """Store the job and hand it on to be run."""
+        request = call.parameters
+        _check(request)
+        self._models.get(request["ModelName"])
+        answer = self._records.create(request, TransformJobStatus=JobStatus.IN_PROGRESS)
+        self._jobs.submit(TRANSFORM_JOB.kind, request["TransformJobName"])
+        return answer
+
+    @operation("DescribeTransformJob", quick=True)
+    def describe(self, call: Call) -> dict[str, Any]:
+        """Describe one job."""
+        return self._records.describe(call.parameters)
+
+    @operation("ListTransformJobs")
+    def list(self, call: Call) -> dict[str, Any]:
+        """List jobs."""
+        return self._records.list(call.parameters)
+
+    @operation("StopTransformJob")
+    def stop(self, call: Call) -> None:
+        """Ask the job to stop; results that are whole stay."""
+        stopping.stop(TRANSFORM_JOB, self._records, self._jobs, call.parameters)
+
+
+def _check(request: Mapping[str, Any]) -> None:
+    payload, concurrent = request.get("MaxPayloadInMB", 6), request.get("MaxConcurrentTransforms", 1)
+    if payload * concurrent > _MOST_MEGABYTES:
+        raise ValidationException(
+            f"MaxConcurrentTransforms {concurrent} * MaxPayloadInMB {payload} is {payload * concurrent} MB; "
+            f"at most {_MOST_MEGABYTES} MB are allowed"
+        )

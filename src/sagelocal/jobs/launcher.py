@@ -1,0 +1,237 @@
+"""The admission queue: starts a detached supervisor per job, watches over it, and takes jobs up again.
+
+The service may die at any moment; jobs must not. So the launcher keeps no state of its own that matters: what is
+to run is in the store, what runs holds the lock of its folder, and what has ended has left an exit record.
+One thread does everything, in rounds: it starts what there is room for and looks after what runs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sagelocal.jobs.folder import JobFolder
+from sagelocal.jobs.kinds import JOB_KINDS
+from sagelocal.jobs.status import JobStatus
+from sagelocal.jobs.store import MissingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sagelocal.jobs.kinds import JobKind
+    from sagelocal.jobs.store import Resource, Store
+    from sagelocal.settings import Settings
+
+SUPERVISOR = (sys.executable, "-m", "sagelocal.jobs.supervisor")
+_ROUND_SECONDS = 0.2
+_LAST_WORDS = 600
+_LEAST_ROOM = 2
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Running:
+    """A job under a supervisor; `child` is None for one that another life of the service started."""
+
+    kind: JobKind
+    name: str
+    folder: JobFolder
+    child: subprocess.Popen[bytes] | None
+
+
+class Launcher:
+    """Runs the jobs in the store."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        settings: Settings,
+        environ: Mapping[str, str],
+        supervisor: Sequence[str] = SUPERVISOR,
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._environ = dict(environ)
+        self._supervisor = tuple(supervisor)
+        self._room = settings.max_running_jobs or max(_LEAST_ROOM, os.cpu_count() or 1)
+        self._changed = threading.Condition()
+        self._queue: deque[tuple[str, str]] = deque()
+        self._running: list[_Running] = []
+        self._closing = False
+        self._thread = threading.Thread(target=self._work, name="launcher", daemon=True)
+
+    def start(self) -> None:
+        """Take up every job that is not over, and begin."""
+        for kind in JOB_KINDS.values():
+            for resource in self._store.list(kind.kind):
+                if not kind.is_over(resource.body):
+                    self._recover(kind, resource)
+        self._thread.start()
+
+    def submit(self, kind: str, name: str) -> None:
+        """Take a job that was just stored as `InProgress`; it starts when there is room, in order."""
+        with self._changed:
+            self._queue.append((kind, name))
+            self._changed.notify()
+
+    def stop(self, kind: str, name: str) -> None:
+        """Stop a job that was just marked `Stopping`: at once when it waits, through its supervisor when it runs."""
+        folder = self.folder(kind, name)
+        with self._changed:
+            waits = (kind, name) in self._queue
+            if waits:
+                self._queue.remove((kind, name))
+        if waits:
+            self._end(JOB_KINDS[kind], name, JobStatus.STOPPED, "The job was stopped before it started")
+            return
+        folder.ask_to_stop()
+        process = folder.process()
+        if process is not None:
+            os.kill(process, signal.SIGTERM)
+
+    def stop_all(self) -> None:
+        """Stop every job, and wait until the last has ended."""
+        with self._changed:
+            jobs = [*self._queue, *((each.kind.kind, each.name) for each in self._running)]
+        for kind, name in jobs:
+            self._mark_stopping(JOB_KINDS[kind], name)
+            self.stop(kind, name)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._running and not self._queue)
+
+    def close(self) -> None:
+        """End the rounds; jobs run on."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def folder(self, kind: str, name: str) -> JobFolder:
+        """Return a job's folder."""
+        return JobFolder(Path(self._settings.data_dir) / "jobs" / kind / name)
+
+    def _recover(self, kind: JobKind, resource: Resource) -> None:
+        folder = self.folder(kind.kind, resource.name)
+        if folder.is_alive() or folder.was_started() or folder.read_exit() is not None:
+            # The next round sees how it stands with it.
+            self._running.append(_Running(kind=kind, name=resource.name, folder=folder, child=None))
+        elif resource.body[kind.status_key] == JobStatus.STOPPING:
+            self._end(kind, resource.name, JobStatus.STOPPED, "The job was stopped before it started")
+        else:
+            self._queue.append((kind.kind, resource.name))
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                if self._closing:
+                    return
+                starting = self._admit()
+            for kind, name in starting:
+                self._start(JOB_KINDS[kind], name)
+            for running in list(self._running):
+                self._look_after(running)
+            with self._changed:
+                if not self._closing and not (self._queue and len(self._running) < self._room):
+                    self._changed.wait(_ROUND_SECONDS if self._running else None)
+
+    def _admit(self) -> list[tuple[str, str]]:
+        room = max(0, self._room - len(self._running))
+        return [self._queue.popleft() for _ in range(min(room, len(self._queue)))]
+
+    def _start(self, kind: JobKind, name: str) -> None:
+        folder = self.folder(kind.kind, name)
+        try:
+            child = self._launch(kind, name, folder)
+        except MissingError:
+            return  # deleted while it waited
+        except OSError as error:
+            _log.exception("%s %s did not start", kind.kind, name)
+            self._end(kind, name, JobStatus.FAILED, f"InternalServerError: the job did not start: {error}")
+            return
+        with self._changed:
+            self._running.append(_Running(kind=kind, name=name, folder=folder, child=child))
+        if folder.stop.exists():
+            child.terminate()  # the stop came between the queue and the start
+
+    def _launch(self, kind: JobKind, name: str, folder: JobFolder) -> subprocess.Popen[bytes]:
+        body = self._store.get(kind.kind, name).body
+        settings = {key: _plain(value) for key, value in dataclasses.asdict(self._settings).items()}
+        folder.write_job({"kind": kind.kind, "name": name, "settings": settings, "body": body})
+        # A session of its own: neither a signal to the service's group nor its end reaches the job.
+        with folder.supervisor_log.open("ab") as log:
+            return subprocess.Popen(
+                [*self._supervisor, str(folder.root)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environ,
+                start_new_session=True,
+            )
+
+    def _look_after(self, running: _Running) -> None:
+        # Whether it lives is asked first: one that ends in between has left its exit record by then.
+        if running.child is not None:
+            lives = running.child.poll() is None
+        else:
+            lives = running.folder.is_alive()
+        if lives:
+            return
+        self._settle(running)
+        with self._changed:
+            self._running.remove(running)
+            self._changed.notify_all()
+
+    def _settle(self, running: _Running) -> None:
+        """Write the end of a job whose supervisor is gone, unless the supervisor has done so."""
+        kind, name, folder = running.kind, running.name, running.folder
+        record = folder.read_exit()
+        if record is None:
+            words = _tail(folder.supervisor_log)
+            reason = "InternalServerError: the supervisor of the job died"
+            self._end(kind, name, JobStatus.FAILED, f"{reason}: {words}" if words else reason)
+            return
+
+        def apply(body: dict[str, Any]) -> dict[str, Any] | None:
+            final: dict[str, Any] = record["body"]
+            return None if kind.is_over(body) else final
+
+        self._update(kind, name, apply)
+
+    def _mark_stopping(self, kind: JobKind, name: str) -> None:
+        def mark(body: dict[str, Any]) -> None:
+            if not kind.is_over(body):
+                body[kind.status_key] = JobStatus.STOPPING
+
+        self._update(kind, name, mark)
+
+    def _end(self, kind: JobKind, name: str, outcome: JobStatus, message: str) -> None:
+        self._update(kind, name, lambda body: kind.end(body, outcome, message))
+
+    def _update(self, kind: JobKind, name: str, change: Any) -> None:
+        try:
+            self._store.update(kind.kind, name, change)
+        except MissingError:
+            _log.warning("%s %s ended after it was deleted", kind.kind, name)
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value
+
+
+def _tail(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")[-_LAST_WORDS:].strip()
+    except FileNotFoundError:
+        return ""
