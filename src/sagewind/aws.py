@@ -1,0 +1,134 @@
+"""AWS clients and who we are there. Imported by DAG files, so boto3 is imported only when a client is made."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from sagewind import spec
+
+TOTAL_ATTEMPTS = 10
+"""Calls in all before an error counts: throttles and resets of a minute or so are waited out."""
+
+
+class Clients(Protocol):
+    """Makes a client of an AWS service: `boto3.client`, or a twin in tests."""
+
+    def __call__(self, service: str) -> Any:
+        """Return the client of `service`."""
+
+
+class ObjectError(LookupError):
+    """An object on S3 is not there, or may not be read."""
+
+
+def client(service: str) -> Any:
+    """Make a client from the environment's credentials, region and endpoints.
+
+    Raises:
+        botocore.exceptions.NoRegionError: no region is configured (AWS_DEFAULT_REGION).
+
+    """
+    import boto3  # noqa: PLC0415 - a DAG file must not pay for it
+    from botocore.config import Config  # noqa: PLC0415
+
+    config = Config(retries={"mode": "standard", "total_max_attempts": TOTAL_ATTEMPTS})
+    make: Clients = functools.partial(boto3.client, config=config)
+    return make(service)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """Whose account, which region, which bucket and which role."""
+
+    account: str
+    region: str
+    bucket: str
+    role: str
+
+
+def account(wanted: spec.Account, clients: Clients = client) -> Account:
+    """Find out the account of the caller, and complete the spec's role and bucket with it."""
+    sts = clients("sts")
+    caller = sts.get_caller_identity()
+    region = sts.meta.region_name
+    number, partition = caller["Account"], caller["Arn"].split(":")[1]
+    role = (
+        wanted.role if wanted.role.startswith("arn:") else f"arn:{partition}:iam::{number}:role/{wanted.role}"
+    )
+    bucket = wanted.bucket or f"sagemaker-{region}-{number}"
+    return Account(account=number, region=region, bucket=bucket, role=role)
+
+
+def ensure_bucket(s3: Any, bucket: str, region: str) -> None:
+    """Make the bucket when it does not exist yet."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    try:
+        s3.head_bucket(Bucket=bucket)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("404", "NoSuchBucket", "NotFound"):
+            raise
+        # us-east-1 is the one region that may not be named: CreateBucket, LocationConstraint.
+        place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        s3.create_bucket(Bucket=bucket, **place)
+
+
+def split(uri: str) -> tuple[str, str]:
+    """Split `s3://bucket/key` into bucket and key.
+
+    Raises:
+        ValueError: it is no S3 address.
+
+    """
+    if not uri.startswith("s3://"):
+        raise ValueError(f"{uri!r} is no S3 address; s3://bucket/key is needed")
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def exists(s3: Any, uri: str) -> bool:
+    """Say whether an object is there."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    bucket, key = split(uri)
+    try:
+        s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
+            return False
+        raise
+    return True
+
+
+def put(s3: Any, uri: str, content: bytes, content_type: str) -> None:
+    """Write an object."""
+    bucket, key = split(uri)
+    s3.put_object(Bucket=bucket, Key=key, Body=content, ContentType=content_type)
+
+
+def put_once(s3: Any, uri: str, content: bytes, content_type: str) -> bool:
+    """Write an object whose key is made from its content; return False when it was there already."""
+    if exists(s3, uri):
+        return False
+    put(s3, uri, content, content_type)
+    return True
+
+
+def read(s3: Any, uri: str) -> bytes:
+    """Read a whole object.
+
+    Raises:
+        ObjectError: it is not there, or may not be read.
+
+    """
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    bucket, key = split(uri)
+    try:
+        body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        raise ObjectError(f"{uri} cannot be read: {error.response['Error'].get('Message', error)}") from error
+    return body

@@ -1,0 +1,50 @@
+"""The spec as Airflow's trigger form: what each field is called, offers and refuses.
+
+Each field is the keyword arguments of `airflow.sdk.Param` (a JSON schema and a default), so that nothing here
+needs Airflow.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sagewind import spec
+
+_TYPES = {str: "string", int: "integer", float: "number"}
+
+
+def fields(model: spec.Model) -> dict[str, dict[str, Any]]:
+    """Return the fields of the training form: each hyperparameter, the machine and the data."""
+    return {
+        **{name: _hyperparameter(each) for name, each in model.hyperparameters.items() if not each.fixed},
+        "instance_type": {
+            "default": model.training.instance_type,
+            "type": "string",
+            "enum": list(model.instance_types),
+            "title": "Instance type",
+            "description": "The machine of the training job.",
+            "section": "Where",
+        },
+        "data": {
+            "default": "",
+            "type": "string",
+            "pattern": r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+\.csv)?$",
+            "title": "Training data",
+            "description": f"s3://… of a CSV file with a header and the column {model.data.target}. "
+            "Empty: the file that travels with the DAG.",
+            "section": "Where",
+        },
+    }
+
+
+def _hyperparameter(each: spec.Hyperparameter) -> dict[str, Any]:
+    limits = {"minimum": each.minimum, "maximum": each.maximum, "enum": list(each.choices) or None}
+    return {
+        "default": each.default,
+        "type": _TYPES[type(each.default)],
+        "title": each.title or each.name,
+        "description": each.description or None,
+        "section": "Hyperparameters",
+        **{name: limit for name, limit in limits.items() if limit is not None},
+    }

@@ -1,0 +1,224 @@
+"""YAML → spec. An error names file, line, key, the value got and what is allowed.
+
+PyYAML's nodes carry the line of each key and value, and the dataclasses of `spec` say which keys there are and of
+what type; so this is one small walk over both, not a schema.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from sagewind import spec
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+_NOT_IN_YAML = {"path"}
+
+
+class LoadError(ValueError):
+    """A spec file cannot be used; the message begins with `file:line:`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """Where the walk is: for the messages."""
+
+    file: Path
+    key: str = ""
+
+    def at(self, key: str) -> _Place:
+        return dataclasses.replace(self, key=f"{self.key}.{key}" if self.key else key)
+
+    def error(self, node: yaml.Node, message: str) -> LoadError:
+        return LoadError(f"{self.file}:{node.start_mark.line + 1}: {message}")
+
+
+def load(path: Path | str) -> spec.Model:
+    """Read a model's spec, and see that the files which it names are there.
+
+    Raises:
+        LoadError: the file is missing or no YAML, a key is unknown, missing, given twice or of a wrong value,
+            or a file that the spec names does not exist.
+
+    """
+    file = Path(path)
+    root = _compose(file)
+    model: spec.Model = _build(spec.Model, root, _Place(file))
+    model = dataclasses.replace(model, path=file.resolve())
+    _check_files(model, root, _Place(file))
+    return model
+
+
+def source_directory(model: spec.Model) -> Path | None:
+    """Return the folder of the model's code, or None when the spec names a package that is on S3 already."""
+    if model.source.directory.startswith("s3://"):
+        return None
+    return _beside(model, model.source.directory)
+
+
+def data_file(model: spec.Model) -> Path:
+    """Return the CSV file that travels with the spec."""
+    return _beside(model, model.data.file)
+
+
+def _beside(model: spec.Model, relative: str) -> Path:
+    folder = model.path.parent if model.path else Path.cwd()
+    return (folder / relative).resolve()
+
+
+def _compose(file: Path) -> yaml.Node:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LoadError(f"{file}:1: cannot be read: {error}") from error
+    try:
+        root = yaml.compose(text, Loader=_LOADER)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise LoadError(f"{file}:{line}: is no YAML: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise LoadError(f"{file}:1: is no YAML: {error}") from error
+    if root is None:
+        raise LoadError(f"{file}:1: is empty; a model's spec is needed")
+    return root
+
+
+def _build(kind: Any, node: yaml.Node, place: _Place, **given: Any) -> Any:
+    """Make a spec dataclass of a mapping node."""
+    hints = get_type_hints(kind)
+    known = [f for f in dataclasses.fields(kind) if f.name not in _NOT_IN_YAML and f.name not in given]
+    nodes = _entries(node, place, [f.name for f in known])
+    for each in known:
+        if each.name not in nodes and _required(each):
+            raise place.error(node, f"{place.at(each.name).key} is missing")
+    values = {key: _value(hints[key], value, place.at(key)) for key, value in nodes.items()}
+    try:
+        return kind(**values, **given)
+    except spec.SpecError as error:
+        where = nodes.get(error.key, node)
+        message = f"{place.at(error.key).key} is {error.value!r}; allowed is {error.allowed}"
+        raise place.error(where, message) from error
+
+
+def _entries(node: yaml.Node, place: _Place, known: list[str] | None) -> dict[str, yaml.Node]:
+    if not isinstance(node, yaml.MappingNode):
+        raise place.error(node, f"{place.key or 'the spec'} is {_shown(node)}; allowed is a mapping of keys")
+    entries: dict[str, yaml.Node] = {}
+    for key_node, value_node in node.value:
+        key = str(key_node.value)
+        if known is not None and key not in known:
+            raise place.error(key_node, _unknown(place.at(key).key, key, known))
+        if key in entries:
+            raise place.error(key_node, f"{place.at(key).key} is given twice")
+        entries[key] = value_node
+    return entries
+
+
+def _unknown(where: str, key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{where} is no key of a spec{hint or ';'} allowed are {', '.join(sorted(known))}"
+
+
+def _required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _value(hint: Any, node: yaml.Node, place: _Place) -> Any:
+    """Make a value of type `hint`."""
+    origin = get_origin(hint)
+    if dataclasses.is_dataclass(hint):
+        return _build(hint, node, place)
+    if origin is Mapping:
+        return _mapping(get_args(hint)[1], node, place)
+    if origin is tuple:
+        return _tuple(get_args(hint)[0], node, place)
+    if origin in (Union, types.UnionType):
+        return _scalar(get_args(hint), node, place)
+    return _scalar((hint,), node, place)
+
+
+def _mapping(inner: Any, node: yaml.Node, place: _Place) -> Mapping[str, Any]:
+    """Make `{name: value}`; a value that has a name of its own takes the key for it."""
+    entries = _entries(node, place, None)
+    if not dataclasses.is_dataclass(inner):
+        return {key: _value(inner, value, place.at(key)) for key, value in entries.items()}
+    named = {key: _build(inner, value, place.at(key), name=key) for key, value in entries.items()}
+    return types.MappingProxyType(named)
+
+
+def _tuple(inner: Any, node: yaml.Node, place: _Place) -> tuple[Any, ...]:
+    if not isinstance(node, yaml.SequenceNode):
+        raise place.error(node, f"{place.key} is {_shown(node)}; allowed is a list")
+    return tuple(_value(inner, item, place.at(str(index))) for index, item in enumerate(node.value))
+
+
+def _scalar(allowed: tuple[Any, ...], node: yaml.Node, place: _Place) -> Any:
+    got = _parsed(node)
+    for kind in allowed:
+        if kind is type(None) and got is None:
+            return None
+        if kind is float and isinstance(got, int) and not isinstance(got, bool):
+            return got if int in allowed else float(got)
+        if type(got) is kind:
+            return got
+    words = " or ".join(_WORDS[kind] for kind in allowed if kind in _WORDS)
+    hint = "; put it in quotes" if str in allowed and isinstance(node, yaml.ScalarNode) else ""
+    raise place.error(node, f"{place.key} is {_shown(node)}; allowed is {words}{hint}")
+
+
+def _parsed(node: yaml.Node) -> object:
+    if not isinstance(node, yaml.ScalarNode):
+        return node
+    constructor = yaml.constructor.SafeConstructor()
+    return typing.cast("object", constructor.construct_object(node))
+
+
+def _shown(node: yaml.Node) -> str:
+    if isinstance(node, yaml.ScalarNode):
+        return repr(_parsed(node))
+    return "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
+
+
+def _check_files(model: spec.Model, root: yaml.Node, place: _Place) -> None:
+    """See that the code and the data are there, and that nothing else is named."""
+    table = data_file(model)
+    if not table.is_file():
+        raise place.error(
+            _find(root, "data", "file"), f"data.file is {model.data.file!r}; no file is at {table}"
+        )
+    folder = source_directory(model)
+    if folder is None:
+        return
+    if not folder.is_dir():
+        where = _find(root, "source", "directory")
+        allowed = "allowed is a folder, or the s3:// address of a sourcedir.tar.gz"
+        raise place.error(
+            where, f"source.directory is {model.source.directory!r}; no folder is at {folder}; {allowed}"
+        )
+    script = folder / model.source.entry_point
+    if not script.is_file():
+        found = ", ".join(sorted(p.name for p in folder.glob("*.py"))) or "no .py file"
+        where = _find(root, "source", "entry_point")
+        message = f"source.entry_point is {model.source.entry_point!r}; {folder} has {found}"
+        raise place.error(where, message)
+
+
+def _find(node: yaml.Node, *keys: str) -> yaml.Node:
+    """Return the node at a path of keys, or the nearest above it that the file has."""
+    for key in keys:
+        if not isinstance(node, yaml.MappingNode):
+            break
+        found = [value for name, value in node.value if name.value == key]
+        if not found:
+            break
+        node = found[0]
+    return node

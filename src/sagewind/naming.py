@@ -1,0 +1,87 @@
+"""Names and S3 keys, from what they name: the run's identity, or the content's hash.
+
+A name computed twice is the same name, so a task that is looked at from outside (a link, a retry, a cleanup) can
+be found without having been written down. Runs from the API have no logical date and second-resolution names
+collide, so a name is a hash of what Airflow guarantees unique: DAG id, run id, task id, map index, attempt.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import re
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LONGEST = 63
+_HASH = 12
+
+
+class TaskInstance(Protocol):
+    """What of Airflow's task instance a name is made of."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int | None
+    try_number: int
+
+
+def digest(parts: Iterable[str]) -> str:
+    """Hash texts so that neither their order nor their borders can be confused."""
+    whole = hashlib.sha256()
+    for part in parts:
+        encoded = part.encode()
+        whole.update(f"{len(encoded)}:".encode() + encoded)
+    return whole.hexdigest()
+
+
+def content_hash(content: bytes) -> str:
+    """Hash bytes for use in an S3 key: 16 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def slug(text: str) -> str:
+    """Turn any text into the letters, digits and single hyphens that SageMaker's names allow; may be empty."""
+    return re.sub(r"[^a-zA-Z0-9]+", "-", text).strip("-")
+
+
+def name(readable: str, *identity: str) -> str:
+    """Return a name of at most 63 characters: what a person reads, then the hash of the identity.
+
+    SageMaker's rule for names: `[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`.
+    """
+    tail = digest(identity)[:_HASH]
+    head = slug(readable)[: LONGEST - _HASH - 1].rstrip("-")
+    return f"{head}-{tail}" if head else tail
+
+
+def for_task(ti: TaskInstance) -> str:
+    """Name what one attempt of one task makes, as `iris-train-3f2a9c1b7d04`.
+
+    The attempt is part of it: models and endpoint configs of a failed attempt may still be there.
+    """
+    return name(
+        f"{ti.dag_id}-{ti.task_id}",
+        ti.dag_id,
+        ti.run_id,
+        ti.task_id,
+        str(-1 if ti.map_index is None else ti.map_index),
+        str(ti.try_number),
+    )
+
+
+def for_run(readable: str, dag_id: str, run_id: str) -> str:
+    """Name what belongs to a whole run, for S3 prefixes: `iris-3f2a9c1b7d04`."""
+    return name(readable, dag_id, run_id)
+
+
+def partition(day: dt.date | dt.datetime | str) -> str:
+    """Return the S3 partition of a day, `ds=2026-11-22`; of a moment, its day in UTC."""
+    if isinstance(day, str):
+        day = dt.datetime.fromisoformat(day)
+    if isinstance(day, dt.datetime):
+        day = (day.astimezone(dt.UTC) if day.tzinfo else day).date()
+    return f"ds={day.isoformat()}"
