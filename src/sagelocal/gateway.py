@@ -1,8 +1,8 @@
 """The door of the service: an ASGI application, the path of a request as one list, and the one error funnel.
 
 Whatever happens on the path, the answer is one that an AWS client can read: an error of AWS's own shape,
-never a bare page. The checks on `Host`, `Origin` and `Sec-Fetch-Site` keep web pages out: a browser on the same
-machine may reach loopback, and must not be able to run code here (DNS rebinding, cross-site requests).
+never a bare page. The checks on `Host`, `Origin` and `Sec-Fetch-Site` keep web pages out: a browser on the
+same machine may reach loopback, and must not be able to run code here (DNS rebinding, cross-site requests).
 """
 
 from __future__ import annotations

@@ -28,6 +28,8 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 8088
+    hosts: str = ""
+    """Further names, separated by commas, by which clients may call the service besides loopback's."""
     data_dir: Path = Path(".sagelocal")
     account: str = "123456789012"
     region: str = "us-east-1"

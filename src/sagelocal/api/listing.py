@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sagelocal.errors import ValidationException
-from sagelocal.jobs.store import Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from sagelocal.api.kinds import ResourceKind
+    from sagelocal.jobs.store import Resource
 
 DEFAULT_PAGE = 10
 """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ListEndpoints.html: "defaults to 10"."""

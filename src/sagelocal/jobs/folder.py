@@ -56,7 +56,8 @@ class JobFolder:
         return self.started.exists()
 
     def ask_to_stop(self) -> None:
-        """Leave the word that the job is to stop."""
+        """Leave the word that the job is to stop, even before the job has a folder."""
+        self.root.mkdir(parents=True, exist_ok=True)
         self.stop.touch()
 
     def process(self) -> int | None:

@@ -1,7 +1,7 @@
 """The admission queue: starts a detached supervisor per job, watches over it, and takes jobs up again.
 
-The service may die at any moment; jobs must not. So the launcher keeps no state of its own that matters: what is
-to run is in the store, what runs holds the lock of its folder, and what has ended has left an exit record.
+The service may die at any moment; jobs must not. So the launcher keeps no state of its own that matters: what
+is to run is in the store, what runs holds the lock of its folder, and what has ended has left an exit record.
 One thread does everything, in rounds: it starts what there is room for and looks after what runs.
 """
 
@@ -67,6 +67,7 @@ class Launcher:
         self._room = settings.max_running_jobs or max(_LEAST_ROOM, os.cpu_count() or 1)
         self._changed = threading.Condition()
         self._queue: deque[tuple[str, str]] = deque()
+        self._starting: list[tuple[str, str]] = []
         self._running: list[_Running] = []
         self._closing = False
         self._thread = threading.Thread(target=self._work, name="launcher", daemon=True)
@@ -86,7 +87,7 @@ class Launcher:
             self._changed.notify()
 
     def stop(self, kind: str, name: str) -> None:
-        """Stop a job that was just marked `Stopping`: at once when it waits, through its supervisor when it runs."""
+        """Stop a job that was just marked `Stopping`: at once when it waits, else through its supervisor."""
         folder = self.folder(kind, name)
         with self._changed:
             waits = (kind, name) in self._queue
@@ -103,12 +104,12 @@ class Launcher:
     def stop_all(self) -> None:
         """Stop every job, and wait until the last has ended."""
         with self._changed:
-            jobs = [*self._queue, *((each.kind.kind, each.name) for each in self._running)]
+            jobs = [*self._queue, *self._starting, *((each.kind.kind, each.name) for each in self._running)]
         for kind, name in jobs:
             self._mark_stopping(JOB_KINDS[kind], name)
             self.stop(kind, name)
         with self._changed:
-            self._changed.wait_for(lambda: not self._running and not self._queue)
+            self._changed.wait_for(lambda: not (self._queue or self._starting or self._running))
 
     def close(self) -> None:
         """End the rounds; jobs run on."""
@@ -137,9 +138,12 @@ class Launcher:
             with self._changed:
                 if self._closing:
                     return
-                starting = self._admit()
-            for kind, name in starting:
+                self._starting = self._admit()
+            for kind, name in self._starting:
                 self._start(JOB_KINDS[kind], name)
+            with self._changed:
+                self._starting = []
+                self._changed.notify_all()
             for running in list(self._running):
                 self._look_after(running)
             with self._changed:
@@ -181,12 +185,9 @@ class Launcher:
             )
 
     def _look_after(self, running: _Running) -> None:
-        # Whether it lives is asked first: one that ends in between has left its exit record by then.
-        if running.child is not None:
-            lives = running.child.poll() is None
-        else:
-            lives = running.folder.is_alive()
-        if lives:
+        # A child may have found another supervisor at work and left it the job: the lock decides.
+        child_lives = running.child is not None and running.child.poll() is None
+        if child_lives or running.folder.is_alive():
             return
         self._settle(running)
         with self._changed:
@@ -197,17 +198,23 @@ class Launcher:
         """Write the end of a job whose supervisor is gone, unless the supervisor has done so."""
         kind, name, folder = running.kind, running.name, running.folder
         record = folder.read_exit()
-        if record is None:
+        stopping = self._status(kind, name) == JobStatus.STOPPING
+        if record is None and stopping and not folder.was_started():
+            self._end(kind, name, JobStatus.STOPPED, "The job was stopped before its container started")
+        elif record is None:
             words = _tail(folder.supervisor_log)
             reason = "InternalServerError: the supervisor of the job died"
             self._end(kind, name, JobStatus.FAILED, f"{reason}: {words}" if words else reason)
-            return
-
-        def apply(body: dict[str, Any]) -> dict[str, Any] | None:
+        else:
             final: dict[str, Any] = record["body"]
-            return None if kind.is_over(body) else final
+            self._update(kind, name, lambda body: None if kind.is_over(body) else final)
 
-        self._update(kind, name, apply)
+    def _status(self, kind: JobKind, name: str) -> str | None:
+        try:
+            status: str = self._store.get(kind.kind, name).body[kind.status_key]
+        except MissingError:
+            return None
+        return status
 
     def _mark_stopping(self, kind: JobKind, name: str) -> None:
         def mark(body: dict[str, Any]) -> None:

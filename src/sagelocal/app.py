@@ -1,0 +1,95 @@
+"""The composition root: every part of the service, put together once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sagelocal import __version__
+from sagelocal.api import kinds, unhandled
+from sagelocal.api.account import Account
+from sagelocal.api.endpoint_configs import EndpointConfigs
+from sagelocal.api.endpoints import Endpoints
+from sagelocal.api.invocations import Invocations
+from sagelocal.api.models import Models
+from sagelocal.api.records import Records
+from sagelocal.api.tags import Tags
+from sagelocal.api.training import TrainingJobs
+from sagelocal.api.transform import TransformJobs
+from sagelocal.errors import NotSupported
+from sagelocal.gateway import Gateway
+from sagelocal.jobs.launcher import Launcher
+from sagelocal.jobs.store import Store
+from sagelocal.wire import model
+from sagelocal.wire.dispatch import Dispatch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sagelocal.settings import Settings
+
+SERVICES = ("sagemaker", "sagemaker-runtime", "sagemaker-metrics", "sagemaker-featurestore-runtime")
+"""What the service speaks, by botocore's names."""
+
+
+class _NoEndpoints:
+    def create(self, name: str) -> None:
+        raise NotSupported(f"sagelocal cannot serve {name} yet")
+
+    update = delete = create
+
+    async def invoke(self, endpoint: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        raise LookupError(endpoint)
+
+
+@dataclass(frozen=True, kw_only=True)
+class App:
+    """The parts of the service that have a life of their own."""
+
+    settings: Settings
+    gateway: Gateway
+    launcher: Launcher
+
+    def start(self) -> None:
+        """Take up what an earlier life of the service left."""
+        self.launcher.start()
+
+    def stop(self) -> None:
+        """End as the settings ask: leave jobs and model servers running, or stop them and wait."""
+        if self.settings.on_exit == "stop":
+            self.launcher.stop_all()
+        self.launcher.close()
+
+
+def build(settings: Settings, environ: Mapping[str, str]) -> App:
+    """Put the service together; `environ` is what jobs inherit."""
+    store = Store(settings.data_dir / "state.db")
+    account = Account(number=settings.account, region=settings.region)
+    launcher = Launcher(store=store, settings=settings, environ=environ)
+    serving = _NoEndpoints()
+
+    training_jobs = Records(kinds.TRAINING_JOB, store, account)
+    transform_jobs = Records(kinds.TRANSFORM_JOB, store, account)
+    models = Records(kinds.MODEL, store, account)
+    configs = Records(kinds.ENDPOINT_CONFIG, store, account)
+    endpoints = Records(kinds.ENDPOINT, store, account)
+
+    def images(image_uri: str) -> None:
+        return None
+
+    resources = (
+        TrainingJobs(records=training_jobs, jobs=launcher, images=images),
+        TransformJobs(records=transform_jobs, models=models, jobs=launcher),
+        Models(records=models, images=images),
+        EndpointConfigs(records=configs, models=models),
+        Endpoints(records=endpoints, configs=configs, endpoints=serving),
+        Invocations(invoker=serving, account=account),
+        Tags(store),
+    )
+    gateway = Gateway(
+        services=model.load(SERVICES),
+        dispatch=Dispatch(resources, fallback=unhandled.refuse),
+        hosts=frozenset(name.strip().lower() for name in settings.hosts.split(",") if name.strip()),
+        version=__version__,
+    )
+    return App(settings=settings, gateway=gateway, launcher=launcher)

@@ -1,0 +1,96 @@
+"""The process of the service: its lock, its socket, its server, and a clean end on SIGTERM and SIGINT."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from sagelocal import app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from sagelocal.settings import Settings
+
+_KEEP_ALIVE_SECONDS = 75  # longer than clients pause between two polls of a job
+_DRAIN_SECONDS = 10
+_BACKLOG = 2048
+
+
+class StartError(Exception):
+    """The service cannot start; the message says what stands in its way."""
+
+
+def serve(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Run the service until SIGTERM or SIGINT.
+
+    Raises:
+        StartError: another service has the data directory, or something else has the port.
+
+    """
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    with _locked(settings.data_dir), _listening(settings) as listener:
+        service = app.build(settings, environ)
+        config = uvicorn.Config(
+            service.gateway,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=_DRAIN_SECONDS,
+        )
+        service.start()
+        # uvicorn raises the signals that it caught once more after its end: nothing is left to be done then.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        _Server(config).run(sockets=[listener])
+        service.stop()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, telling when it is ready."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for each in sockets or []:
+            host, port = each.getsockname()[:2]
+            print(f"sagelocal is ready on http://{host}:{port}", flush=True)  # noqa: T201  (the ready line)
+
+
+@contextlib.contextmanager
+def _locked(data_dir: Path) -> Iterator[None]:
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / "service.lock").open("a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StartError(
+                f"another sagelocal serves the data directory {data_dir}; stop it, or choose another with --data"
+            ) from None
+        yield
+
+
+@contextlib.contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+        except OSError as error:
+            raise StartError(
+                f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; --port 0 picks a free port"
+            ) from error
+        listener.listen(_BACKLOG)
+        yield listener
