@@ -1,4 +1,4 @@
-"""AWS clients and who we are there. Imported by DAG files, so boto3 is imported only when a client is made."""
+"""AWS clients and who we are there. DAG files import this, so boto3 comes only when a client is made."""
 
 from __future__ import annotations
 
@@ -18,10 +18,6 @@ class Clients(Protocol):
 
     def __call__(self, service: str) -> Any:
         """Return the client of `service`."""
-
-
-class ObjectError(LookupError):
-    """An object on S3 is not there, or may not be read."""
 
 
 def client(service: str) -> Any:
@@ -74,61 +70,3 @@ def ensure_bucket(s3: Any, bucket: str, region: str) -> None:
         # us-east-1 is the one region that may not be named: CreateBucket, LocationConstraint.
         place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         s3.create_bucket(Bucket=bucket, **place)
-
-
-def split(uri: str) -> tuple[str, str]:
-    """Split `s3://bucket/key` into bucket and key.
-
-    Raises:
-        ValueError: it is no S3 address.
-
-    """
-    if not uri.startswith("s3://"):
-        raise ValueError(f"{uri!r} is no S3 address; s3://bucket/key is needed")
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return bucket, key
-
-
-def exists(s3: Any, uri: str) -> bool:
-    """Say whether an object is there."""
-    from botocore.exceptions import ClientError  # noqa: PLC0415
-
-    bucket, key = split(uri)
-    try:
-        s3.head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
-            return False
-        raise
-    return True
-
-
-def put(s3: Any, uri: str, content: bytes, content_type: str) -> None:
-    """Write an object."""
-    bucket, key = split(uri)
-    s3.put_object(Bucket=bucket, Key=key, Body=content, ContentType=content_type)
-
-
-def put_once(s3: Any, uri: str, content: bytes, content_type: str) -> bool:
-    """Write an object whose key is made from its content; return False when it was there already."""
-    if exists(s3, uri):
-        return False
-    put(s3, uri, content, content_type)
-    return True
-
-
-def read(s3: Any, uri: str) -> bytes:
-    """Read a whole object.
-
-    Raises:
-        ObjectError: it is not there, or may not be read.
-
-    """
-    from botocore.exceptions import ClientError  # noqa: PLC0415
-
-    bucket, key = split(uri)
-    try:
-        body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    except ClientError as error:
-        raise ObjectError(f"{uri} cannot be read: {error.response['Error'].get('Message', error)}") from error
-    return body

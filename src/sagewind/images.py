@@ -10,11 +10,13 @@ import json
 from importlib import resources
 from typing import TYPE_CHECKING, Any, cast
 
+from sagewind.errors import SagewindError
+
 if TYPE_CHECKING:
     from sagewind import spec
 
 
-class ImageError(LookupError):
+class ImageError(SagewindError, LookupError):
     """Amazon publishes no such image; the message says which there are."""
 
 

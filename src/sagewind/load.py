@@ -1,7 +1,7 @@
 """YAML → spec. An error names file, line, key, the value got and what is allowed.
 
-PyYAML's nodes carry the line of each key and value, and the dataclasses of `spec` say which keys there are and of
-what type; so this is one small walk over both, not a schema.
+PyYAML's nodes carry the line of each key and value, and the dataclasses of `spec` say which keys there are
+and of what type; so this is one small walk over both, not a schema.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import yaml
 
 from sagewind import spec
+from sagewind.errors import SagewindError
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 _NOT_IN_YAML = {"path"}
 
 
-class LoadError(ValueError):
+class LoadError(SagewindError, ValueError):
     """A spec file cannot be used; the message begins with `file:line:`."""
 
 

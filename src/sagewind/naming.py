@@ -1,7 +1,7 @@
 """Names and S3 keys, from what they name: the run's identity, or the content's hash.
 
-A name computed twice is the same name, so a task that is looked at from outside (a link, a retry, a cleanup) can
-be found without having been written down. Runs from the API have no logical date and second-resolution names
+A name computed twice is the same name, so what a task made can be found from outside (a link, a cleanup)
+without having been written down. Runs from the API have no logical date and second-resolution names
 collide, so a name is a hash of what Airflow guarantees unique: DAG id, run id, task id, map index, attempt.
 """
 
@@ -44,7 +44,7 @@ def content_hash(content: bytes) -> str:
 
 
 def slug(text: str) -> str:
-    """Turn any text into the letters, digits and single hyphens that SageMaker's names allow; may be empty."""
+    """Turn any text into letters, digits and single hyphens, as SageMaker's names allow; may be empty."""
     return re.sub(r"[^a-zA-Z0-9]+", "-", text).strip("-")
 
 

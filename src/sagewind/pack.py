@@ -12,6 +12,7 @@ import tarfile
 from typing import TYPE_CHECKING
 
 from sagewind import naming
+from sagewind.errors import SagewindError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _SKIPPED = {"__pycache__", ".ipynb_checkpoints"}
 
 
-class PackError(ValueError):
+class PackError(SagewindError, ValueError):
     """The folder cannot be packed."""
 
 

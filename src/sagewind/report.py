@@ -1,17 +1,19 @@
-"""The last step of a run: one account of it, from what AWS itself says; it fails when the account does not add up."""
+"""The last step of a run: one account of it, from what AWS says; it fails when that does not add up."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from sagewind import aws, load, table
+from sagewind.errors import SagewindError
+from sagewind.objects import Address, Objects
 
 if TYPE_CHECKING:
     import datetime as dt
     from pathlib import Path
 
 
-class ReportError(RuntimeError):
+class ReportError(SagewindError):
     """The run ended, but not as it should: a metric is missing, or rows were lost."""
 
 
@@ -31,7 +33,7 @@ def report(
     `durations` (seconds for each step).
 
     Raises:
-        ReportError: a metric of the spec was not reported, or the scores have more or fewer rows than the data.
+        ReportError: a metric of the spec was not reported, or the scores have another number of rows.
 
     """
     model = load.load(spec_file)
@@ -40,7 +42,7 @@ def report(
     batch = sagemaker.describe_transform_job(TransformJobName=transform_job)
     scores = scores_uri(batch)
     rows_in = uploaded["rows"]
-    rows_out = table.count_rows(aws.read(clients("s3"), scores))
+    rows_out = table.count_rows(Objects(clients("s3")).read(Address.parse(scores)))
     if rows_in != rows_out:
         raise ReportError(f"{scores} has {rows_out} rows; {uploaded['features']} has {rows_in}")
     return {

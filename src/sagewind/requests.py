@@ -41,7 +41,7 @@ class Place:
 
 
 def returned(task_id: str, *path: str) -> str:
-    """Return the template of a value in what a task returned: `returned("train", "Training", "TrainingJobName")`."""
+    """Return the template of a value in what a task returned: `returned("model", "Model", "ModelName")`."""
     steps = "".join(f"[{step!r}]" for step in path)
     return "{{ ti.xcom_pull(" + repr(task_id) + ")" + steps + " }}"
 
@@ -71,8 +71,8 @@ def training(
 ) -> Request:
     """Return the request of CreateTrainingJob.
 
-    `data` is the S3 address of the `train` channel, `output` the prefix under which `<job>/output/model.tar.gz` goes.
-    Script mode: https://github.com/aws/sagemaker-training-toolkit (`sagemaker_program`, `sagemaker_submit_directory`).
+    `data` is the S3 address of the `train` channel, `output` the prefix of `<job>/output/model.tar.gz`.
+    Script mode (`sagemaker_program` …): https://github.com/aws/sagemaker-training-toolkit
     """
     script = {
         "sagemaker_program": model.source.entry_point,
@@ -121,7 +121,7 @@ def create_model(model: spec.Model, *, name: str, place: Place, artifact: str) -
 
 
 def endpoint(model: spec.Model, *, name: str, model_name: str) -> Request:
-    """Return what the endpoint operator takes: a new config named `name`, and the endpoint that shall have it."""
+    """Return what the endpoint operator takes: a new config `name`, and the endpoint that shall have it."""
     variant = {
         "VariantName": "AllTraffic",
         "ModelName": model_name,

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path  # noqa: TC003
 from typing import Any
 
+from sagewind.errors import SagewindError
+
 NAME = r"[a-zA-Z0-9](-*[a-zA-Z0-9])*"
 """What SageMaker allows in a name (API reference, CreateTrainingJob: TrainingJobName), but for the length."""
 
@@ -21,7 +23,7 @@ INSTANCE = r"ml\.[a-z0-9-]+\.[a-z0-9]+"
 S3_URI = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?"
 
 
-class SpecError(ValueError):
+class SpecError(SagewindError, ValueError):
     """A value of the spec is not allowed; `key` says where in the spec it stands (`training.volume_gb`)."""
 
     def __init__(self, key: str, value: object, allowed: str) -> None:
@@ -110,7 +112,7 @@ class Source(Checked):
     """The code that runs inside the container."""
 
     directory: str = rule(longest=1024)
-    """A folder, relative to the spec's own; or the S3 address of a `sourcedir.tar.gz` that is already there."""
+    """A folder, relative to the spec's own; or the S3 address of a `sourcedir.tar.gz` there."""
     entry_point: str = rule("train.py", pattern=r"[\w./-]+\.py", says="the path of a .py file in the folder")
 
 

@@ -9,8 +9,10 @@ import csv
 import io
 from dataclasses import dataclass
 
+from sagewind.errors import SagewindError
 
-class TableError(ValueError):
+
+class TableError(SagewindError, ValueError):
     """The table cannot be used; the message names the file, the row and the column."""
 
 

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from sagewind import aws, images, load, naming, pack, table
+from sagewind.objects import Address, Objects
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def upload(
-    spec_file: Path | str, data: str, run_name: str, clients: aws.Clients = aws.client
+    spec_file: Path | str, *, data: str, run_name: str, clients: aws.Clients = aws.client
 ) -> dict[str, Any]:
     """Put code and data on S3 under keys made from their content, where they are not there yet.
 
@@ -22,7 +23,8 @@ def upload(
     belongs to this run alone.
 
     Raises:
-        LoadError, TableError, PackError, ImageError, ObjectError: what was given cannot be used.
+        SagewindError: what was given cannot be used; `LoadError`, `TableError`, `PackError`, `ImageError` or
+            `ObjectMissingError` says what of it.
 
     """
     started = time.monotonic()
@@ -31,44 +33,52 @@ def upload(
     image = images.uri(model.image, place.region)
     s3 = clients("s3")
     aws.ensure_bucket(s3, place.bucket, place.region)
-    base = f"s3://{place.bucket}/{model.name}"
+    base = Address(place.bucket, model.name)
     return {
         "role": place.role,
         "region": place.region,
         "image": image,
-        "code": _code(s3, model, base),
-        **_data(s3, model, base, data),
-        "models": f"{base}/models",
-        "scores": f"{base}/runs/{run_name}/scores",
+        "code": _code(Objects(s3), model, base),
+        **_data(Objects(s3), model, base, data),
+        "models": str(base / "models"),
+        "scores": str(base / "runs" / run_name / "scores"),
         "seconds": round(time.monotonic() - started, 2),
     }
 
 
-def _code(s3: Any, model: spec.Model, base: str) -> str:
+def put_once(objects: Objects, address: Address, content: bytes, content_type: str) -> bool:
+    """Write an object whose key is made from its content; return False when it was there already."""
+    if objects.head(address) is not None:
+        return False
+    objects.write(address, content, content_type=content_type)
+    return True
+
+
+def _code(objects: Objects, model: spec.Model, base: Address) -> str:
     """Return the S3 address of the code's archive."""
     folder = load.source_directory(model)
     if folder is None:
         return model.source.directory
     key, archive = pack.pack(folder)
-    uri = f"{base}/code/{key}/sourcedir.tar.gz"
-    aws.put_once(s3, uri, archive, "application/gzip")
-    return uri
+    address = base / "code" / key / "sourcedir.tar.gz"
+    put_once(objects, address, archive, "application/gzip")
+    return str(address)
 
 
-def _data(s3: Any, model: spec.Model, base: str, data: str) -> dict[str, Any]:
+def _data(objects: Objects, model: spec.Model, base: Address, data: str) -> dict[str, Any]:
     """Put the table as the `train` channel, and its features alone as the rows to score."""
     file = load.data_file(model)
-    content = aws.read(s3, data) if data else file.read_bytes()
+    content = objects.read(Address.parse(data)) if data else file.read_bytes()
     rows = table.parse(content, model.data.target, data or file.name)
     key = naming.content_hash(content)
-    channel = f"{base}/data/{key}/train/"
-    features = f"{base}/data/{key}/features/features.csv"
-    aws.put_once(s3, f"{channel}{file.name}", content, "text/csv")
-    aws.put_once(s3, features, table.to_csv(rows.features), "text/csv")
+    channel = base / "data" / key / "train"
+    features = base / "data" / key / "features" / "features.csv"
+    put_once(objects, channel / file.name, content, "text/csv")
+    put_once(objects, features, table.to_csv(rows.features), "text/csv")
     return {
-        "train": channel,
-        "table": f"{channel}{file.name}",
-        "features": features,
+        "train": f"{channel}/",
+        "table": str(channel / file.name),
+        "features": str(features),
         "rows": len(rows.truth),
         "data_hash": key,
     }

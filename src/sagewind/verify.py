@@ -8,6 +8,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from sagewind import aws, load, requests, table
+from sagewind.errors import SagewindError
+from sagewind.objects import Address, Objects
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 SAMPLES = 5
 
 
-class VerifyError(RuntimeError):
+class VerifyError(SagewindError):
     """The endpoint is not what was asked for, or does not answer as it should."""
 
 
@@ -41,7 +43,7 @@ def verify(
     model = load.load(spec_file)
     sagemaker = clients("sagemaker")
     live = _live_config(sagemaker, endpoint, endpoint_config)
-    rows = table.parse(aws.read(clients("s3"), data), model.data.target, data)
+    rows = table.parse(Objects(clients("s3")).read(Address.parse(data)), model.data.target, data)
     predictions = _predict(clients("sagemaker-runtime"), endpoint, rows)
     if live == endpoint_config:
         _tag(sagemaker, model_name)
