@@ -1,0 +1,192 @@
+"""Hyperparameters against the options of the script: each must arrive, and be understood."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from typing import TYPE_CHECKING, Any
+
+from sagewind.lint import arguments
+from sagewind.lint.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sagewind.lint.arguments import Argument, Parser
+    from sagewind.lint.script import Script
+    from sagewind.lint.subject import Declared, Subject
+
+RESERVED = ("sagemaker_", "_tuning_", "smdebug_", "rules_")
+"""Prefixes that the toolkit, the tuner and the SDK keep for themselves."""
+
+OTHER_PARSERS = frozenset(
+    {"click", "typer", "fire", "hydra", "absl", "omegaconf", "transformers", "docopt", "tap"}
+)
+"""Libraries that read the command line in ways this file does not model."""
+
+READERS = ("SM_HPS", "SM_HP_", "SM_TRAINING_ENV", "SM_USER_ARGS", "hyperparameters.json")
+"""Other ways for a script to get its hyperparameters."""
+
+
+def check(subject: Subject, script: Script) -> Iterator[Finding]:
+    """Yield a finding for each hyperparameter that does not arrive, or arrives as something else."""
+    if subject.hyperparameters is None or not subject.trains:
+        return
+    given = {key: value for key, value in subject.hyperparameters.items() if not key.startswith(RESERVED)}
+    parser = arguments.read(script)
+    if parser is None:
+        yield from _unread(given, script)
+        return
+    for key, declared in given.items():
+        argument = parser.find(key)
+        if argument is not None:
+            yield from _value(key, declared, argument)
+        elif parser.complete and not _read_elsewhere(key, script):
+            yield _unknown(key, declared, parser, given)
+    yield from _missing(subject, given, parser)
+
+
+def _unread(given: dict[str, Declared], script: Script) -> Iterator[Finding]:
+    otherwise = script.imports & OTHER_PARSERS or script.mentions(*READERS) or _uses_argv(script)
+    if given and not otherwise:
+        key, declared = next(iter(given.items()))
+        yield Finding(
+            rule="hyperparameter-unread",
+            place=declared.place,
+            what=f"hyperparameter {key!r} is given, but {script.entry.path.name} reads no command line",
+            mend=f"declare it: parser.add_argument({arguments.flag_of(key)!r})",
+        )
+
+
+def _uses_argv(script: Script) -> bool:
+    return any(name == "sys.argv" for module in script.modules for name in module.attributes())
+
+
+def _read_elsewhere(key: str, script: Script) -> bool:
+    """Tell whether the script takes this one from the environment (`SM_HP_<KEY>`) or from all of them."""
+    return script.mentions("SM_HPS", "SM_TRAINING_ENV", "hyperparameters.json", f"SM_HP_{key.upper()}")
+
+
+def _unknown(key: str, declared: Declared, parser: Parser, given: dict[str, Declared]) -> Finding:
+    flag = arguments.flag_of(key)
+    outcome = (
+        "parse_known_args drops it without a word" if parser.tolerant else "parse_args exits with status 2"
+    )
+    twin = next((a for a in parser.arguments if _plain(key) in {_plain(o) for o in a.options}), None)
+    if twin is not None:
+        option = twin.options[0]
+        both = f"declare both: parser.add_argument({option!r}, {flag!r}) ({twin.place})"
+        plain = option.lstrip("-")
+        return Finding(
+            rule="hyperparameter-spelling",
+            place=declared.place,
+            what=f"hyperparameter {key!r} reaches the script as {flag}, which declares {option}: {outcome}",
+            mend=both if plain == key else f"write the key as {plain!r}, or {both}",
+        )
+    nearest = _nearest(key, [a for a in parser.arguments if not _given(a, given)])
+    options = ", ".join(sorted(argument.options[0] for argument in parser.arguments))
+    hint = (
+        f"did you mean {nearest.options[0].lstrip('-')!r} ({nearest.place})?"
+        if nearest
+        else f"declared are {options}"
+    )
+    return Finding(
+        rule="hyperparameter-unknown",
+        place=declared.place,
+        what=f"hyperparameter {key!r} reaches the script as {flag}, which it does not declare: {outcome}",
+        mend=hint,
+    )
+
+
+def _given(argument: Argument, given: dict[str, Declared]) -> bool:
+    return any(arguments.flag_of(key) in argument.options for key in given)
+
+
+def _plain(name: str) -> str:
+    return name.lstrip("-").replace("_", "-").lower()
+
+
+def _nearest(key: str, candidates: list[Argument]) -> Argument | None:
+    """Return the argument most like `key`, by shared words or by letters; `None` below one half."""
+
+    def likeness(argument: Argument) -> float:
+        words, others = set(_plain(key).split("-")), set(_plain(argument.options[0]).split("-"))
+        letters = difflib.SequenceMatcher(None, _plain(key), _plain(argument.options[0])).ratio()
+        return max(letters, len(words & others) / len(words | others))
+
+    best = max(candidates, key=likeness, default=None)
+    return best if best is not None and likeness(best) >= 0.5 else None  # noqa: PLR2004
+
+
+def _missing(subject: Subject, given: dict[str, Declared], parser: Parser) -> Iterator[Finding]:
+    for argument in parser.arguments:
+        if argument.required and not _given(argument, given):
+            name = argument.options[0].lstrip("-")
+            yield Finding(
+                rule="hyperparameter-missing",
+                place=subject.place,
+                what=f"{argument.options[0]} is required ({argument.place}), and {name!r} is not given",
+                mend=f"add the hyperparameter {name!r}, or give the argument a default",
+            )
+
+
+def _value(key: str, declared: Declared, argument: Argument) -> Iterator[Finding]:
+    text = _as_text(declared.value)
+    if text is None or argument.nargs not in (None, "?"):
+        return
+    problem = _flag_problem(text, argument) if not argument.takes_value else _type_problem(text, argument)
+    if problem:
+        what, mend = problem
+        yield Finding(
+            rule="hyperparameter-value",
+            place=declared.place,
+            what=f"hyperparameter {key!r} is {text!r}, but {argument.options[0]} ({argument.place}) {what}",
+            mend=mend,
+        )
+
+
+def _as_text(value: Any) -> str | None:
+    """Return what follows the option on the command line; `None` when the value is not known here."""
+    if not isinstance(value, str | int | float | bool):
+        return None
+    if isinstance(value, str) and "{{" in value:
+        return None
+    if isinstance(value, str):
+        try:
+            decoded = json.loads(value)
+        except ValueError:
+            return value
+        return decoded if isinstance(decoded, str) else str(decoded)
+    return str(value)
+
+
+def _falsy(text: str) -> bool:
+    return text.lower() in {"false", "0", "no", "off", ""}
+
+
+def _flag_problem(text: str, argument: Argument) -> tuple[str, str] | None:
+    if argument.action in {"store_true", "store_false", "store_const"} and _falsy(text):
+        mend = (
+            "leave the hyperparameter out, or use action=argparse.BooleanOptionalAction or a type of its own"
+        )
+        return f"is a flag without a value ({argument.action}): being there sets it", mend
+    return None
+
+
+def _type_problem(text: str, argument: Argument) -> tuple[str, str] | None:
+    if argument.kind == "bool" and _falsy(text) and text:
+        mend = "parse it: type=lambda text: text.lower() == 'true'"
+        return f"has type=bool, and bool({text!r}) is True", mend
+    converter = {"int": int, "float": float}.get(argument.kind)
+    if converter is not None:
+        try:
+            converter(text)
+        except ValueError:
+            return (
+                f"has type={argument.kind}: argparse exits with status 2",
+                f"give a value that {argument.kind}() takes",
+            )
+    if argument.choices and text not in {str(choice) for choice in argument.choices}:
+        allowed = ", ".join(str(choice) for choice in argument.choices)
+        return f"has choices {allowed}: argparse exits with status 2", f"give one of {allowed}"
+    return None

@@ -1,0 +1,132 @@
+"""What a training script declares and does, read from its syntax tree; the script is never run or imported.
+
+Local modules that the script imports from its own `source_dir` are read too: many scripts keep their
+arguments or their `model_fn` in one.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sagewind.lint.finding import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Module:
+    """One parsed file."""
+
+    path: Path
+    tree: ast.Module
+
+    def place(self, node: ast.AST) -> Place:
+        """Return the line of `node`."""
+        return Place(file=self.path, line=getattr(node, "lineno", 1))
+
+    def calls(self) -> Iterator[tuple[str, ast.Call]]:
+        """Yield every call with its dotted name (`os.environ.get`; `` where the callee is no plain name)."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Call):
+                yield dotted(node.func), node
+
+    def attributes(self) -> Iterator[str]:
+        """Yield every dotted name that is looked up (`sys.argv`)."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Attribute):
+                yield dotted(node)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """The entry script and the local modules it imports, entry script first."""
+
+    modules: tuple[Module, ...]
+    imports: frozenset[str] = field(default_factory=frozenset)
+    """Top-level names of everything imported that is not local."""
+
+    @property
+    def entry(self) -> Module:
+        """The file that the container runs."""
+        return self.modules[0]
+
+    def functions(self) -> dict[str, Place]:
+        """Return the names that the entry script's module has as functions, imported ones included."""
+        found: dict[str, Place] = {}
+        for node in self.entry.tree.body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                found[node.name] = self.entry.place(node)
+            elif isinstance(node, ast.ImportFrom):
+                found |= {alias.asname or alias.name: self.entry.place(node) for alias in node.names}
+            elif isinstance(node, ast.Assign):
+                names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+                found |= dict.fromkeys(names, self.entry.place(node))
+        return found
+
+    def texts(self) -> Iterator[tuple[str, Place]]:
+        """Yield every string literal of every module."""
+        for module in self.modules:
+            for node in ast.walk(module.tree):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield node.value, module.place(node)
+
+    def mentions(self, *fragments: str) -> bool:
+        """Tell whether some string literal contains one of `fragments`."""
+        return any(fragment in text for text, _ in self.texts() for fragment in fragments)
+
+
+def dotted(node: ast.AST) -> str:
+    """Return `a.b.c` for a chain of names, the part after a call or index for others (`.dump`)."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        return f"{dotted(node.value)}.{node.attr}"
+    return ""
+
+
+def read(path: Path) -> Script:
+    """Parse `path` and the modules beside it that it imports.
+
+    Raises:
+        OSError: the entry script cannot be read.
+        SyntaxError: it, or a local module, is no Python of this interpreter.
+
+    """
+    modules: dict[Path, Module] = {}
+    foreign: set[str] = set()
+    waiting = [path]
+    while waiting:
+        current = waiting.pop(0)
+        if current in modules:
+            continue
+        tree = ast.parse(current.read_text(encoding="utf-8"), filename=str(current))
+        modules[current] = Module(path=current, tree=tree)
+        for name in _imported(tree):
+            local = _local(path.parent, name)
+            if local is None:
+                foreign.add(name.split(".", maxsplit=1)[0])
+            else:
+                waiting.append(local)
+    return Script(modules=tuple(modules.values()), imports=frozenset(foreign))
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+        elif isinstance(node, ast.ImportFrom):
+            yield from (alias.name for alias in node.names)
+
+
+def _local(folder: Path, module: str) -> Path | None:
+    base = folder.joinpath(*module.split("."))
+    for candidate in (base.with_suffix(".py"), base / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None

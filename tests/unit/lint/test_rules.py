@@ -1,0 +1,258 @@
+"""Each rule finds what it is for, and nothing else: one row, one way to be wrong, or to be right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sagewind.lint import LintError, Place, Request, Severity, demand_clean, lint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sagewind.lint import Subject
+
+    Rules = Callable[..., list[str]]
+    Declare = Callable[..., Subject]
+
+
+def parser(*lines: str, call: str = "parse_known_args") -> str:
+    body = "\n".join(f"p.{line}" for line in lines)
+    return f"import argparse\np = argparse.ArgumentParser()\n{body}\nif True:\n    p.{call}()\n"
+
+
+def test_a_good_script_has_no_finding(rules: Rules, good: str) -> None:
+    found = rules(
+        good,
+        hyperparameters={"n-estimators": 100},
+        channels={"train": "s3://b/k"},
+        metrics=[r"accuracy=([0-9.]+);"],
+        names={"TrainingJobName": "iris"},
+        role="arn:aws:iam::123456789012:role/service-role/SageMakerRole",
+    )
+    assert found == []
+
+
+HYPERPARAMETERS = [
+    # declared, given, expected
+    (['add_argument("--n-estimators", type=int)'], {"n_estimators": 1}, ["hyperparameter-spelling"]),
+    (['add_argument("--n_estimators", type=int)'], {"n-estimators": 1}, ["hyperparameter-spelling"]),
+    (['add_argument("--n-estimators", "--n_estimators")'], {"n_estimators": 1}, []),  # both are declared
+    (['add_argument("--min-samples-leaf")'], {"min_leaf_nodes": 3}, ["hyperparameter-unknown"]),
+    (['add_argument("--epochs")'], {"ep": 3}, []),  # argparse takes a unique prefix
+    (['add_argument("-n")'], {"n": 3}, []),  # one letter becomes -n
+    (['add_argument("--num", required=True)'], {}, ["hyperparameter-missing"]),
+    (['add_argument("--num", type=int)'], {"num": 10.5}, ["hyperparameter-value"]),
+    (['add_argument("--num", type=int)'], {"num": "10"}, []),
+    (['add_argument("--num", type=int)'], {"num": "{{ params.n }}"}, []),  # rendered later
+    (['add_argument("--num", type=float)'], {"num": 10}, []),
+    (['add_argument("--num", type=float)'], {"num": "ten"}, ["hyperparameter-value"]),
+    (['add_argument("--num", choices=["gini", "entropy"])'], {"num": "gini"}, []),
+    (['add_argument("--num", choices=["gini", "entropy"])'], {"num": "log"}, ["hyperparameter-value"]),
+    (['add_argument("--verbose", type=bool)'], {"verbose": False}, ["hyperparameter-value"]),
+    (['add_argument("--verbose", type=bool)'], {"verbose": True}, []),
+    (['add_argument("--verbose", action="store_true")'], {"verbose": "false"}, ["hyperparameter-value"]),
+    (['add_argument("--verbose", action="store_true")'], {"verbose": True}, []),
+    (["add_argument(*NAMES)"], {"anything": 1}, []),  # options that are computed are not judged
+    (['add_argument("--num")'], {"sagemaker_program": "train.py", "num": 1}, []),  # the toolkit's own
+    (['add_argument("--num", nargs="+", type=int)'], {"num": "1 2"}, []),
+    (['add_argument("--n")'], {"n": 3}, ["hyperparameter-spelling"]),  # it is passed as -n
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("declared", "given", "expected"), HYPERPARAMETERS)
+def test_hyperparameters(
+    rules: Rules, declared: list[str], given: dict[str, Any], expected: list[str]
+) -> None:
+    assert rules(parser(*declared), hyperparameters=given, serves=False) == expected
+
+
+OTHER_READERS = [
+    ("import json, os\njson.loads(os.environ['SM_HPS'])", []),
+    ("import os\nos.environ['SM_HP_N']", []),
+    ("import sys\nsys.argv[1:]", []),
+    ("import click", []),
+    ("open('/opt/ml/input/config/hyperparameters.json')", []),
+    ("x = 1", ["hyperparameter-unread"]),
+]
+
+
+@pytest.mark.parametrize(("script", "expected"), OTHER_READERS)
+def test_scripts_without_argparse(rules: Rules, script: str, expected: list[str]) -> None:
+    assert rules(script, hyperparameters={"n": 1}, serves=False) == expected
+
+
+def test_arguments_of_a_local_module_are_read(tmp_path: Path, subject: Declare) -> None:
+    (tmp_path / "options.py").write_text(parser('add_argument("--depth")'))
+    declared = subject("from options import p", hyperparameters={"depth": 1}, serves=False)
+    assert lint(declared) == ()
+
+
+def test_an_unknown_hyperparameter_names_the_nearest_one(tmp_path: Path, subject: Declare) -> None:
+    script = parser('add_argument("--n-jobs")', 'add_argument("--min-samples-leaf")')
+    (finding,) = lint(subject(script, hyperparameters={"min_leaf_nodes": 3}, serves=False))
+    assert "min-samples-leaf" in finding.mend
+    assert str(finding.place) == f"{tmp_path / 'spec.yaml'}:1"
+
+
+CHANNELS = [
+    ("os.environ['SM_CHANNEL_TRAIN']", {"train": 1}, []),
+    ("os.environ['SM_CHANNEL_TEST']", {"train": 1}, ["channel-unread", "channel-missing"]),
+    ("open('/opt/ml/input/data/train/iris.csv')", {"train": 1}, []),
+    ("os.environ[f'SM_CHANNEL_{name}']", {"train": 1}, []),  # computed
+    ("os.listdir('/opt/ml/input/data')", {"train": 1}, []),
+    ("pass", {"train": 1}, ["channel-unread"]),
+]
+
+
+@pytest.mark.parametrize(("script", "given", "expected"), CHANNELS)
+def test_channels(rules: Rules, script: str, given: dict[str, Any], expected: list[str]) -> None:
+    assert sorted(rules(f"import os\n{script}", channels=given, serves=False)) == sorted(expected)
+
+
+METRICS = [
+    ('print("Accuracy=" + str(x))', "Accuracy=(.*)", ["metric-greedy"]),
+    ('print("Accuracy=" + str(x))', r"Accuracy=([0-9.]+)", []),
+    ('print(f"Accuracy={x:.3f}, loss={y}")', "Accuracy=(.*),", []),  # the comma ends the group
+    ('print(f"a={x}; b={y};")', "a=(.*);", ["metric-greedy"]),  # reaches the second semicolon
+    ('print(f"a={x}; b={y};")', "a=(.*?);", []),
+    ('print("acc: %.4f" % x)', r"acc: ([0-9.]+)", []),
+    ('print("acc: {:.4f}".format(x))', r"acc: ([0-9.]+)", []),
+    ('print("acc:", x)', r"acc: (\S+)", []),
+    ('print("acc", x, sep="=")', r"acc=(\S+)", []),
+    ('import logging\nlogging.getLogger().info("acc=%s", x)\nlogger.info("acc=%s", x)', r"acc=(\S+)", []),
+    ('print(json.dumps({"acc": x}))', r'"acc": ([0-9.]+)', []),
+    ('print(f"acc={x:.3f}")', r"acc=(\d+)", ["metric-partial"]),  # 0 of 0.935
+    ('print(f"epoch={x}")', r"epoch=(\d+)", []),  # a whole number may be printed
+    ('print("Accuracy=" + str(x))', r"accuracy=([0-9.]+)", ["metric-unmatched"]),  # case
+    ('print("done")', r"acc=(\S+)", ["metric-unmatched"]),
+    ('import xgboost\nprint("done")', r"validation-rmse:(\S+)", []),  # the library prints it
+    ('print("acc=1")', r"acc=[0-9]+", ["metric-group"]),
+    ('print("acc=1")', r"acc=([0-9]+", ["metric-regex"]),
+    ('line = f"acc={x}"\nprint(line)', r"acc=(\S+)", []),
+]
+
+
+@pytest.mark.parametrize(("script", "regex", "expected"), METRICS)
+def test_metrics(rules: Rules, script: str, regex: str, expected: list[str]) -> None:
+    assert rules(script, metrics=[regex], serves=False) == expected
+
+
+def test_a_metric_that_might_come_from_unknown_text_is_only_a_warning(subject: Declare) -> None:
+    (finding,) = lint(subject("print(text)", metrics=[r"acc=(\S+)"], serves=False))
+    assert finding.severity is Severity.WARNING
+
+
+SERVING = [
+    ("def model_fn(d): ...", []),
+    ("from inference import model_fn", []),
+    ("model_fn = load", []),
+    ("def other(): ...", ["model-fn-missing"]),
+    ("def model_fn(d): ...\ndef transform_fn(*a): ...\ndef predict_fn(*a): ...", ["transform-fn-excludes"]),
+    ("import argparse\ndef model_fn(d): ...\nargparse.ArgumentParser().parse_args()", ["main-guard"]),
+]
+
+
+@pytest.mark.parametrize(("script", "expected"), SERVING)
+def test_serving(rules: Rules, script: str, expected: list[str]) -> None:
+    assert rules(script, trains=False) == expected
+
+
+ARTIFACTS = [
+    ("import joblib\njoblib.dump(m, 'model.joblib')", ["artifact-outside"]),
+    ("import joblib\njoblib.dump(m, '/tmp/model.joblib')", ["artifact-outside"]),
+    ("import joblib\njoblib.dump(m, '/opt/ml/model/model.joblib')", []),
+    ("import joblib, os\njoblib.dump(m, os.path.join(os.environ['SM_MODEL_DIR'], 'm'))", []),
+    (
+        "import os, pickle\nwith open(f\"{os.environ['SM_MODEL_DIR']}/m\") as f:\n    pickle.dump(m, f)",
+        [],
+    ),
+    ("import pickle\nwith open('m.pkl', 'wb') as f:\n    pickle.dump(m, f)", ["artifact-outside"]),
+    ("from pathlib import Path\nout = Path('out')\nbooster.save_model(out / 'm.json')", ["artifact-outside"]),
+    ("def save(folder):\n    joblib.dump(m, folder)", []),  # not known where it comes from
+    ("print('no model at all')", ["artifact-missing"]),
+]
+
+
+@pytest.mark.parametrize(("script", "expected"), ARTIFACTS)
+def test_artifacts(rules: Rules, script: str, expected: list[str]) -> None:
+    serves = expected == ["artifact-missing"]
+    assert rules(script, serves=serves, framework="pytorch") == expected
+
+
+REQUIREMENTS = [
+    ("pandas==3.1.1\n# comment\n-r other.txt\n", []),
+    ("scikit-learn==1.2.2", ["requirement-clash"]),
+    ("scikit_learn==1.9.1  # agrees", []),
+    ("scikit-learn", []),
+    ("pandas=>3", ["requirement-invalid"]),
+    ("numpy==2.4.0\nnumpy==2.5.0", ["requirement-conflict"]),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), REQUIREMENTS)
+def test_requirements(tmp_path: Path, text: str, expected: list[str], good: str, subject: Declare) -> None:
+    (tmp_path / "requirements.txt").write_text(text)
+    assert [f.rule for f in lint(subject(good))] == expected
+
+
+NAMES = [
+    ({"ModelName": "a" * 63}, []),
+    ({"ModelName": "a" * 64}, ["name-too-long"]),
+    ({"HyperParameterTuningJobName": "a" * 33}, ["name-too-long"]),
+    ({"ModelName": "with_underscore"}, ["name-characters"]),
+    ({"ModelName": "{{ run_id }}"}, []),
+]
+
+
+@pytest.mark.parametrize(("names", "expected"), NAMES)
+def test_names(rules: Rules, names: dict[str, str], expected: list[str], good: str) -> None:
+    assert rules(good, names=names) == expected
+
+
+ROLES = [
+    ("arn:aws:iam::123456789012:role/SageMakerRole", []),
+    ("arn:aws-cn:iam::123456789012:role/path/SageMakerRole", []),
+    ("SageMakerRole", ["role-form"]),
+    ("arn:aws:iam::1234:role/SageMakerRole", ["role-form"]),
+    ("arn:aws:iam::123456789012:user/me", ["role-form"]),
+]
+
+
+@pytest.mark.parametrize(("role", "expected"), ROLES)
+def test_roles(rules: Rules, role: str, expected: list[str], good: str) -> None:
+    assert rules(good, role=role) == expected
+
+
+GUARD = "pass"
+SHAPES = [
+    ("DescribeTrainingJob", {"TrainingJobName": "iris"}, []),
+    ("DescribeTrainingJob", {}, ["request-shape"]),  # a member is missing
+    ("DescribeTrainingJob", {"TrainingJobName": 1}, ["request-shape"]),  # of another type
+    ("DescribeTrainingJob", {"TrainingJobName": "a_b"}, ["request-shape"]),  # breaks the pattern
+    ("ListTrainingJobs", {"StatusEquals": "Done"}, ["request-shape"]),  # not in the enumeration
+    ("TrainPlease", {}, ["request-shape"]),
+]
+
+
+@pytest.mark.parametrize(("operation", "parameters", "expected"), SHAPES)
+def test_requests(operation: str, parameters: dict[str, Any], expected: list[str], subject: Declare) -> None:
+    request = Request(operation=operation, parameters=parameters, place=Place(file=Path("dag.py")))
+    assert [f.rule for f in lint(subject(GUARD, requests=(request,), serves=False))] == expected
+
+
+def test_a_script_that_is_not_there_or_no_python(tmp_path: Path, subject: Declare) -> None:
+    declared = subject("def (:")
+    assert [f.rule for f in lint(declared)] == ["script-syntax"]
+    (tmp_path / "train.py").unlink()
+    assert [f.rule for f in lint(declared)] == ["script-missing"]
+
+
+def test_errors_are_raised_together_and_warnings_are_not(subject: Declare) -> None:
+    bad = subject(parser('add_argument("--n")'), hyperparameters={"one": 1, "two": 2}, serves=False)
+    with pytest.raises(LintError, match=r"(?s)'one'.*'two'"):
+        demand_clean(lint(bad))
+    greedy = subject('print("a=" + x)', metrics=["a=(.*)"], serves=False)
+    demand_clean(lint(greedy))
