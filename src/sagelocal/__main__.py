@@ -1,74 +1,74 @@
-"""`python -m sagelocal`: argv and environment → settings → serve. The only reader of the environment."""
+"""`python -m sagelocal`: argv and environment → settings → a subcommand. Only this reads the environment."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import importlib
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sagelocal import settings
-from sagelocal.server import StartError, serve
+from sagelocal import __version__, server, settings
+from sagelocal.emulator import EmulatorError, command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sagelocal.settings import Settings
 
-_ELSEWHERE = {"emulator": "sagelocal.emulator.command"}
-"""Subcommands that are modules of their own, with `run(argv) -> exit code`; loaded when asked for."""
+_OVERRIDES = ("host", "port", "data_dir", "on_exit")
+"""Settings that the command line of `serve` may give; what it says goes before the environment."""
+_NOT_INHERITED = "PYTHONDONTWRITEBYTECODE"
+"""It doubles the time of every import, and jobs import much."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a subcommand (`serve` when there is none) and return its exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments and arguments[0] in _ELSEWHERE:
-        code: int = importlib.import_module(_ELSEWHERE[arguments[0]]).run(arguments[1:])
-        return code
-    return _serve(arguments, os.environ)
-
-
-def _serve(arguments: list[str], environ: Mapping[str, str]) -> int:
+    """Run a subcommand (`serve` when none is named) and return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
+        words.insert(0, "serve")
+    arguments = _parser().parse_args(words)
+    environ = {name: value for name, value in os.environ.items() if name != _NOT_INHERITED}
     try:
-        serve(_settings(arguments, environ), _for_jobs(environ))
-    except (StartError, settings.SettingsError) as error:
+        if arguments.command == "emulator":
+            return command.run(arguments, settings.from_environment(environ), environ)
+        server.serve(_settings(arguments, environ), environ)
+    except (server.StartError, settings.SettingsError, EmulatorError) as error:
         print(f"sagelocal: {error}", file=sys.stderr)  # noqa: T201  (the command line's own words)
         return 1
     return 0
 
 
-def _settings(arguments: list[str], environ: Mapping[str, str]) -> Settings:
-    """Build the settings from the environment; what the command line says goes before it."""
-    given = vars(_parser().parse_args(arguments))
-    chosen = {name: value for name, value in given.items() if name != "command" and value is not None}
+def _settings(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
+    given = {name: getattr(arguments, name) for name in _OVERRIDES}
+    chosen = {name: value for name, value in given.items() if value is not None}
     return dataclasses.replace(settings.from_environment(environ), **chosen)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sagelocal",
-        description="SageMaker in a process. Every setting is also a variable SAGELOCAL_<NAME>.",
-        epilog="`sagelocal emulator --help` tells about the rest of AWS.",
+        description="SageMaker in a process.",
+        epilog="Without a command it serves. Every setting is also a variable, SAGELOCAL_<NAME>.",
     )
-    parser.add_argument("command", nargs="?", choices=["serve", *_ELSEWHERE], default="serve")
-    parser.add_argument("--host", help="the address to listen on (127.0.0.1)")
-    parser.add_argument("--port", type=int, help="the port to listen on (8088); 0 picks a free one")
-    parser.add_argument(
+    parser.add_argument("--version", action="version", version=f"sagelocal {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="serve the SageMaker API")
+    serve.add_argument("--host", help=f"the address to listen on ({settings.Settings.host})")
+    serve.add_argument(
+        "--port", type=int, help=f"the port to listen on ({settings.Settings.port}); 0: any free one"
+    )
+    serve.add_argument(
         "--data",
         dest="data_dir",
+        metavar="FOLDER",
         type=lambda text: Path(text).absolute(),
-        help="where state and jobs are kept",
+        help=f"where state and jobs are kept ({settings.Settings.data_dir})",
     )
-    parser.add_argument("--on-exit", choices=["keep", "stop"], help="what a clean end does to running jobs")
+    serve.add_argument("--on-exit", choices=["keep", "stop"], help="what a clean end does to running jobs")
+    command.add(commands)
     return parser
-
-
-def _for_jobs(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment that jobs inherit: without a variable that doubles the time of every import."""
-    return {name: value for name, value in environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 if __name__ == "__main__":

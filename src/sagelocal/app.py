@@ -16,6 +16,7 @@ from sagelocal.api.records import Records
 from sagelocal.api.tags import Tags
 from sagelocal.api.training import TrainingJobs
 from sagelocal.api.transform import TransformJobs
+from sagelocal.container import images as container_images
 from sagelocal.errors import NotSupported
 from sagelocal.gateway import Gateway
 from sagelocal.jobs.launcher import Launcher
@@ -75,7 +76,7 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
     endpoints = Records(kinds.ENDPOINT, store, account)
 
     def images(image_uri: str) -> None:
-        return None
+        container_images.resolve(image_uri, settings.image_policy)
 
     resources = (
         TrainingJobs(records=training_jobs, jobs=launcher, images=images),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from sagelocal import app
+from sagelocal.emulator import command as emulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,8 +37,12 @@ def serve(settings: Settings, environ: Mapping[str, str]) -> None:
 
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
-    with _locked(settings.data_dir), _listening(settings) as listener:
-        service = app.build(settings, environ)
+    with (
+        _locked(settings.data_dir),
+        _listening(settings) as listener,
+        emulator.companion(settings, environ) as addresses,
+    ):
+        service = app.build(settings, {**environ, **addresses})
         config = uvicorn.Config(
             service.gateway,
             loop="uvloop",
@@ -50,22 +55,31 @@ def serve(settings: Settings, environ: Mapping[str, str]) -> None:
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_DRAIN_SECONDS,
         )
-        service.start()
-        # uvicorn raises the signals that it caught once more after its end: nothing is left to be done then.
+        server = _Server(config, addresses)
+        # uvicorn restores these at its end, and raises there once more what it caught.
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: None)
-        _Server(config).run(sockets=[listener])
+            signal.signal(number, server.handle_exit)
+        service.start()
+        server.run(sockets=[listener])
+        # A second Ctrl-C does not wait for what is being stopped.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         service.stop()
 
 
 class _Server(uvicorn.Server):
     """uvicorn, telling when it is ready."""
 
+    def __init__(self, config: uvicorn.Config, addresses: Mapping[str, str]) -> None:
+        super().__init__(config)
+        self._addresses = addresses
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        lines = [f"{name}={value}" for name, value in self._addresses.items()]
         for each in sockets or []:
             host, port = each.getsockname()[:2]
-            print(f"sagelocal is ready on http://{host}:{port}", flush=True)  # noqa: T201  (the ready line)
+            lines.append(f"sagelocal is ready on http://{host}:{port}")
+        print("\n".join(lines), flush=True)  # noqa: T201  (what the one who started it waits for)
 
 
 @contextlib.contextmanager
@@ -76,7 +90,7 @@ def _locked(data_dir: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StartError(
-                f"another sagelocal serves the data directory {data_dir}; stop it, or choose another with --data"
+                f"another sagelocal serves the data directory {data_dir}; stop it, or choose one by --data"
             ) from None
         yield
 
@@ -90,7 +104,7 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
             listener.bind((settings.host, settings.port))
         except OSError as error:
             raise StartError(
-                f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; --port 0 picks a free port"
+                f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; --port 0 finds one"
             ) from error
         listener.listen(_BACKLOG)
         yield listener
