@@ -1,0 +1,224 @@
+"""The user's `model_fn`, `input_fn`, `predict_fn`, `output_fn`, `transform_fn`, and the defaults for them.
+
+Sources: `sagemaker_sklearn_container.serving`, `sagemaker_containers._transformer` and
+`sagemaker_inference.transformer` (published packages). Where the two toolkits differ, the scikit-learn
+container's way is kept.
+
+One deliberate difference: when `predict_fn` is the default too, a single record (1-D) is given to the model
+as one row. The container hands scikit-learn the 1-D array, which it refuses, so that one-row CSV requests
+get a 500 there. A `predict_fn` of the user's sees exactly the shape that the container would give it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from sagelocal.serving import codecs, engine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import ModuleType
+
+DEFAULT_PROGRAM = "inference.py"
+PARTS = ("input_fn", "predict_fn", "output_fn")
+
+
+class HandlerError(Exception):
+    """The user's module cannot serve; the message says what it lacks."""
+
+
+class Answer(NamedTuple):
+    """One HTTP response: status, content type and body."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handlers:
+    """A loaded model with the functions that answer for it.
+
+    `fast` is set when input, predict and output are all the defaults: then the server may merge requests.
+    """
+
+    model: Any
+    transform: Callable[[Any, Any, str, str], Any] | None
+    read: Callable[[Any, str], Any] | None
+    predict: Callable[[Any, Any], Any] | None
+    write: Callable[[Any, str], Any] | None
+    fast: engine.Engine | None
+    default_accept: str
+
+    def answer(self, body: bytes, content_type: str, accept: str) -> Answer:
+        """Run a request through the handlers; an exception becomes a 500 and a traceback in the log."""
+        accept = self.wanted(accept)
+        content_type = codecs.media_type(content_type)
+        try:
+            if self.transform is not None:
+                return _response(
+                    self.transform(self.model, _text(body, content_type), content_type, accept), accept
+                )
+            return self._answer(body, content_type, accept)
+        except Exception as error:  # noqa: BLE001  (the user's code may raise anything, and the server must live)
+            return failure(error)
+
+    def wanted(self, accept: str) -> str:
+        """Return the type asked for; nothing and `*/*` mean the default."""
+        return self.default_accept if not accept or accept == codecs.ANY else accept
+
+    def _answer(self, body: bytes, content_type: str, accept: str) -> Answer:
+        try:
+            data = (
+                self.read(_text(body, content_type), content_type)
+                if self.read
+                else self.default_read(body, content_type)
+            )
+        except codecs.UnsupportedFormatError as error:
+            return failure(error, 415)
+        prediction = self.predict(data, self.model) if self.predict else self.default_predict(data)
+        try:
+            if self.write:
+                return _response(self.write(prediction, accept), accept)
+            encoded, kind = codecs.encode(prediction, accept)
+        except codecs.UnsupportedFormatError as error:
+            return failure(error, 406)
+        return Answer(200, kind, encoded)
+
+    def default_read(self, body: bytes, content_type: str) -> Any:
+        """Decode as the container does; text becomes float32, and a `predict_fn` sees one CSV row as 1-D."""
+        array = codecs.decode(body, content_type)
+        if content_type not in codecs.UTF8_TYPES:
+            return array
+        if content_type == codecs.CSV and self.predict is not None:
+            array = codecs.squeeze_csv(array)
+        return array.astype(np.float32)
+
+    def default_predict(self, data: Any) -> Any:
+        """Return the model's prediction; one record is one row."""
+        if isinstance(data, np.ndarray) and data.ndim < 2:  # noqa: PLR2004
+            data = data.reshape(1, -1)
+        return self.fast.predict(data) if self.fast else self.model.predict(data)
+
+
+def customised(module: ModuleType) -> bool:
+    """Tell whether the module has handlers of its own beside `model_fn`."""
+    return any(getattr(module, name, None) for name in ("transform_fn", *PARTS))
+
+
+def load(module: ModuleType, model_dir: Path, environ: Mapping[str, str]) -> Handlers:
+    """Load the model with the module's `model_fn`, and choose the way to answer.
+
+    Raises:
+        HandlerError: the module has no `model_fn`, or defines `transform_fn` beside one of the other three.
+        Exception: whatever the user's `model_fn` raises.
+
+    """
+    own = {name: getattr(module, name, None) for name in ("transform_fn", *PARTS)}
+    clash = [name for name in PARTS if own[name]]
+    if own["transform_fn"] and clash:
+        raise HandlerError(
+            "Cannot use transform_fn implementation in conjunction with input_fn, predict_fn, and/or "
+            f"output_fn implementation; {module.__name__} defines transform_fn and {', '.join(clash)}"
+        )
+    model_fn = getattr(module, "model_fn", None)
+    if model_fn is None:
+        raise HandlerError(f"Please provide a model_fn implementation: {module.__file__} defines none")
+    model = _flexible(model_fn, 1)(str(model_dir))
+    return Handlers(
+        model=model,
+        transform=_flexible(own["transform_fn"], 4),
+        read=_flexible(own["input_fn"], 2),
+        predict=_flexible(own["predict_fn"], 2),
+        write=_flexible(own["output_fn"], 2),
+        fast=engine.choose(model) if not customised(module) and hasattr(model, "predict") else None,
+        default_accept=environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", codecs.JSON),
+    )
+
+
+def import_program(model_dir: Path, environ: Mapping[str, str]) -> ModuleType:
+    """Import the module that SAGEMAKER_PROGRAM names from the first code folder that has it.
+
+    The folders: SAGEMAKER_SUBMIT_DIRECTORY when it is a path, `code` beside the model folder, `code` in it,
+    and the model folder itself.
+    """
+    program = environ.get("SAGEMAKER_PROGRAM") or DEFAULT_PROGRAM
+    submitted = environ.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
+    folders = [Path(submitted)] if submitted.startswith("/") else []
+    folders += [model_dir.parent / "code", model_dir / "code", model_dir]
+    for folder in folders:
+        if (
+            (folder / program).is_file()
+            or (folder / f"{program}.py").is_file()
+            or (folder / program / "__init__.py").is_file()
+        ):
+            for path in (folder, (folder / program).parent):
+                if str(path) not in sys.path:
+                    sys.path.insert(0, str(path))
+            return importlib.import_module(Path(program).stem)
+    looked = ", ".join(str(folder) for folder in folders)
+    raise HandlerError(
+        f"no script to serve with: SAGEMAKER_PROGRAM is {environ.get('SAGEMAKER_PROGRAM', '')!r}, "
+        f"and {program} is in none of {looked}"
+    )
+
+
+def failure(error: BaseException, status: int = 500) -> Answer:
+    """Return the container's error body, and write the traceback to the log."""
+    trace = "".join(traceback.format_exception(error))
+    sys.stderr.write(trace)
+    sys.stderr.flush()
+    body = {"error": type(error).__name__, "error-message": str(error), "stack-trace": trace}
+    return Answer(status, codecs.JSON, json.dumps(body).encode())
+
+
+def _text(body: bytes, content_type: str) -> str | bytes:
+    return body.decode() if content_type in codecs.UTF8_TYPES else body
+
+
+def _flexible(function: Any, count: int) -> Any:
+    """Return the function such that `count` arguments suffice; the toolkit's context is None here."""
+    if function is None:
+        return None
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return function
+    positional = [
+        p
+        for p in parameters
+        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty
+    ]
+    if len(positional) == count + 1:
+        return lambda *arguments: function(*arguments, None)
+    return function
+
+
+def _response(result: Any, accept: str) -> Answer:
+    kind = accept
+    if isinstance(result, tuple) and len(result) == 2:  # noqa: PLR2004
+        result, kind = result
+    if isinstance(result, str):
+        return Answer(200, str(kind), result.encode())
+    if isinstance(result, bytes | bytearray | memoryview):
+        return Answer(200, str(kind), bytes(result))
+    raise TypeError(
+        f"the handler returned {type(result).__name__}; "
+        "a str, bytes, or a tuple of one of them and a content type is needed"
+    )
+
+
+def worker_count(environ: Mapping[str, str]) -> int:
+    """Return the number of worker processes: SAGEMAKER_MODEL_SERVER_WORKERS, else one per core."""
+    text = environ.get("SAGEMAKER_MODEL_SERVER_WORKERS", "")
+    return max(1, int(text)) if text.isdecimal() else os.cpu_count() or 1
