@@ -19,6 +19,14 @@ LONGEST = 63
 _HASH = 12
 
 
+class DagRun(Protocol):
+    """What of Airflow's DAG run its day is made of."""
+
+    data_interval_start: dt.datetime | None
+    logical_date: dt.datetime | None
+    run_after: dt.datetime
+
+
 class TaskInstance(Protocol):
     """What of Airflow's task instance a name is made of."""
 
@@ -85,3 +93,9 @@ def partition(day: dt.date | dt.datetime | str) -> str:
     if isinstance(day, dt.datetime):
         day = (day.astimezone(dt.UTC) if day.tzinfo else day).date()
     return f"ds={day.isoformat()}"
+
+
+def day_of(run: DagRun) -> str:
+    """Return the day (UTC) that a run is about: of its data interval; of a run without one, of its start."""
+    moment = run.data_interval_start or run.logical_date or run.run_after
+    return moment.astimezone(dt.UTC).date().isoformat()

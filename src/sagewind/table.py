@@ -76,6 +76,11 @@ def to_csv(rows: tuple[tuple[str, ...], ...]) -> bytes:
     return out.getvalue().encode()
 
 
+def widths(content: bytes) -> list[int]:
+    """Return how many values each row of CSV bytes has; empty lines are no rows."""
+    return [len(row) for row in csv.reader(io.StringIO(content.decode("utf-8"))) if row]
+
+
 def count_rows(content: bytes) -> int:
     """Count the rows of CSV bytes that have no header."""
-    return sum(1 for row in csv.reader(io.StringIO(content.decode("utf-8"))) if row)
+    return len(widths(content))
