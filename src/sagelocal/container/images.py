@@ -1,0 +1,198 @@
+"""Which environment an image URI stands for.
+
+SageMaker's own images are told apart by repository name and tag; the registry's account and region do not
+matter, since they vary with the region for the same image. What is known is a table; anything else is refused
+with a reason, never faked.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from importlib import resources
+
+from sagelocal import errors
+
+SKLEARN = "sagemaker-scikit-learn"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """One framework version of a repository, and how it is had on this machine."""
+
+    tag: str
+    """The version part of the image's tag, without `-cpu-py3`."""
+    version: str
+    """The framework's own version."""
+    lock: str = ""
+    """The file in `locks/` with every package of its environment; empty: no interpreter of ours has it."""
+    python: tuple[tuple[int, int], tuple[int, int]] = ((3, 11), (3, 14))
+    """The interpreters that the locked versions have wheels for: from, up to and without."""
+
+    def installable(self, interpreter: tuple[int, int]) -> bool:
+        """Say whether the interpreter can have it."""
+        low, high = self.python
+        return bool(self.lock) and low <= interpreter < high
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """A repository's images: their framework, and what they set for their programs."""
+
+    framework: str
+    releases: tuple[Release, ...]
+    training_module: str = ""
+    """What the image's own ENV names as SAGEMAKER_TRAINING_MODULE; scripts see it as SM_FRAMEWORK_MODULE."""
+    warm: tuple[str, ...] = ()
+    """Modules whose bytecode is compiled when the environment is made, since jobs cannot write it."""
+    variables: tuple[tuple[str, str], ...] = ()
+    """Other variables that the image's own ENV sets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """An image as it is run here."""
+
+    uri: str
+    repository: str
+    tag: str
+    framework: str
+    requested_version: str
+    """The framework version that the tag names."""
+    framework_version: str
+    """The one that is run; another only under the policy `nearest`."""
+    requirements: str
+    """The environment's packages, exact and with hashes, as the text of a requirements file."""
+    training_module: str = ""
+    warm: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def note(self) -> str:
+        """Return what a job should record about a version that is not the requested one; empty when it is."""
+        if self.framework_version == self.requested_version:
+            return ""
+        return (
+            f"{self.repository}:{self.tag} stands for {self.framework} {self.requested_version}, which has "
+            f"no wheel for Python {_spell(sys.version_info[:2])}; {self.framework_version} is used instead"
+        )
+
+
+FAMILIES: dict[str, Family] = {
+    SKLEARN: Family(
+        framework="scikit-learn",
+        training_module="sagemaker_sklearn_container.training:main",
+        variables=(
+            ("SAGEMAKER_TRAINING_MODULE", "sagemaker_sklearn_container.training:main"),
+            ("SAGEMAKER_SERVING_MODULE", "sagemaker_sklearn_container.serving:main"),
+        ),
+        warm=(
+            *("sklearn.ensemble", "sklearn.linear_model", "sklearn.model_selection", "sklearn.pipeline"),
+            *(
+                "sklearn.preprocessing",
+                "sklearn.compose",
+                "sklearn.metrics",
+                "sklearn.datasets",
+                "sklearn.svm",
+            ),
+            *("pandas", "joblib", "yaml", "uvloop", "httptools"),
+        ),
+        releases=(
+            Release(tag="0.20.0", version="0.20.0"),
+            Release(tag="0.23-1", version="0.23.2"),
+            Release(tag="1.0-1", version="1.0.2"),
+            Release(tag="1.2-1", version="1.2.1", lock="sklearn-1.2-1.txt", python=((3, 11), (3, 12))),
+            Release(tag="1.4-2", version="1.4.2", lock="sklearn-1.4-2.txt", python=((3, 11), (3, 13))),
+            Release(tag="1.4-2-py312", version="1.4.2", lock="sklearn-1.4-2.txt", python=((3, 11), (3, 13))),
+            Release(tag="1.9-0", version="1.9.0", lock="sklearn-1.9-0.txt"),
+        ),
+    ),
+}
+"""By repository name. Tags: the SageMaker SDK's `image_uri_config/sklearn.json`."""
+
+_TAG = re.compile(r"(?P<release>.+?)-(?P<processor>cpu|gpu)(-py\d+)?(-.*)?")
+_URI = re.compile(r"(?:[^/]+/)?(?P<repository>[^:@]+)(?::(?P<tag>[^:@]+))?(?:@.+)?")
+
+
+def resolve(uri: str, policy: str = "exact", interpreter: tuple[int, int] | None = None) -> Image:
+    """Return what `uri` stands for; `policy` as the setting `image_policy`, `interpreter` as (3, 11).
+
+    Raises:
+        errors.NotSupported: the repository or the tag is unknown, or its version cannot be installed and
+            `policy` is `exact`. The message says why, and what works.
+
+    """
+    match = _URI.fullmatch(uri)
+    family = FAMILIES.get(match["repository"]) if match else None
+    if match is None or family is None:
+        raise errors.NotSupported(
+            f"sagelocal cannot run the image {uri!r}: it runs no container, only environments that stand for "
+            f"known images; known repositories are {', '.join(sorted(FAMILIES))}"
+        )
+    release = _release(uri, match["tag"] or "", family)
+    used = _installable(uri, release, family, policy, interpreter or sys.version_info[:2])
+    return Image(
+        uri=uri,
+        repository=match["repository"],
+        tag=match["tag"] or "",
+        framework=family.framework,
+        requested_version=release.version,
+        framework_version=used.version,
+        requirements=lock_text(used.lock),
+        training_module=family.training_module,
+        warm=family.warm,
+        variables=family.variables,
+    )
+
+
+def lock_text(name: str) -> str:
+    """Return a file of `locks/`."""
+    return (resources.files("sagelocal.container") / "locks" / name).read_text()
+
+
+def _release(uri: str, tag: str, family: Family) -> Release:
+    match = _TAG.fullmatch(tag)
+    name = match["release"] if match else tag
+    if match and match["processor"] == "gpu":
+        raise errors.NotSupported(
+            f"sagelocal cannot run the image {uri!r}: it needs a GPU; the cpu tag works"
+        )
+    for release in family.releases:
+        if release.tag == name:
+            return release
+    known = ", ".join(release.tag for release in family.releases)
+    raise errors.NotSupported(
+        f"sagelocal cannot run the image {uri!r}: its tag is {tag!r}; known versions are {known}"
+    )
+
+
+def _installable(
+    uri: str, release: Release, family: Family, policy: str, interpreter: tuple[int, int]
+) -> Release:
+    if release.installable(interpreter):
+        return release
+    choices = [other for other in family.releases if other.installable(interpreter)]
+    python = _spell(interpreter)
+    if not choices:
+        raise errors.NotSupported(
+            f"sagelocal cannot run the image {uri!r}: no {family.framework} version of these images has "
+            f"wheels for Python {python}"
+        )
+    nearest = min(choices, key=lambda other: _distance(other.version, release.version))
+    if policy == "nearest":
+        return nearest
+    raise errors.NotSupported(
+        f"sagelocal cannot run the image {uri!r}: {family.framework} {release.version} has no wheel for "
+        f"Python {python}; the nearest that works is {nearest.tag} ({family.framework} {nearest.version}). "
+        "Ask for that tag, or start sagelocal with SAGELOCAL_IMAGE_POLICY=nearest"
+    )
+
+
+def _distance(one: str, other: str) -> tuple[int, ...]:
+    pairs = zip(one.split("."), other.split("."), strict=False)
+    return tuple(abs(int(a) - int(b)) for a, b in pairs)
+
+
+def _spell(interpreter: tuple[int, ...]) -> str:
+    return ".".join(str(part) for part in interpreter)
