@@ -2,8 +2,8 @@
 
 `GetCallerIdentity` must answer with an assumed role that IAM knows, or the SageMaker SDK's
 `get_execution_role()` fails; ministack takes a static key for the account's root. So the key is registered
-the way its own AssumeRole would, with no expiry. This file runs in the emulator's environment: it imports nothing
-of sagelocal, and its settings come as arguments.
+the way its own AssumeRole would, with no expiry. This file runs in the emulator's environment: it imports
+nothing of sagelocal, and its settings come as arguments.
 """
 
 import sys

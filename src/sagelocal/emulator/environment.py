@@ -12,12 +12,11 @@ import hashlib
 import shutil
 import subprocess
 import sys
-from importlib import resources
 from pathlib import Path
 
 import uv
 
-LOCKED = resources.files("sagelocal") / "requirements" / "emulator.txt"
+LOCKED = Path(__file__).parents[1] / "requirements" / "emulator.txt"
 
 
 class EnvironmentMakingError(RuntimeError):
@@ -56,11 +55,8 @@ def _make(folder: Path) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
         _uv("venv", "--no-project", "--python", sys.executable, str(unfinished))
-        with resources.as_file(LOCKED) as locked:
-            _uv(
-                "pip", "install", "--python", str(unfinished / "bin" / "python"),
-                "--require-hashes", "--no-deps", "--compile-bytecode", "-r", str(locked),
-            )  # fmt: skip
+        python = str(unfinished / "bin" / "python")
+        _uv("pip", "install", "--python", python, "--require-hashes", "--compile-bytecode", "-r", str(LOCKED))
         unfinished.rename(folder)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)

@@ -1,0 +1,56 @@
+"""`sagewind <command>`: the arguments, and which module carries each command out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sagewind.cli import demo, down, status, up
+from sagewind.cli.call import Call
+from sagewind.stack.home import Home
+from sagewind.stack.launch import StackError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = (up, demo, down, status)
+_INTERRUPTED = 130  # as a shell reports a program that Ctrl-C ended
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code."""
+    chosen = _parser().parse_args(arguments)
+    project = chosen.project.absolute()
+    home = Home(root=(chosen.home or project / ".sagewind").absolute(), project=project)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        code: int = chosen.run(Call(home=home, arguments=chosen, environ=os.environ))
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except StackError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return code
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sagewind", description="MLOps on Airflow and SageMaker, whole on this machine or on AWS."
+    )
+    parser.add_argument(
+        "--project", type=Path, default=Path(), help="the folder with dags/ and plugins/ (this one)"
+    )
+    parser.add_argument("--home", type=Path, default=None, help="where the stack lives (.sagewind/ in it)")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for command in COMMANDS:
+        command.add(commands)
+    return parser

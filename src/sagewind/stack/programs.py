@@ -1,0 +1,137 @@
+"""The stack's programs, as a table; and the table as a supervisord configuration."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sagewind.stack import home as homes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from sagewind.stack.home import Home, Memory
+
+STORES = "stores"
+SERVICES = "services"
+AIRFLOW = "airflow"
+GROUPS = (STORES, SERVICES, AIRFLOW)
+"""In the order of their start; supervisord stops them in the reverse order, each as a whole."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """One supervised program."""
+
+    name: str
+    group: str
+    argv: Sequence[str]
+    stop_signal: str = "TERM"
+    stop_seconds: int = 15
+
+
+def table(home: Home, memory: Memory) -> tuple[Program, ...]:
+    """List the stack's programs."""
+    port = memory.ports
+    return (
+        # SIGINT is PostgreSQL's fast shutdown: it disconnects clients and writes a checkpoint.
+        Program(
+            name="postgres",
+            group=STORES,
+            argv=_python("sagewind.stack.postgres", str(home.postgres), str(home.sockets)),
+            stop_signal="INT",
+        ),
+        Program(
+            name="emulator",
+            group=STORES,
+            argv=_tethered(
+                "sagelocal", "emulator", "--port", str(port["emulator"]), "--data", str(home.emulator)
+            ),
+        ),
+        Program(name="sagelocal", group=SERVICES, argv=_tethered("sagelocal", "serve")),
+        _airflow("api-server", "--host", homes.HOST, "--port", str(port["airflow"])),
+        _airflow("scheduler", "--skip-serve-logs"),
+        _airflow("dag-processor"),
+        _airflow("triggerer", "--skip-serve-logs"),
+    )
+
+
+def _airflow(part: str, *arguments: str) -> Program:
+    return Program(name=part, group=AIRFLOW, argv=_tethered("airflow", part, *arguments))
+
+
+def _python(module: str, *arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", module, *arguments)
+
+
+def _tethered(module: str, *arguments: str) -> tuple[str, ...]:
+    return _python("sagewind.stack.tether", *_python(module, *arguments))
+
+
+def log(home: Home, program: str) -> Path:
+    """Where a program's output goes."""
+    return home.logs / f"{program}.log"
+
+
+def configuration(home: Home, programs: Sequence[Program]) -> str:
+    """Render the configuration of supervisord.
+
+    Airflow's group does not start by itself: its database must be there and migrated first.
+    """
+    control = home.sockets / "supervisor.sock"
+    parts = [
+        _section("unix_http_server", {"file": control, "chmod": "0700"}),
+        _section(
+            "supervisord",
+            {
+                "logfile": home.logs / "supervisord.log",
+                "pidfile": home.root / "supervisord.pid",
+                "childlogdir": home.logs,
+                "nodaemon": "true",
+                "silent": "true",
+            },
+        ),
+        _section(
+            "rpcinterface:supervisor",
+            {"supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"},
+        ),
+        *(_program(home, program) for program in programs),
+        *(_group(position, programs) for position in range(len(GROUPS))),
+    ]
+    return "\n".join(parts)
+
+
+def _program(home: Home, program: Program) -> str:
+    return _section(
+        f"program:{program.name}",
+        {
+            "command": shlex.join(program.argv),
+            "directory": home.root,
+            "autostart": "false" if program.group == AIRFLOW else "true",
+            "autorestart": "true",
+            "startsecs": 3,
+            "stopsignal": program.stop_signal,
+            "stopwaitsecs": program.stop_seconds,
+            "stopasgroup": "true",
+            "killasgroup": "true",
+            "redirect_stderr": "true",
+            "stdout_logfile": log(home, program.name),
+            "stdout_logfile_maxbytes": "10MB",
+            "stdout_logfile_backups": 1,
+        },
+    )
+
+
+def _group(position: int, programs: Sequence[Program]) -> str:
+    group = GROUPS[position]
+    names = ",".join(program.name for program in programs if program.group == group)
+    return _section(f"group:{group}", {"programs": names, "priority": 100 + position})
+
+
+def _section(title: str, values: dict[str, object]) -> str:
+    # supervisord expands %(name)s in values.
+    lines = [f"{key} = {str(value).replace('%', '%%')}" for key, value in values.items()]
+    return "\n".join([f"[{title}]", *lines, ""])

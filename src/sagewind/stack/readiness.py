@@ -1,0 +1,56 @@
+"""When a part of the stack is ready: asked of the part itself."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import httpx
+
+from sagewind.stack import environment, postgres
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sagewind.stack.home import Home, Memory
+
+_SECONDS = 5.0
+
+
+def probes(home: Home, memory: Memory) -> Mapping[str, Callable[[], bool]]:
+    """Return a probe for each part, by its name."""
+    bucket = f"{memory.address('emulator')}/{environment.BUCKET}"
+    return {
+        "postgres": lambda: _postgres(home),
+        # The bucket is the last thing that the emulator's account is given.
+        "emulator": lambda: _answers(bucket, "HEAD"),
+        "sagelocal": lambda: _answers(f"{memory.address('sagelocal')}/_sagelocal/health"),
+        "airflow": lambda: _airflow(f"{memory.address('airflow')}/api/v2/monitor/health"),
+    }
+
+
+def _postgres(home: Home) -> bool:
+    command = [
+        str(postgres.binaries() / "pg_isready"),
+        "--quiet",
+        "-h",
+        str(home.sockets),
+        "-U",
+        postgres.USER,
+    ]
+    return subprocess.run(command, check=False).returncode == 0
+
+
+def _answers(address: str, method: str = "GET") -> bool:
+    try:
+        return httpx.request(method, address, timeout=_SECONDS, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _airflow(address: str) -> bool:
+    try:
+        answer = httpx.get(address, timeout=_SECONDS, trust_env=False)
+        return answer.is_success and all(part["status"] == "healthy" for part in answer.json().values())
+    except (httpx.HTTPError, ValueError):
+        return False
