@@ -51,17 +51,26 @@ class Protocols:
             ValidationException: a value breaks a constraint of the model.
 
         """
+        parameters, problems = self.read(match, request)
+        if problems:
+            raise _invalid(match.operation)(constraints.message(problems))
+        return parameters
+
+    def read(self, match: Match, request: Request) -> tuple[dict[str, Any], list[constraints.Problem]]:
+        """Return the operation's parameters, and every constraint that they break.
+
+        Raises:
+            SerializationException: the body is not JSON, or a value has another type than the model's.
+
+        """
         shape = match.operation.input
         if shape is None:
-            return {}
+            return {}, []
         is_json = match.operation.protocol == "json"
         value = _parse(request.body) if is_json else _gather(match, request)
         problems: list[constraints.Problem] = []
         decoder = self._codec(match.operation).decoder(shape)
-        parameters: dict[str, Any] = decoder(value, "", problems)
-        if problems:
-            raise _invalid(match.operation)(constraints.message(problems))
-        return parameters
+        return decoder(value, "", problems), problems
 
     def encode(self, operation: Operation, result: dict[str, Any] | None, request_id: str) -> Answer:
         """Return the answer that carries `result`: the members of the output shape, and no other."""
