@@ -29,7 +29,10 @@ class RegistryTwin:
 
     def client(self) -> Any:
         """Make a boto3 SageMaker client on this twin."""
-        operations = "CreateModelPackageGroup CreateModelPackage DescribeModelPackage ListModelPackages UpdateModelPackage"
+        operations = (
+            "CreateModelPackageGroup CreateModelPackage DescribeModelPackage "
+            "ListModelPackages UpdateModelPackage"
+        )
         return client("sagemaker", {n: getattr(self, f"_{n}") for n in operations.split()}, self.account)
 
     def _CreateModelPackageGroup(self, params: dict[str, Any]) -> dict[str, Any]:  # noqa: N802  (AWS's)
