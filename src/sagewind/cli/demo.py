@@ -1,5 +1,124 @@
-"""x."""
+"""`sagewind demo`: run the Iris pipeline once on a real Airflow scheduler, show it, tell what it made."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.status import Status
+
+from sagewind.airflow_rest import Airflow
+from sagewind.cli import summary, view
+from sagewind.follow import follow
+from sagewind.stack import home as homes
+from sagewind.stack import launch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sagewind.cli.call import Call
+    from sagewind.follow import Snapshot
+    from sagewind.stack.home import Memory
+
+DAG = "iris"
+KNOWN_SECONDS = 120.0
+LOG_LINES = 40
 
 
-def add(commands):
-    pass
+def add(commands: Any) -> None:
+    """Declare the subcommand."""
+    parser = commands.add_parser("demo", help="run the Iris pipeline once and tell what happened")
+    parser.add_argument(
+        "--param",
+        action="append",
+        default=[],
+        type=_param,
+        metavar="NAME=VALUE",
+        help="a field of the trigger form, such as n-estimators=100 (may be repeated)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(call: Call) -> int:
+    """Start the stack (or use the one that runs), follow one run; 0 when it ended well, else 1."""
+    console = Console()
+    began = time.monotonic()
+    with _stack(call, console) as (memory, ours):
+        login = f"user {homes.USER}, password {memory.password}"
+        address = memory.address("airflow")
+        console.print(f"Airflow {address}  ({login})", highlight=False)
+        with Airflow(address, user=homes.USER, password=memory.password) as airflow:
+            _await_dag(airflow)
+            airflow.unpause(DAG)
+            run_id = airflow.trigger(DAG, dict(call.arguments.param))
+            console.print(f"run {run_id} of the DAG {DAG}\n", highlight=False, soft_wrap=True)
+            last = view.show(console, follow(airflow, DAG, run_id))
+            if last.state != "success":
+                _tell_failure(console, airflow, run_id, last, call.home)
+                return 1
+            report = airflow.result(DAG, run_id, "report")
+        summary.show(console, report, last, summary.Next(address=address, login=login, running=not ours))
+        console.print(f"\n{time.monotonic() - began:.0f} s in all.", highlight=False)
+    return 0
+
+
+@contextlib.contextmanager
+def _stack(call: Call, console: Console) -> Iterator[tuple[Memory, bool]]:
+    """Give a healthy stack: the one that runs in this home, or one that is stopped in the end."""
+    running = launch.running(call.home)
+    if running:
+        console.print(f"using the stack that runs in {call.home.root}", highlight=False, soft_wrap=True)
+        yield running, False
+        return
+    with _announcer(console) as say:
+        started = launch.start(call.home, call.environ, say=say)
+    with started:
+        yield started.memory, True
+        console.print("stopping the stack ...", highlight=False)
+
+
+@contextlib.contextmanager
+def _announcer(console: Console) -> Iterator[Callable[[str], None]]:
+    """Tell what the start waits for: in one changing line in a terminal, line by line elsewhere."""
+    if not console.is_terminal:
+        yield lambda what: console.print(f"waiting for {what} ...", highlight=False)
+        return
+    with Status("starting", console=console) as status:
+        yield lambda what: status.update(f"waiting for {what} ...")
+
+
+def _await_dag(airflow: Airflow) -> None:
+    deadline = time.monotonic() + KNOWN_SECONDS
+    while DAG not in airflow.dag_ids():
+        errors = airflow.import_errors()
+        if errors:
+            told = "\n".join(f"{file}:\n{trace}" for file, trace in errors.items())
+            raise launch.StackError(f"Airflow cannot read the DAGs:\n{told}")
+        if time.monotonic() > deadline:
+            raise launch.StackError(f"Airflow knows no DAG {DAG!r}; it knows {airflow.dag_ids()}")
+        time.sleep(0.2)
+
+
+def _tell_failure(console: Console, airflow: Airflow, run_id: str, last: Snapshot, home: homes.Home) -> None:
+    tasks = airflow.tasks(DAG, run_id)
+    for name in last.failed:
+        console.print(f"\n{name} failed; its log ends:", style="bold red", highlight=False)
+        for line in airflow.log(DAG, run_id, tasks[name])[-LOG_LINES:]:
+            console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+    logs = home.airflow / "logs" / f"dag_id={DAG}" / f"run_id={run_id}"
+    console.print(f"\ntask logs     {logs}", highlight=False, soft_wrap=True)
+    console.print(f"program logs  {home.logs}", highlight=False, soft_wrap=True)
+    console.print(f"jobs          {home.sagelocal / 'jobs'}", highlight=False, soft_wrap=True)
+
+
+def _param(text: str) -> tuple[str, Any]:
+    """Read `name=value`; a value that is a whole number or a fraction is one."""
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise ValueError(f"{text!r} is not NAME=VALUE")
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return name, kind(value)
+    return name, value

@@ -135,6 +135,34 @@ def take_lock(home: Home) -> TextIOWrapper:
     return file
 
 
+def running(home: Home) -> Memory | None:
+    """Return what is remembered of the stack that runs in this home, once it is healthy; None when none runs.
+
+    Raises:
+        StackError: one holds the home, and did not become healthy (it is starting, or stopping, or broken).
+
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if _is_free(home):
+            return None
+        memory = homes.read(home)
+        if memory and supervision.states(home) and is_healthy(home, memory):
+            return memory
+        time.sleep(_POLL_SECONDS)
+    raise StackError(f"what runs in {home.root} is not healthy; see {home.logs}, or stop it: sagewind down")
+
+
+def _is_free(home: Home) -> bool:
+    if not home.lock.exists():
+        return True
+    try:
+        take_lock(home).close()
+    except AlreadyRunningError:
+        return False
+    return True
+
+
 def is_healthy(home: Home, memory: Memory) -> bool:
     """Say whether every part of the stack answers now."""
     return all(probe() for probe in readiness.probes(home, memory).values())

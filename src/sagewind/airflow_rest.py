@@ -1,0 +1,153 @@
+"""The little of Airflow's REST API v2 that the command line needs, over httpx, logged in by password."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+
+from sagewind.errors import SagewindError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SECONDS = 30.0
+FINISHED_RUN = frozenset({"success", "failed"})
+FINISHED_TASK = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+
+
+class AirflowError(SagewindError):
+    """Airflow refused a request; the message has its words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One task of a run: its id, its state in Airflow's words (`None` before it is scheduled), its times."""
+
+    name: str
+    state: str | None
+    try_number: int
+    start: datetime | None
+    end: datetime | None
+
+
+class Airflow:
+    """A client of one Airflow; a context manager that closes its connections."""
+
+    def __init__(self, address: str, *, user: str, password: str) -> None:
+        # The environment's proxies are for the world outside; this is the local stack.
+        self._http = httpx.Client(base_url=address, timeout=_SECONDS, trust_env=False)
+        answer = self._http.post("/auth/token", json={"username": user, "password": password})
+        token = _checked(answer)["access_token"]
+        self._http.headers["Authorization"] = f"Bearer {token}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def dag_ids(self) -> list[str]:
+        """List the ids of the DAGs that it knows."""
+        return sorted(dag["dag_id"] for dag in self._get("/dags", limit=1000)["dags"])
+
+    def import_errors(self) -> dict[str, str]:
+        """Return the DAG files that could not be read, each with its traceback."""
+        errors = self._get("/importErrors")["import_errors"]
+        return {error["filename"]: error["stack_trace"] for error in errors}
+
+    def unpause(self, dag_id: str) -> None:
+        """Let the scheduler run the DAG."""
+        _checked(self._http.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": False}))
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
+        """Start a run without a logical date, as the trigger form does; return its id."""
+        body = {"logical_date": None, "conf": dict(conf)}
+        run_id: str = _checked(self._http.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body))["dag_run_id"]
+        return run_id
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """Return a run's state: queued, running, success or failed."""
+        state: str = self._get(f"/dags/{dag_id}/dagRuns/{run_id}")["state"]
+        return state
+
+    def task_order(self, dag_id: str) -> list[str]:
+        """List a DAG's tasks, each after those that it waits for."""
+        waiting = {
+            task["task_id"]: task["downstream_task_ids"]
+            for task in self._get(f"/dags/{dag_id}/tasks")["tasks"]
+        }
+        return topological(waiting)
+
+    def tasks(self, dag_id: str, run_id: str) -> dict[str, Task]:
+        """Return a run's tasks by id."""
+        found = self._get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit=1000)["task_instances"]
+        return {entry["task_id"]: _task(entry) for entry in found}
+
+    def result(self, dag_id: str, run_id: str, task_id: str) -> Any:
+        """Return what a task returned (its XCom `return_value`)."""
+        where = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
+        value = self._get(where, deserialize="true")["value"]
+        return json.loads(value) if isinstance(value, str) else value
+
+    def log(self, dag_id: str, run_id: str, task: Task) -> list[str]:
+        """Return the lines of a task's latest try."""
+        where = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.name}/logs/{max(task.try_number, 1)}"
+        content = self._get(where, full_content="true")["content"]
+        return [line for entry in content for line in _lines(entry)]
+
+    def _get(self, path: str, **query: str | int) -> Any:
+        answer = self._http.get(f"/api/v2{path}", params=query, headers={"Accept": "application/json"})
+        return _checked(answer)
+
+
+def topological(downstream: Mapping[str, list[str]]) -> list[str]:
+    """Order the keys so that each comes before its downstream ones."""
+    ordered: list[str] = []
+    left = dict(downstream)
+    while left:
+        behind = {name for names in left.values() for name in names}
+        first = sorted(name for name in left if name not in behind)
+        if not first:
+            raise ValueError(f"these wait for each other: {', '.join(sorted(left))}")
+        ordered += first
+        left = {name: names for name, names in left.items() if name not in first}
+    return ordered
+
+
+def _checked(answer: httpx.Response) -> Any:
+    if answer.is_success:
+        return answer.json()
+    request = answer.request
+    raise AirflowError(f"{request.method} {request.url}: {answer.status_code} {answer.text[:500]}")
+
+
+def _task(entry: dict[str, Any]) -> Task:
+    return Task(
+        name=entry["task_id"],
+        state=entry["state"],
+        try_number=entry["try_number"],
+        start=_moment(entry["start_date"]),
+        end=_moment(entry["end_date"]),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _lines(entry: Any) -> list[str]:
+    """Return the text of a log entry; the exceptions that structured entries carry are added as lines."""
+    if isinstance(entry, str):
+        return [entry]
+    lines = [str(entry.get("event", ""))]
+    for error in entry.get("error_detail") or []:
+        lines += [
+            f'  File "{frame["filename"]}", line {frame["lineno"]}, in {frame["name"]}'
+            for frame in error["frames"]
+        ]
+        lines.append(f"{error['exc_type']}: {error['exc_value']}")
+    return lines
