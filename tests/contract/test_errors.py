@@ -37,7 +37,7 @@ def test_a_modelled_error_has_the_models_status(error_class):
         for operation in SERVICES.operations.values()
         if operation.service == "sagemaker" and error_class.code in operation.errors
     }
-    # The model gives SageMaker's own errors no status, which means 400; AWS answers ConflictException with 409.
+    # The model gives SageMaker's own errors no status, which means 400; ConflictException is 409 on AWS.
     assert declared <= {error_class.status, 400}
 
 
