@@ -13,7 +13,7 @@ from pathlib import Path
 from airflow.providers.amazon.aws.operators.sagemaker import SageMakerTransformOperator
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, chain, task
 
-from sagewind import load, naming, partition, requests, waits
+from sagewind import daily, load, naming, requests, waits
 from sagewind.requests import returned
 
 SPEC = Path(__file__).parent / "models" / "iris.yaml"
@@ -50,7 +50,7 @@ with DAG(
     doc_md=__doc__,
 ):
     # The newest verified model, and the rows that arrived on the day.
-    gathered = task(partition.gather)(
+    gathered = task(daily.gather)(
         spec_file=str(SPEC),
         day="{{ params.day or day_of(dag_run) }}",
         sample_rows="{{ params.sample_rows }}",
@@ -70,7 +70,7 @@ with DAG(
     )
 
     # As many rows out as in; then the partition is done.
-    settled = task(partition.settle)(
+    settled = task(daily.settle)(
         gathered=gathered,
         transform_job=returned("transform", "Transform", "TransformJobName"),
     )
