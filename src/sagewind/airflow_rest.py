@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SECONDS = 30.0
+_FOLDS = ("::group::", "::endgroup::")  # marks for the log viewer of Airflow's UI
 FINISHED_RUN = frozenset({"success", "failed"})
 FINISHED_TASK = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
@@ -97,7 +98,7 @@ class Airflow:
         """Return the lines of a task's latest try."""
         where = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.name}/logs/{max(task.try_number, 1)}"
         content = self._get(where, full_content="true")["content"]
-        return [line for entry in content for line in _lines(entry)]
+        return [line for entry in content for line in _lines(entry) if not line.startswith(_FOLDS)]
 
     def _get(self, path: str, **query: str | int) -> Any:
         answer = self._http.get(f"/api/v2{path}", params=query, headers={"Accept": "application/json"})
@@ -142,8 +143,8 @@ def _moment(text: str | None) -> datetime | None:
 def _lines(entry: Any) -> list[str]:
     """Return the text of a log entry; the exceptions that structured entries carry are added as lines."""
     if isinstance(entry, str):
-        return [entry]
-    lines = [str(entry.get("event", ""))]
+        return entry.splitlines()
+    lines = str(entry.get("event", "")).splitlines()
     for error in entry.get("error_detail") or []:
         lines += [
             f'  File "{frame["filename"]}", line {frame["lineno"]}, in {frame["name"]}'

@@ -1,0 +1,81 @@
+# Sagewind's tasks; CI calls these and nothing else. `make help` lists them.
+# The environment is .venv, made by uv from the hash-locked requirements/dev.txt.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# The newest Python here that the locked versions suit; `make PYTHON=python3.11 ...` chooses another.
+SUITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	if $$p -c '$(SUITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
+TOOLS := .venv-uv
+UV ?= $(shell command -v uv || echo $(TOOLS)/bin/uv)
+BIN := .venv/bin
+LOCKS := main dev uv
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
+# Debian's names of what tests use beyond Python packages.
+DEBIAN := postgresql redis-server chromium bubblewrap
+# It doubles the time of every import.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: .venv/ready ## run the Iris pipeline once on real Airflow, tell what happened
+	@$(BIN)/sagewind demo $(ARGS)
+
+.PHONY: up
+up: .venv/ready ## start Airflow, sagelocal and the AWS emulator; Ctrl-C stops them
+	@$(BIN)/sagewind up
+
+.PHONY: down
+down: .venv/ready ## stop what `make up` started elsewhere
+	@$(BIN)/sagewind down
+
+.PHONY: status
+status: .venv/ready ## what of the stack runs
+	@$(BIN)/sagewind status
+
+.PHONY: test
+test: .venv/ready ## all tests; `make test ARGS=tests/unit` for some
+	@$(BIN)/pytest $(ARGS)
+
+.PHONY: check
+check: .venv/ready ## formatting, lint, types, layers, the compose file
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yaml
+
+.PHONY: lock
+lock: | $(UV) ## resolve the requirements anew, with hashes
+	for name in $(LOCKS); do $(LOCK) requirements/$$name.in -o requirements/$$name.txt; done
+	$(LOCK) src/sagelocal/requirements/emulator.in -o src/sagelocal/requirements/emulator.txt
+
+.PHONY: debian
+debian: ## install, by apt, what tests use beyond Python packages (as root)
+	apt-get update -qq
+	apt-get install -y -qq --no-install-recommends $(DEBIAN)
+
+.PHONY: clean
+clean: ## remove the environment, the stack's home and caches
+	rm -rf .venv $(TOOLS) .sagewind .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+# Done again when the lock or the project's metadata changed.
+.venv/ready: requirements/dev.txt pyproject.toml | $(UV)
+	@test -n "$(PYTHON)" || { echo "no Python 3.11, 3.12 or 3.13 found; name one: make PYTHON=/path/to/python" >&2; exit 1; }
+	@test -x $(BIN)/python || $(UV) venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv
+	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements/dev.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# uv itself, where the machine has none.
+$(TOOLS)/bin/uv: requirements/uv.txt
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
