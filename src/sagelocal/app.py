@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sagelocal import __version__
 from sagelocal.api import kinds, unhandled
@@ -17,10 +17,11 @@ from sagelocal.api.tags import Tags
 from sagelocal.api.training import TrainingJobs
 from sagelocal.api.transform import TransformJobs
 from sagelocal.container import images as container_images
-from sagelocal.errors import NotSupported
 from sagelocal.gateway import Gateway
+from sagelocal.jobs.hosting import EndpointController
 from sagelocal.jobs.launcher import Launcher
 from sagelocal.jobs.store import Store
+from sagelocal.serving.endpoints import Router
 from sagelocal.wire import model
 from sagelocal.wire.dispatch import Dispatch
 
@@ -33,16 +34,6 @@ SERVICES = ("sagemaker", "sagemaker-runtime", "sagemaker-metrics", "sagemaker-fe
 """What the service speaks, by botocore's names."""
 
 
-class _NoEndpoints:
-    def create(self, name: str) -> None:
-        raise NotSupported(f"sagelocal cannot serve {name} yet")
-
-    update = delete = create
-
-    async def invoke(self, endpoint: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        raise LookupError(endpoint)
-
-
 @dataclass(frozen=True, kw_only=True)
 class App:
     """The parts of the service that have a life of their own."""
@@ -50,16 +41,20 @@ class App:
     settings: Settings
     gateway: Gateway
     launcher: Launcher
+    hosting: EndpointController
 
     def start(self) -> None:
         """Take up what an earlier life of the service left."""
         self.launcher.start()
+        self.hosting.start()
 
     def stop(self) -> None:
         """End as the settings ask: leave jobs and model servers running, or stop them and wait."""
         if self.settings.on_exit == "stop":
             self.launcher.stop_all()
+            self.hosting.stop_all()
         self.launcher.close()
+        self.hosting.close()
 
 
 def build(settings: Settings, environ: Mapping[str, str]) -> App:
@@ -67,7 +62,8 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
     store = Store(settings.data_dir / "state.db")
     account = Account(number=settings.account, region=settings.region)
     launcher = Launcher(store=store, settings=settings, environ=environ)
-    serving = _NoEndpoints()
+    router = Router(account=settings.account, region=settings.region)
+    hosting = EndpointController(store=store, settings=settings, router=router, environ=environ)
 
     training_jobs = Records(kinds.TRAINING_JOB, store, account)
     transform_jobs = Records(kinds.TRANSFORM_JOB, store, account)
@@ -83,8 +79,8 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
         TransformJobs(records=transform_jobs, models=models, jobs=launcher),
         Models(records=models, images=images),
         EndpointConfigs(records=configs, models=models),
-        Endpoints(records=endpoints, configs=configs, endpoints=serving),
-        Invocations(invoker=serving, account=account),
+        Endpoints(records=endpoints, configs=configs, endpoints=hosting),
+        Invocations(invoker=router, account=account),
         Tags(store),
     )
     gateway = Gateway(
@@ -93,4 +89,4 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
         hosts=frozenset(name.strip().lower() for name in settings.hosts.split(",") if name.strip()),
         version=__version__,
     )
-    return App(settings=settings, gateway=gateway, launcher=launcher)
+    return App(settings=settings, gateway=gateway, launcher=launcher, hosting=hosting)

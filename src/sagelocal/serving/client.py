@@ -1,0 +1,190 @@
+"""The service's way to a model server: HTTP/1.1 over its unix socket, with connections kept and reused."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+import httptools
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+LONGEST_ADDRESS = 100
+"""Bytes of a unix socket's path; Linux allows 107, others less."""
+
+
+class UnreachableError(ConnectionError):
+    """Nothing answers on the socket, or the server went away in the middle of an answer."""
+
+
+class Reply(NamedTuple):
+    """A response; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _Connection(asyncio.Protocol):
+    """One connection, one request at a time."""
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._reply: asyncio.Future[Reply] | None = None
+        self._headers: dict[str, str] = {}
+        self._chunks: list[bytes] = []
+        self.served = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether another request can be sent."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        if self._reply is not None and not self._reply.done():
+            self._reply.set_exception(
+                UnreachableError(f"the model server closed the connection: {exc or 'no reason'}")
+            )
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            if self._reply is not None and not self._reply.done():
+                self._reply.set_exception(UnreachableError(f"the model server's answer is no HTTP: {error}"))
+            self.close()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_body(self, body: bytes) -> None:
+        self._chunks.append(body)
+
+    def on_message_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status < 200:  # noqa: PLR2004  (100 Continue: the answer is still to come)
+            self._headers = {}
+            return
+        reply = Reply(status, self._headers, b"".join(self._chunks))
+        self._headers, self._chunks = {}, []
+        self.served += 1
+        if not self._parser.should_keep_alive():
+            self.close()
+        if self._reply is not None and not self._reply.done():
+            self._reply.set_result(reply)
+
+    async def ask(self, head: bytes, body: bytes) -> Reply:
+        """Send a request and return the answer."""
+        if self._transport is None:
+            raise UnreachableError("the connection is closed")
+        self._reply = asyncio.get_running_loop().create_future()
+        self._transport.write(head + body if len(body) < 65536 else head)  # noqa: PLR2004  (one packet when small)
+        if len(body) >= 65536:  # noqa: PLR2004
+            self._transport.write(body)
+        return await self._reply
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._transport is not None:
+            self._transport.close()
+
+
+class Client:
+    """Asks the model server behind one socket. To be used from one event loop only."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._idle: list[_Connection] = []
+        self.in_flight = 0
+
+    async def get(self, target: str, seconds: float) -> Reply:
+        """GET `target`; see `post`."""
+        return await self._exchange(
+            f"GET {target} HTTP/1.1\r\nHost: model\r\n\r\n".encode("latin-1"), b"", seconds
+        )
+
+    async def post(self, target: str, headers: Mapping[str, str], body: bytes, seconds: float) -> Reply:
+        """POST `body` to `target`.
+
+        Raises:
+            UnreachableError: nothing listens, or the server went away before its answer was whole.
+            TimeoutError: there was no answer within that time.
+
+        """
+        lines = [f"POST {target} HTTP/1.1", "Host: model", f"Content-Length: {len(body)}"]
+        lines += [f"{name}: {_clean(value)}" for name, value in headers.items()]
+        return await self._exchange(
+            ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace"), body, seconds
+        )
+
+    def close(self) -> None:
+        """Close idle connections."""
+        while self._idle:
+            self._idle.pop().close()
+
+    async def _exchange(self, head: bytes, body: bytes, seconds: float) -> Reply:
+        self.in_flight += 1
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._send(head, body)
+        finally:
+            self.in_flight -= 1
+
+    async def _send(self, head: bytes, body: bytes) -> Reply:
+        while True:
+            connection = self._take() or await self._connect()
+            reused = connection.served > 0
+            try:
+                reply = await connection.ask(head, body)
+            except UnreachableError:
+                if reused:
+                    continue  # the server closed an idle connection just then; a fresh one tells the truth
+                raise
+            except BaseException:
+                connection.close()
+                raise
+            if connection.open:
+                self._idle.append(connection)
+            return reply
+
+    def _take(self) -> _Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.open:
+                return connection
+        return None
+
+    async def _connect(self) -> _Connection:
+        loop = asyncio.get_running_loop()
+        try:
+            with address(self._path) as path:
+                _, connection = await loop.create_unix_connection(_Connection, path)
+        except OSError as error:
+            raise UnreachableError(f"no model server listens on {self._path}: {error.strerror}") from error
+        return connection
+
+
+@contextlib.contextmanager
+def address(path: Path) -> Iterator[str]:
+    """Give a socket's address, shortened by way of an open folder when the path is too long for one."""
+    if len(os.fsencode(path)) <= LONGEST_ADDRESS:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+def _clean(value: str) -> str:
+    return value.replace("\r", " ").replace("\n", " ")
