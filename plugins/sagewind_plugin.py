@@ -3,9 +3,11 @@
 The one file in this folder: Airflow executes every file here in every process, under its bare name.
 """
 
+import os
+
 from airflow.plugins_manager import AirflowPlugin
 
-from sagewind.ui import lazy, links
+from sagewind.ui import guard, lazy, links
 
 
 class SagewindPlugin(AirflowPlugin):
@@ -13,4 +15,12 @@ class SagewindPlugin(AirflowPlugin):
 
     name = "sagewind"
     fastapi_apps = [{"app": lazy.application, "url_prefix": links.PREFIX, "name": "Sagewind"}]  # noqa: RUF012
+    fastapi_root_middlewares = [  # noqa: RUF012
+        {
+            "middleware": guard.HostGuard,
+            "args": [],
+            "kwargs": {"allowed": guard.hosts(os.environ)},
+            "name": "Host guard",
+        }
+    ]
     operator_extra_links = [links.JobLink()]  # noqa: RUF012

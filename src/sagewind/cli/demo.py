@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
         "--param",
         action="append",
         default=[],
-        type=_param,
+        type=param,
         metavar="NAME=VALUE",
         help="a field of the trigger form, such as n-estimators=100 (may be repeated)",
     )
@@ -113,7 +113,7 @@ def _tell_failure(console: Console, airflow: Airflow, run_id: str, last: Snapsho
     console.print(f"jobs          {home.sagelocal / 'jobs'}", highlight=False, soft_wrap=True)
 
 
-def _param(text: str) -> tuple[str, Any]:
+def param(text: str) -> tuple[str, Any]:
     """Read `name=value`; a value that is a whole number or a fraction is one."""
     name, separator, value = text.partition("=")
     if not separator or not name:

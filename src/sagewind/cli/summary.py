@@ -34,7 +34,6 @@ def show(console: Console, report: Mapping[str, Any], last: Snapshot, then: Next
     (each with `features`, `predicted` and `truth`), `endpoint`, `scores_uri`, `rows_in` and `rows_out`.
     """
     console.print()
-    facts = Table.grid(padding=(0, 2))
     for name, value in (
         ("accuracy", f"{report['accuracy']:.4f}  (training job {report['training_job']})"),
         ("model", report["model_artifact"]),
@@ -43,8 +42,7 @@ def show(console: Console, report: Mapping[str, Any], last: Snapshot, then: Next
         ("rows", f"{report['rows_in']} in, {report['rows_out']} out"),
         ("seconds", ", ".join(f"{s.name} {s.seconds:.1f}" for s in last.steps if s.seconds is not None)),
     ):
-        facts.add_row(name, str(value))
-    console.print(facts, highlight=False, soft_wrap=True)
+        console.print(f"{name:<10}{value}", highlight=False, soft_wrap=True)  # addresses stay whole
     console.print()
     console.print(predictions(report["predictions"][:SHOWN_PREDICTIONS]), highlight=False)
     console.print(what_next(then), highlight=False, soft_wrap=True)
