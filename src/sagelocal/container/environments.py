@@ -164,6 +164,7 @@ def _make_base(place: Path, image: Image) -> None:
 
 _IMPORT_ALL = """
 import contextlib, importlib, sys
+sys.dont_write_bytecode = False
 for name in sys.argv[1:]:
     with contextlib.suppress(ImportError):
         importlib.import_module(name)
@@ -175,11 +176,9 @@ def _warm(place: Path, modules: tuple[str, ...]) -> None:
 
     Compiling all 400 MB takes six times as long as the modules that are really used.
     """
-    environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     subprocess.run(
         [str(place / "bin" / "python"), "-W", "ignore", "-c", _IMPORT_ALL, *modules],
         check=False,  # a module that fails to import fails in the job, with its own words
-        env=environ,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

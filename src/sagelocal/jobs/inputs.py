@@ -1,0 +1,150 @@
+"""What a channel's data source stands for: which objects, under which names, on which host.
+
+Rules: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_S3DataSource.html
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from functools import partial
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from sagelocal import storage as objects
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from sagelocal.jobs.plan import Channel
+    from sagelocal.storage import Item, Storage
+
+PREFIX = "S3Prefix"
+MANIFEST = "ManifestFile"
+AUGMENTED = "AugmentedManifestFile"
+
+
+class InputError(Exception):
+    """The data cannot be had as asked for; the message is what SageMaker puts behind `ClientError:`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One object of a channel, and its path below the channel's folder."""
+
+    uri: str
+    path: str
+
+
+def sources(storage: Storage, uri: str, data_type: str) -> list[Source]:
+    """Return the objects of a data source in order; `data_type` is S3Prefix or ManifestFile.
+
+    Raises:
+        InputError: nothing is there, or a manifest is none, or a name cannot be a file's.
+
+    """
+    try:
+        found = _manifest(storage, uri) if data_type == MANIFEST else _prefix(storage, uri)
+    except objects.AddressError as error:
+        raise InputError(str(error)) from error
+    except objects.StorageError as error:
+        raise InputError(f"Data download failed: {error}") from error
+    _check(found)
+    return found
+
+
+def relative_path(key: str, prefix: str) -> str:
+    """Return where an object of a prefix goes: below the prefix's folder, an exact key under its own name."""
+    if key == prefix:
+        return key.rpartition("/")[2]
+    if not prefix or prefix.endswith("/"):
+        return key[len(prefix) :]
+    if key.startswith(f"{prefix}/"):
+        return key[len(prefix) + 1 :]
+    return key[prefix.rfind("/") + 1 :]
+
+
+def _prefix(storage: Storage, uri: str) -> list[Source]:
+    prefix = objects.parse(uri).key
+    items = [item for item in storage.list(uri) if not _is_marker(item)]
+    if not items:
+        raise InputError(
+            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket '
+            "exists in the selected region and that objects exist under that S3 prefix."
+        )
+    return [Source(uri=item.uri, path=relative_path(item.key, prefix)) for item in items]
+
+
+def _is_marker(item: Item) -> bool:
+    """Tell whether an object only stands for a folder, as the S3 console makes them."""
+    return item.key.endswith("/") and item.size == 0
+
+
+def _manifest(storage: Storage, uri: str) -> list[Source]:
+    entries = _manifest_entries(uri, objects.read(storage, uri))
+    prefix = ""
+    if entries and isinstance(entries[0], dict):
+        prefix = str(entries[0].get("prefix", ""))
+        entries = entries[1:]
+    if not all(isinstance(entry, str) for entry in entries) or not entries:
+        raise InputError(
+            f'The manifest "{uri}" needs {{"prefix": …}} and then the names of objects, as strings'
+        )
+    return [Source(uri=prefix + entry, path=_manifest_path(prefix, entry)) for entry in entries]
+
+
+def _manifest_entries(uri: str, text: bytes) -> list[Any]:
+    try:
+        entries = json.loads(text)
+    except ValueError as error:
+        raise InputError(f'The manifest "{uri}" is no JSON: {error}') from error
+    if not isinstance(entries, list):
+        raise InputError(f'The manifest "{uri}" is no JSON list')
+    return entries
+
+
+def _manifest_path(prefix: str, entry: str) -> str:
+    return entry if prefix else objects.parse(entry).key
+
+
+def _check(found: list[Source]) -> None:
+    seen: set[str] = set()
+    for source in found:
+        path = PurePosixPath(source.path)
+        if path.is_absolute() or ".." in path.parts or not path.parts or source.path.endswith("/"):
+            raise InputError(f'Data download failed: "{source.uri}" cannot be a file named {source.path!r}')
+        seen.add(str(path))
+    for path in seen:
+        clash = next((str(parent) for parent in PurePosixPath(path).parents if str(parent) in seen), "")
+        if clash:
+            raise InputError(f"Data download failed: {clash!r} is both an object and the folder of {path!r}")
+
+
+def share(found: list[Source], channel: Channel, host: int, hosts: int) -> list[Source]:
+    """Return the part of a channel's objects that a host gets; hosts count from 0."""
+    return found[host::hosts] if channel.distribution == "ShardedByS3Key" else found
+
+
+def downloads(
+    storage: Storage, found: list[Source], channel: Channel, folders: list[Path]
+) -> list[Callable[[], None]]:
+    """Return the transfers that put a channel's objects into its folder on each host (`folders`)."""
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    takers: dict[Source, list[Path]] = {}
+    for number, folder in enumerate(folders):
+        for source in share(found, channel, number, len(folders)):
+            takers.setdefault(source, []).append(folder / source.path)
+    return [partial(_fetch, storage, source, paths) for source, paths in takers.items()]
+
+
+def _fetch(storage: Storage, source: Source, paths: list[Path]) -> None:
+    try:
+        storage.download(source.uri, paths[0])
+    except objects.StorageError as error:
+        raise InputError(f"Data download failed: {error}") from error
+    for path in paths[1:]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.link(paths[0], path)

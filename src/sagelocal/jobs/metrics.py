@@ -1,0 +1,185 @@
+"""Metrics from log lines: the regular expressions of MetricDefinitions, and CloudWatch that gets the values.
+
+Source: https://docs.aws.amazon.com/sagemaker/latest/dg/training-metrics.html
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sagelocal.jobs.plan import Metric
+
+NAMESPACE = "/aws/sagemaker/TrainingJobs"
+DIMENSION = "TrainingJobName"
+BATCH = 500
+"""PutMetricData takes 1000; smaller requests stay below its megabyte."""
+SHOWN = 80
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    """One value of a metric, at a time in seconds since the epoch."""
+
+    name: str
+    value: float
+    at: float
+
+
+@dataclass
+class _Definition:
+    name: str
+    regex: str
+    pattern: re.Pattern[str] | None
+    last: Value | None = None
+    told: bool = field(default=False)
+
+
+class Scanner:
+    """Finds metric values in log lines; the last value of each metric is its final one."""
+
+    def __init__(self, metrics: Iterable[Metric], say: Callable[[str], None]) -> None:
+        self._say = say
+        self._definitions = [_Definition(each.name, each.regex, self._compiled(each)) for each in metrics]
+
+    def scan(self, line: str, at: float) -> list[Value]:
+        """Return the values in a line; a match that is no finite number is told once and left out."""
+        found = []
+        for definition in self._definitions:
+            if definition.pattern is None:
+                continue
+            for match in definition.pattern.finditer(line):
+                text = match.group(1 if match.re.groups else 0)
+                value = _number(text)
+                if value is None:
+                    self._tell(definition, text)
+                    continue
+                definition.last = Value(name=definition.name, value=value, at=at)
+                found.append(definition.last)
+        return found
+
+    def final(self) -> list[dict[str, Any]]:
+        """Return FinalMetricDataList."""
+        values = [each.last for each in self._definitions if each.last is not None]
+        return [{"MetricName": each.name, "Value": each.value, "Timestamp": each.at} for each in values]
+
+    def tell_unmatched(self) -> None:
+        """Say which metrics got no value."""
+        for each in self._definitions:
+            if each.last is None and each.pattern is not None:
+                self._say(f"The metric {each.name!r} got no value: {each.regex!r} matched no number")
+
+    def _compiled(self, metric: Metric) -> re.Pattern[str] | None:
+        try:
+            return re.compile(metric.regex)
+        except re.error as error:
+            self._say(f"The metric {metric.name!r} is left out: {metric.regex!r} is no regex: {error}")
+            return None
+
+    def _tell(self, definition: _Definition, text: str | None) -> None:
+        if not definition.told:
+            definition.told = True
+            self._say(
+                f"The metric {definition.name!r} left out a match of {definition.regex!r} that is no number: "
+                f"{(text or '')[:SHOWN]!r}"
+            )
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+class MetricSink(Protocol):
+    """Takes metric values; never blocks its caller on the network."""
+
+    def put(self, values: list[Value]) -> None:
+        """Take values."""
+
+    def close(self) -> str:
+        """Deliver what is left; return what went wrong, empty when nothing did."""
+
+
+class MemoryMetrics:
+    """A sink that keeps its values."""
+
+    def __init__(self) -> None:
+        self.values: list[Value] = []
+
+    def put(self, values: list[Value]) -> None:
+        """Keep values."""
+        self.values.extend(values)
+
+    def close(self) -> str:
+        """Do nothing."""
+        return ""
+
+
+class CloudWatchMetrics:
+    """CloudWatch through boto3, with the job's name as the dimension, fed by a thread of its own."""
+
+    def __init__(self, job: str, *, connect: Callable[[], Any] | None = None) -> None:
+        self._job = job
+        self._connect = connect or _connect
+        self._pending: list[Value] = []
+        self._changed = threading.Condition()
+        self._closing = False
+        self._wrong = ""
+        self._thread: threading.Thread | None = None
+
+    def put(self, values: list[Value]) -> None:
+        """Keep values until they can be sent; the first ones start the thread."""
+        if not values:
+            return
+        with self._changed:
+            self._pending.extend(values)
+            self._changed.notify()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
+            self._thread.start()
+
+    def close(self) -> str:
+        """Send the rest."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
+        return self._wrong
+
+    def _run(self) -> None:
+        client: Any = None
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._pending or self._closing)
+                values, self._pending = self._pending[:BATCH], self._pending[BATCH:]
+            if not values:
+                return
+            try:
+                client = client or self._connect()
+                client.put_metric_data(Namespace=NAMESPACE, MetricData=[self._datum(each) for each in values])
+            except Exception as error:  # noqa: BLE001  (whatever boto3 raises; metrics never fail a job)
+                self._wrong = f"{type(error).__name__}: {error}"
+
+    def _datum(self, value: Value) -> dict[str, Any]:
+        return {
+            "MetricName": value.name,
+            "Dimensions": [{"Name": DIMENSION, "Value": self._job}],
+            "Timestamp": value.at,
+            "Value": value.value,
+        }
+
+
+def _connect() -> Any:
+    from sagelocal import aws  # noqa: PLC0415  (heavy)
+
+    return aws.client("cloudwatch")

@@ -1,0 +1,212 @@
+"""From a training job's request to what is to be done for it. Pure: data in, data out, nothing read or run.
+
+The configuration files are those of
+https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo-running-container.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sagelocal.container import environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STOP_GRACE_SECONDS = 120.0
+"""Between SIGTERM and SIGKILL; documented at API_StopTrainingJob."""
+DEFAULT_RUNTIME_SECONDS = 86_400
+DEFAULT_CHECKPOINTS = "/opt/ml/checkpoints"
+HOMOGENEOUS = "homogeneousCluster"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channel:
+    """One entry of InputDataConfig, with the defaults filled in."""
+
+    name: str
+    uri: str
+    data_type: str
+    """S3Prefix, ManifestFile or AugmentedManifestFile."""
+    distribution: str
+    """FullyReplicated or ShardedByS3Key."""
+    mode: str
+    """File, FastFile or Pipe."""
+    content_type: str = ""
+    compression: str = "None"
+    record_wrapper: str = "None"
+    attributes: tuple[str, ...] = ()
+    shuffle_seed: int | None = None
+
+    @property
+    def config(self) -> dict[str, str]:
+        """Its entry in inputdataconfig.json."""
+        entry = {
+            "TrainingInputMode": self.mode,
+            "S3DistributionType": self.distribution,
+            "RecordWrapperType": self.record_wrapper,
+        }
+        return entry | ({"ContentType": self.content_type} if self.content_type else {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """One machine of the job's cluster: here a process with an address of its own on the loopback."""
+
+    name: str
+    address: str
+    instance_type: str
+    group: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A metric definition: its name and regular expression."""
+
+    name: str
+    regex: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoints:
+    """Where checkpoints are kept on S3, and where the container has them."""
+
+    uri: str
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPlan:
+    """What a training job does. JSON-serialisable with `dataclasses.asdict`."""
+
+    name: str
+    arn: str
+    image: str
+    hosts: tuple[Host, ...]
+    hyperparameters: dict[str, str]
+    channels: tuple[Channel, ...]
+    variables: dict[str, str]
+    """TRAINING_JOB_NAME and TRAINING_JOB_ARN, the region, and the request's own Environment."""
+    output_uri: str
+    """Everything of this job goes below it: `<S3OutputPath>/<job>`."""
+    compress: bool
+    metrics: tuple[Metric, ...]
+    max_runtime: float
+    stop_grace: float
+    entrypoint: tuple[str, ...] = ()
+    """ContainerEntrypoint with ContainerArguments; empty: the toolkit runs the script."""
+    checkpoints: Checkpoints | None = None
+
+    @property
+    def source_uri(self) -> str:
+        """The source folder's archive; empty when the script comes another way."""
+        given = self.variables.get("SAGEMAKER_SUBMIT_DIRECTORY") or environment.decode(
+            self.hyperparameters
+        ).get(environment.SUBMIT_DIRECTORY)
+        return str(given or "")
+
+    @property
+    def input_data_config(self) -> dict[str, Any]:
+        """The content of inputdataconfig.json."""
+        return {channel.name: channel.config for channel in self.channels}
+
+    def resource_config(self, host: Host) -> dict[str, Any]:
+        """Return the content of resourceconfig.json for one host."""
+        groups: dict[str, dict[str, Any]] = {}
+        for member in self.hosts:
+            entry = {"instance_group_name": member.group, "instance_type": member.instance_type, "hosts": []}
+            groups.setdefault(member.group, entry)["hosts"].append(member.name)
+        return {
+            "current_host": host.name,
+            "current_instance_type": host.instance_type,
+            "current_group_name": host.group,
+            "hosts": [member.name for member in self.hosts],
+            "instance_groups": list(groups.values()),
+            "network_interface_name": "eth0",
+        }
+
+    def config_files(self, host: Host) -> dict[str, Any]:
+        """Return the files of `/opt/ml/input/config` by name."""
+        return {
+            "hyperparameters.json": self.hyperparameters,
+            "inputdataconfig.json": self.input_data_config,
+            "resourceconfig.json": self.resource_config(host),
+        }
+
+
+def training(body: Mapping[str, Any], *, region: str, stop_grace: float = STOP_GRACE_SECONDS) -> TrainingPlan:
+    """Return the plan for a DescribeTrainingJob body."""
+    algorithm = body["AlgorithmSpecification"]
+    name, arn = body["TrainingJobName"], body["TrainingJobArn"]
+    output = body["OutputDataConfig"]
+    own = {"TRAINING_JOB_NAME": name, "TRAINING_JOB_ARN": arn, "AWS_REGION": region}
+    return TrainingPlan(
+        name=name,
+        arn=arn,
+        image=algorithm["TrainingImage"],
+        hosts=_hosts(body["ResourceConfig"]),
+        hyperparameters=dict(body.get("HyperParameters", {})),
+        channels=tuple(
+            _channel(entry, algorithm.get("TrainingInputMode", "File"))
+            for entry in body.get("InputDataConfig", [])
+        ),
+        variables={**own, "AWS_DEFAULT_REGION": region, **body.get("Environment", {})},
+        output_uri=f"{output['S3OutputPath'].rstrip('/')}/{name}",
+        compress=output.get("CompressionType", "GZIP") == "GZIP",
+        metrics=tuple(
+            Metric(name=entry["Name"], regex=entry["Regex"])
+            for entry in algorithm.get("MetricDefinitions", [])
+        ),
+        max_runtime=float(
+            body.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DEFAULT_RUNTIME_SECONDS)
+        ),
+        stop_grace=stop_grace,
+        entrypoint=(
+            *algorithm.get("ContainerEntrypoint", []),
+            *(algorithm.get("ContainerArguments", []) if algorithm.get("ContainerEntrypoint") else []),
+        ),
+        checkpoints=_checkpoints(body.get("CheckpointConfig")),
+    )
+
+
+def _hosts(resources: Mapping[str, Any]) -> tuple[Host, ...]:
+    groups = resources.get("InstanceGroups") or [
+        {
+            "InstanceGroupName": HOMOGENEOUS,
+            "InstanceType": resources.get("InstanceType", "local"),
+            "InstanceCount": resources.get("InstanceCount", 1),
+        }
+    ]
+    members = [group for group in groups for _ in range(group["InstanceCount"])]
+    return tuple(
+        Host(
+            name=f"algo-{number}",
+            address=f"127.0.0.{number}" if len(members) == 1 else f"127.0.1.{number}",
+            instance_type=group["InstanceType"],
+            group=group["InstanceGroupName"],
+        )
+        for number, group in enumerate(members, start=1)
+    )
+
+
+def _channel(entry: Mapping[str, Any], default_mode: str) -> Channel:
+    source = entry["DataSource"]["S3DataSource"]
+    return Channel(
+        name=entry["ChannelName"],
+        uri=source["S3Uri"],
+        data_type=source["S3DataType"],
+        distribution=source.get("S3DataDistributionType", "FullyReplicated"),
+        mode=entry.get("InputMode", default_mode),
+        content_type=entry.get("ContentType", ""),
+        compression=entry.get("CompressionType", "None"),
+        record_wrapper=entry.get("RecordWrapperType", "None"),
+        attributes=tuple(source.get("AttributeNames", [])),
+        shuffle_seed=entry.get("ShuffleConfig", {}).get("Seed"),
+    )
+
+
+def _checkpoints(config: Mapping[str, Any] | None) -> Checkpoints | None:
+    if not config:
+        return None
+    return Checkpoints(uri=config["S3Uri"], path=config.get("LocalPath", DEFAULT_CHECKPOINTS))
