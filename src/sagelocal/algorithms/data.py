@@ -1,0 +1,234 @@
+"""Rows of numbers, and how the documented formats become them.
+
+Formats: CSV without a header, labels first; RecordIO-protobuf, dense or sparse; for XGBoost, libsvm.
+https://docs.aws.amazon.com/sagemaker/latest/dg/cdf-training.html
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from sagelocal.algorithms import protobuf
+from sagelocal.algorithms.errors import CustomerError
+from sagelocal.serving import recordio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sagelocal.algorithms.protobuf import Record, Tensor
+
+Array = npt.NDArray[Any]
+
+DEFAULT_FIELD = "values"
+"""The name of the feature and of the label tensor that the SDK writes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """`features` is (n, d), an array or a scipy CSR matrix of float32; the others are (n,) or None."""
+
+    features: Any
+    labels: Array | None = None
+    weights: Array | None = None
+
+    def __len__(self) -> int:
+        return int(self.features.shape[0])
+
+    @property
+    def width(self) -> int:
+        """The number of features."""
+        return int(self.features.shape[1])
+
+    def dense(self) -> Array:
+        """Return the features as an array."""
+        if sparse.issparse(self.features):
+            return np.asarray(self.features.todense(), dtype=np.float32)
+        return np.asarray(self.features, dtype=np.float32)
+
+    def take(self, rows: Array) -> Dataset:
+        """Return some rows."""
+        return Dataset(
+            features=self.features[rows],
+            labels=None if self.labels is None else self.labels[rows],
+            weights=None if self.weights is None else self.weights[rows],
+        )
+
+
+def concatenate(parts: Sequence[Dataset]) -> Dataset:
+    """Return all rows of `parts` in their order; narrower sparse parts are widened."""
+    if len(parts) == 1:
+        return parts[0]
+    if any(sparse.issparse(part.features) for part in parts):
+        width = max(part.width for part in parts)
+        blocks = [sparse.csr_matrix(part.features) for part in parts]
+        for block in blocks:
+            block.resize((block.shape[0], width))
+        features: Any = sparse.vstack(blocks, format="csr")
+    else:
+        widths = sorted({part.width for part in parts})
+        if len(widths) > 1:
+            raise CustomerError(f"Rows have different numbers of features: {widths}")
+        features = np.concatenate([part.features for part in parts])
+    return Dataset(
+        features=features,
+        labels=_join([part.labels for part in parts]),
+        weights=_join([part.weights for part in parts]),
+    )
+
+
+def read_csv(body: bytes, *, label_size: int = 0, has_weights: bool = False) -> Dataset:
+    """Return rows of comma-separated numbers; the first column is the label when `label_size` is 1.
+
+    With `has_weights` the column after the label holds the rows' weights. An empty field is NaN.
+
+    Raises:
+        ValueError: a field is no number, or rows differ in length.
+
+    """
+    table = _csv_table(body)
+    skip = label_size + int(has_weights)
+    return Dataset(
+        features=table[:, skip:].astype(np.float32),
+        labels=table[:, 0] if label_size else None,
+        weights=table[:, label_size] if has_weights else None,
+    )
+
+
+def _csv_table(body: bytes) -> Array:
+    if not body.strip():
+        return np.empty((0, 1))
+    try:
+        return np.loadtxt(io.BytesIO(body), delimiter=",", dtype=np.float64, ndmin=2, comments=None)
+    except ValueError:
+        # numpy's reader knows no empty fields; the slow way does, and says which line is wrong.
+        rows = [line.split(b",") for line in body.splitlines() if line.strip()]
+    width = len(rows[0]) if rows else 0
+    table = np.empty((len(rows), width))
+    for number, row in enumerate(rows, 1):
+        if len(row) != width:
+            raise ValueError(f"line {number} has {len(row)} fields; line 1 has {width}")
+        table[number - 1] = [float(field) if field.strip() else math.nan for field in row]
+    return table
+
+
+def read_libsvm(body: bytes) -> Dataset:
+    """Return rows of `label[:weight] index:value …`; lines may lack the label.
+
+    Raises:
+        ValueError: a token is malformed.
+
+    """
+    pairs: list[tuple[Array, Array]] = []
+    labels: list[float] = []
+    weights: list[float] = []
+    for line in body.splitlines():
+        tokens = line.partition(b"#")[0].split()
+        if not tokens:
+            continue
+        head = b"" if len(tokens) > 1 and _is_pair_list(tokens) else tokens.pop(0)
+        label, _, weight = head.partition(b":")
+        labels.append(float(label) if label else math.nan)
+        weights.append(float(weight) if weight else 1.0)
+        split = [token.partition(b":") for token in tokens if not token.startswith(b"qid:")]
+        keys = np.array([int(key) for key, _, _ in split], dtype=np.int64)
+        pairs.append((keys, np.array([float(value) for _, _, value in split], dtype=np.float32)))
+    features = _csr(pairs, max((int(keys.max()) + 1 for keys, _ in pairs if len(keys)), default=0))
+    has_weights = any(weight != 1.0 for weight in weights)
+    return Dataset(
+        features=features,
+        labels=None if all(map(math.isnan, labels)) else np.array(labels),
+        weights=np.array(weights) if has_weights else None,
+    )
+
+
+def _is_pair_list(tokens: list[bytes]) -> bool:
+    # "0:1.5 3:2" has no label; "1:0.5 0:1.5" has a label with a weight: indices grow, so the first pair is a
+    # feature only when its index is smaller than the next one's.
+    first, _, value = tokens[0].partition(b":")
+    second = tokens[1].partition(b":")[0]
+    return bool(value) and first.isdigit() and second.isdigit() and int(first) < int(second)
+
+
+def read_recordio(body: bytes) -> Dataset:
+    """Return the rows of RecordIO-protobuf data.
+
+    Raises:
+        ValueError: the bytes are no RecordIO of Record messages, or a record has no features.
+
+    """
+    return from_records([protobuf.decode(payload) for payload in recordio.read(body)])
+
+
+def from_records(records: Sequence[Record]) -> Dataset:
+    """Return one row for each record: its feature tensor, and its label tensor's first value."""
+    tensors = [_only(record.features, "features") for record in records]
+    labels = [_only(record.label, "label").values for record in records if record.label]
+    if labels and len(labels) != len(records):
+        raise ValueError(f"{len(records) - len(labels)} of {len(records)} records have no label")
+    return Dataset(
+        features=from_tensors(tensors),
+        labels=np.array([values[0] for values in labels], dtype=np.float64) if labels else None,
+    )
+
+
+def from_tensors(tensors: Sequence[Tensor]) -> Any:
+    """Return an (n, d) float32 array, or a CSR matrix when any tensor is sparse."""
+    if not any(len(tensor.keys) or len(tensor.shape) for tensor in tensors):
+        widths = sorted({len(tensor.values) for tensor in tensors})
+        if len(widths) > 1:
+            raise ValueError(f"records have different numbers of features: {widths}")
+        return np.array([tensor.values for tensor in tensors], dtype=np.float32).reshape(
+            len(tensors), widths[0] if widths else 0
+        )
+    pairs = []
+    for tensor in tensors:
+        sparse_row = len(tensor.keys) or len(tensor.shape)
+        keys = tensor.keys if sparse_row else range(len(tensor.values))
+        pairs.append((np.array(keys, dtype=np.int64), np.array(tensor.values, dtype=np.float32)))
+    widths = [int(tensor.shape[-1]) for tensor in tensors if len(tensor.shape)]
+    return _csr(pairs, max(widths, default=0))
+
+
+def to_records(rows: Iterable[dict[str, Any]]) -> bytes:
+    """Return RecordIO-protobuf of predictions: each member becomes a float32 label tensor."""
+    parts = []
+    for row in rows:
+        label = {
+            name: protobuf.Tensor(values=np.atleast_1d(value).astype(float).tolist())
+            for name, value in row.items()
+        }
+        parts.append(recordio.write(protobuf.encode(protobuf.Record(label=label))))
+    return b"".join(parts)
+
+
+def _csr(pairs: Sequence[tuple[Array, Array]], width: int) -> Any:
+    for keys, values in pairs:
+        if len(keys) != len(values):
+            raise ValueError(f"a sparse row has {len(keys)} keys and {len(values)} values")
+        width = max(width, int(keys.max()) + 1 if len(keys) else 0)
+    ends = np.concatenate([[0], np.cumsum([len(keys) for keys, _ in pairs])])
+    keys = np.concatenate([keys for keys, _ in pairs]) if pairs else np.empty(0, dtype=np.int64)
+    values = np.concatenate([values for _, values in pairs]) if pairs else np.empty(0, dtype=np.float32)
+    return sparse.csr_matrix((values, keys, ends), shape=(len(pairs), width))
+
+
+def _only(tensors: dict[str, Tensor], what: str) -> Tensor:
+    if DEFAULT_FIELD in tensors:
+        return tensors[DEFAULT_FIELD]
+    if len(tensors) != 1:
+        raise ValueError(
+            f"a record's {what} are {sorted(tensors)}; one tensor named {DEFAULT_FIELD!r} is expected"
+        )
+    return next(iter(tensors.values()))
+
+
+def _join(parts: Sequence[Array | None]) -> Array | None:
+    given = [part for part in parts if part is not None]
+    return np.concatenate(given) if len(given) == len(parts) and given else None

@@ -1,0 +1,207 @@
+"""XGBoost in algorithm mode, by the xgboost package.
+
+The log's lines, the artifact `xgboost-model` and the CSV answers are those of the open-source container
+(https://github.com/aws/sagemaker-xgboost-container). A tab in its log reaches CloudWatch as `#011`, and the
+metrics' regular expressions look for that, so it is printed here.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xgboost
+from scipy import sparse
+from sklearn import metrics
+
+from sagelocal.algorithms.errors import CustomerError
+from sagelocal.algorithms.specs.xgboost import MAXIMIZED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from sagelocal.algorithms.console import Console
+    from sagelocal.algorithms.data import Array, Dataset
+    from sagelocal.algorithms.training import Job
+
+FILE = "xgboost-model"
+
+_NOT_BOOSTER_PARAMETERS = frozenset(
+    {"num_round", "csv_weights", "early_stopping_rounds", "save_model_on_termination", "eval_metric"}
+)
+# Names that the container's versions know and today's library has dropped or renamed.
+_DROPPED = frozenset(
+    {"dsplit", "predictor", "sketch_eps", "single_precision_histogram", "deterministic_histogram"}
+)
+_RENAMED_VALUES = {"reg:linear": "reg:squarederror", "gpu_hist": "hist"}
+_HALF = 0.5
+_MULTICLASS = ("multi:softmax", "multi:softprob")
+
+
+def train(job: Job) -> None:
+    """Boost on the train channel, printing each round's metrics; save the best model."""
+    chosen = job.hyperparameters
+    _check(job)
+    matrices = {name: _matrix(data) for name, data in job.channels.items()}
+    own = [name for name in chosen["eval_metric"] or () if name in CUSTOM]
+    booster = xgboost.train(
+        _parameters(chosen),
+        matrices["train"],
+        num_boost_round=chosen["num_round"],
+        evals=[(matrix, name) for name, matrix in matrices.items()],
+        custom_metric=_custom(own, chosen) if own else None,
+        callbacks=_callbacks(job, chosen),
+        verbose_eval=False,
+    )
+    (job.model_dir / FILE).write_bytes(booster.save_raw("ubj"))
+
+
+def load(model_dir: Path) -> Boosted:
+    """Load the booster: the container's own formats but pickles, which are code."""
+    path = model_dir / FILE
+    if not path.exists():
+        files = sorted(each for each in model_dir.iterdir() if each.is_file())
+        if len(files) != 1:
+            raise CustomerError(
+                f"{model_dir} must hold {FILE}, or one file; it holds {[f.name for f in files]}"
+            )
+        path = files[0]
+    return Boosted(booster=xgboost.Booster(model_file=bytearray(path.read_bytes())))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Boosted:
+    """A booster."""
+
+    booster: Any
+
+    def predict(self, data: Dataset, *, verbose: bool) -> list[dict[str, Any]]:  # noqa: ARG002  (as all models)
+        """Return `score` for each row: a number, or a list of probabilities."""
+        features, width = data.features, self.booster.num_features()
+        if sparse.issparse(features) and features.shape[1] < width:
+            features.resize((features.shape[0], width))
+        if features.shape[1] != width:
+            raise CustomerError(f"The request has {features.shape[1]} features; the model has {width}")
+        last = self.booster.attr("best_iteration")
+        end = int(last) + 1 if last is not None else 0
+        scores = self.booster.predict(
+            xgboost.DMatrix(features), iteration_range=(0, end), validate_features=False
+        )
+        return [{"score": score.tolist()} for score in scores]
+
+
+class _Print(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+    """Prints a line a round, as `[0]#011train-rmse:0.5#011validation-rmse:0.6`."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: dict[str, dict[str, list[float]]]) -> bool:  # noqa: ARG002
+        """Print the metrics of this round; never ask to stop."""
+        values = [
+            f"#011{channel}-{name}:{history[-1]:.5f}"
+            for channel, named in evals_log.items()
+            for name, history in named.items()
+        ]
+        print(f"[{epoch}]{''.join(values)}", flush=True)  # noqa: T201
+        return False
+
+
+def _callbacks(job: Job, chosen: dict[str, Any]) -> list[Any]:
+    callbacks: list[Any] = [_Print(job.console)]
+    rounds = chosen["early_stopping_rounds"]
+    if rounds is not None:
+        if "validation" not in job.channels:
+            raise CustomerError("early_stopping_rounds needs a validation channel")
+        last = chosen["eval_metric"][-1] if chosen["eval_metric"] else None
+        callbacks.append(
+            xgboost.callback.EarlyStopping(
+                rounds,
+                metric_name=last,
+                data_name="validation",
+                maximize=last.partition("@")[0] in MAXIMIZED if last else None,
+                save_best=True,
+            )
+        )
+    return callbacks
+
+
+def _parameters(chosen: dict[str, Any]) -> dict[str, Any]:
+    parameters: dict[str, Any] = {
+        name: _RENAMED_VALUES.get(value, value) if isinstance(value, str) else value
+        for name, value in chosen.items()
+        if value is not None and name not in _NOT_BOOSTER_PARAMETERS | _DROPPED
+    }
+    if chosen["eval_metric"]:
+        parameters["eval_metric"] = [name for name in chosen["eval_metric"] if name not in CUSTOM]
+        parameters["disable_default_eval_metric"] = not parameters["eval_metric"]
+    for name in ("monotone_constraints", "interaction_constraints"):
+        if name in parameters:
+            parameters[name] = str(ast.literal_eval(parameters[name]))
+    return parameters
+
+
+def _matrix(data: Dataset) -> Any:
+    return xgboost.DMatrix(data.features, label=data.labels, weight=data.weights)
+
+
+def _check(job: Job) -> None:
+    chosen, labels = job.hyperparameters, np.asarray(job.train.labels)
+    objective, classes = chosen["objective"], chosen["num_class"]
+    if objective in _MULTICLASS and classes is None:
+        raise CustomerError("Require input for parameter 'num_class' for multi-classification")
+    if objective not in _MULTICLASS and classes is not None:
+        raise CustomerError(
+            "Do not need to setup parameter 'num_class' for learning task other than multi-classification."
+        )
+    if objective in _MULTICLASS and not ((labels >= 0) & (labels < classes)).all():
+        raise CustomerError("label must be in [0, num_class)")
+    if objective in ("binary:logistic", "reg:logistic") and not ((labels >= 0) & (labels <= 1)).all():
+        raise CustomerError("label must be in [0,1] for logistic regression")
+
+
+def _custom(names: list[str], chosen: dict[str, Any]) -> Callable[[Array, Any], list[tuple[str, float]]]:
+    def evaluate(predictions: Array, matrix: Any) -> list[tuple[str, float]]:
+        labels = matrix.get_label()
+        values = predictions if _is_regression(chosen["objective"]) else _classes(predictions)
+        return [(name, float(CUSTOM[name](labels, values))) for name in names]
+
+    return evaluate
+
+
+def _is_regression(objective: str) -> bool:
+    return objective.startswith(("reg:", "count:")) and objective != "reg:logistic"
+
+
+def _classes(predictions: Array) -> Array:
+    """Return labels from what a booster predicts: probabilities, one column a class, or labels already."""
+    if predictions.ndim > 1:
+        return np.asarray(predictions.argmax(axis=1))
+    if predictions.max(initial=0) > 1:
+        return np.rint(predictions)
+    return np.asarray(predictions > _HALF, dtype=int)
+
+
+def _averaged(function: Callable[..., Any], average: str) -> Callable[[Array, Array], Any]:
+    return lambda labels, values: function(labels, values, average=average, zero_division=0)
+
+
+CUSTOM: dict[str, Callable[[Array, Array], Any]] = {
+    "accuracy": metrics.accuracy_score,
+    "balanced_accuracy": metrics.balanced_accuracy_score,
+    "f1": _averaged(metrics.f1_score, "macro"),
+    "f1_macro": _averaged(metrics.f1_score, "macro"),
+    "f1_binary": _averaged(metrics.f1_score, "binary"),
+    "precision": _averaged(metrics.precision_score, "binary"),
+    "precision_macro": _averaged(metrics.precision_score, "macro"),
+    "precision_micro": _averaged(metrics.precision_score, "micro"),
+    "recall": _averaged(metrics.recall_score, "binary"),
+    "recall_macro": _averaged(metrics.recall_score, "macro"),
+    "recall_micro": _averaged(metrics.recall_score, "micro"),
+    "mse": metrics.mean_squared_error,
+    "r2": metrics.r2_score,
+}
+"""The metrics of the container that the library lacks (`metrics/custom_metrics.py` there)."""

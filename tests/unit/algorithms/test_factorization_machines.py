@@ -1,0 +1,84 @@
+"""Factorization machines: interactions of sparse features are learnt, which no linear model can."""
+
+import json
+
+import numpy as np
+import pytest
+
+from sagelocal.algorithms import protobuf
+from sagelocal.serving import recordio
+
+BASE = {"feature_dim": 20, "num_factors": 4, "epochs": 60, "mini_batch_size": 50}
+RATES = {"bias_lr": 0.05, "linear_lr": 0.05, "factors_lr": 0.05, "factors_init_sigma": 0.1}
+
+
+def ratings(classes):
+    """Users 0-9 like items 10-19 of their own parity."""
+    frames = []
+    for user in range(10):
+        for item in range(10, 20):
+            likes = 1.0 if user % 2 == item % 2 else 0.0
+            label = likes if classes else 1 + 4 * likes
+            tensor = protobuf.Tensor(values=[1.0, 1.0], keys=[user, item], shape=[20])
+            record = protobuf.Record(
+                features={"values": tensor}, label={"values": protobuf.Tensor(values=[label])}
+            )
+            frames.append(recordio.write(protobuf.encode(record)))
+    return b"".join(frames)
+
+
+def instance(user, item):
+    return json.dumps(
+        {"instances": [{"data": {"features": {"keys": [user, item], "shape": [20], "values": [1, 1]}}}]}
+    ).encode()
+
+
+def test_ratings(container, metrics):
+    machine = (
+        container("factorization-machines").channel("train", ratings(False)).channel("test", ratings(False))
+    )
+    assert machine.train(predictor_type="regressor", **BASE, **RATES) == 0, machine.failure
+
+    assert metrics("factorization-machines")["test:rmse"] < 0.5
+    (liked,) = machine.ask(instance(2, 14), "application/json")["predictions"]
+    (other,) = machine.ask(instance(2, 13), "application/json")["predictions"]
+    assert set(liked) == {"score"}
+    assert (liked["score"], other["score"]) == (pytest.approx(5, abs=1), pytest.approx(1, abs=1))
+
+
+def test_classes(container, metrics):
+    machine = (
+        container("factorization-machines").channel("train", ratings(True)).channel("test", ratings(True))
+    )
+    assert machine.train(predictor_type="binary_classifier", **BASE, **RATES) == 0, machine.failure
+
+    found = metrics("factorization-machines")
+    assert found["test:binary_classification_accuracy"] == 1.0
+    assert found["test:binary_classification_cross_entropy"] < 0.3
+    assert found["test:binary_f_beta"] == 1.0
+    (liked,) = machine.ask(instance(3, 15), "application/json")["predictions"]
+    assert liked["predicted_label"] == 1.0
+    assert 0.5 < liked["score"] < 1
+
+
+def test_csv_is_not_supported(container):
+    machine = container("factorization-machines").channel("train", b"1,2\n", "text/csv")
+
+    assert machine.train(predictor_type="regressor", **BASE) == 1
+    assert "Content type 'text/csv' of channel 'train' is not supported" in machine.failure
+
+
+def test_every_start_and_gradient_option(container):
+    machine = container("factorization-machines").channel("train", ratings(False))
+    options = {
+        "bias_init_method": "constant",
+        "bias_init_value": 3,
+        "linear_init_method": "uniform",
+        "linear_init_scale": 0.1,
+        "clip_gradient": 1.0,
+        "rescale_grad": 0.5,
+        "eps": 1e-6,
+    }
+
+    assert machine.train(predictor_type="regressor", **BASE | {"epochs": 1}, **options) == 0, machine.failure
+    assert np.isfinite(machine.ask(instance(0, 10), "application/json")["predictions"][0]["score"])

@@ -1,0 +1,106 @@
+"""Linear learner: regression, two classes, several classes; its metrics under AWS's own names."""
+
+import numpy as np
+import pytest
+
+from .conftest import as_csv, as_recordio
+
+
+@pytest.fixture(scope="module")
+def line():
+    generator = np.random.default_rng(5)
+    features = generator.normal(size=(300, 3)) * [1.0, 10.0, 0.1] + [5.0, 0.0, 3.0]
+    labels = 4.0 + features @ [2.0, -1.0, 30.0] + generator.normal(scale=0.1, size=300)
+    return features.astype(np.float32), labels
+
+
+def train_on(container, data, **hyperparameters):
+    features, labels = data
+    learner = container("linear-learner").channel("train", as_csv(features[:120], labels[:120]), "text/csv")
+    learner.channel("validation", as_recordio(features[120:150], labels[120:150]))
+    learner.channel("test", as_recordio(features[120:], labels[120:]))
+    assert learner.train(**hyperparameters) == 0, learner.failure
+    return learner
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"loss": "absolute_loss"},
+        {"loss": "huber_loss"},
+        {"loss": "quantile_loss"},
+        {"loss": "eps_insensitive_squared_loss"},
+        {"loss": "eps_insensitive_absolute_loss"},
+        {"optimizer": "sgd"},
+        {"optimizer": "adagrad"},
+        {"optimizer": "rmsprop"},
+        {"normalize_label": "false", "epochs": 60, "learning_rate": 0.5},
+    ],
+)
+def test_a_line_is_found_by_every_loss_and_optimizer(container, line, more, metrics):
+    learner = train_on(container, line, predictor_type="regressor", **more)
+
+    found = metrics("linear-learner")
+
+    assert found["test:mse"] < 0.5
+    assert found["test:absolute_loss"] < 0.6
+    assert {"train:objective_loss", "validation:objective_loss", "test:objective_loss", "train:mse"} <= set(
+        found
+    )
+    (row,) = learner.ask(as_csv(np.array([[5.0, 0.0, 3.0]])))["predictions"]
+    assert set(row) == {"score"}
+    assert row["score"] == pytest.approx(104, abs=1.5)
+
+
+@pytest.mark.parametrize("criteria", ["accuracy", "f_beta", "precision_at_target_recall", "loss_function"])
+@pytest.mark.parametrize("loss", ["auto", "hinge_loss"])
+def test_two_classes(container, blobs, loss, criteria, metrics):
+    features, labels = blobs
+    data = features, (labels == 2).astype(float)
+    learner = train_on(
+        container,
+        data,
+        predictor_type="binary_classifier",
+        loss=loss,
+        binary_classifier_model_selection_criteria=criteria,
+        feature_dim=3,
+    )
+    found = metrics("linear-learner")
+
+    assert found["test:binary_classification_accuracy"] > 0.97
+    assert found["validation:binary_f_beta"] > 0.97
+    assert found["test:roc_auc_score"] > 0.99
+    rows = learner.ask(b"0,5,5\n0,0,0\n")["predictions"]
+    assert [row["predicted_label"] for row in rows] == [1.0, 0.0]
+    assert rows[0]["score"] > rows[1]["score"]
+
+
+def test_several_classes(container, blobs, metrics):
+    learner = train_on(container, blobs, predictor_type="multiclass_classifier", num_classes=3)
+    found = metrics("linear-learner")
+
+    assert found["test:multiclass_accuracy"] > 0.97
+    assert found["test:multiclass_top_k_accuracy"] == 1.0
+    assert found["validation:macro_f_beta"] > 0.97
+    (row,) = learner.ask(b'{"instances": [{"features": [0, 5, 5]}]}', "application/json")["predictions"]
+    assert row["predicted_label"] == 2.0
+    assert sum(row["score"]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "message"),
+    [
+        ({"predictor_type": "multiclass_classifier"}, "'num_classes'"),
+        (
+            {"predictor_type": "binary_classifier"},
+            "Labels of a binary_classifier must be integers from 0 to 1",
+        ),
+        ({"predictor_type": "regressor", "loss": "logistic"}, "Loss 'logistic' cannot be used"),
+    ],
+)
+def test_what_does_not_fit_is_the_customers_error(container, blobs, hyperparameters, message):
+    learner = container("linear-learner").channel("train", as_recordio(*blobs))
+
+    assert learner.train(**hyperparameters) == 1
+    assert message in learner.failure
