@@ -1,0 +1,93 @@
+"""Names are valid for SageMaker, the same for the same thing, and different for different things."""
+
+import datetime as dt
+import re
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sagewind import naming
+
+PATTERN = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+identity = st.lists(st.text(max_size=40), min_size=1, max_size=6)
+
+
+@given(st.text(max_size=200), identity)
+def test_any_name_is_one_that_sagemaker_takes(readable, parts):
+    made = naming.name(readable, *parts)
+    assert len(made) <= 63
+    assert PATTERN.fullmatch(made)
+    assert made == naming.name(readable, *parts)
+
+
+@given(identity, identity)
+def test_different_identities_have_different_names(one, other):
+    assert (naming.name("x", *one) == naming.name("x", *other)) == (one == other)
+
+
+def task(**changed):
+    same = {"dag_id": "iris", "run_id": "manual__1", "task_id": "train", "map_index": -1, "try_number": 1}
+    return SimpleNamespace(**(same | changed))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"dag_id": "other"},
+        {"run_id": "manual__2"},
+        {"task_id": "train2"},
+        {"map_index": 0},
+        {"try_number": 2},  # what a failed attempt made may still be there
+    ],
+)
+def test_each_part_of_a_tasks_identity_changes_its_name(changed):
+    assert naming.for_task(task(**changed)) != naming.for_task(task())
+
+
+def test_a_tasks_name_can_be_read():
+    assert re.fullmatch(r"iris-train-[0-9a-f]{12}", naming.for_task(task()))
+
+
+def test_no_map_index_is_the_index_of_an_unmapped_task():
+    assert naming.for_task(task(map_index=None)) == naming.for_task(task(map_index=-1))
+
+
+@pytest.mark.parametrize(
+    ("day", "partition"),
+    [
+        ("2026-01-05", "ds=2026-01-05"),
+        (dt.date(2026, 1, 5), "ds=2026-01-05"),
+        # late in the evening in New York is the next day in UTC
+        (dt.datetime(2026, 1, 5, 23, tzinfo=dt.timezone(dt.timedelta(hours=-5))), "ds=2026-01-06"),
+    ],
+)
+def test_a_partition_is_a_day_in_utc(day, partition):
+    assert naming.partition(day) == partition
+
+
+def test_a_partition_of_no_day_is_an_error():
+    with pytest.raises(ValueError, match="tomorrow"):
+        naming.partition("tomorrow")
+
+
+def run(**given):
+    blank = {
+        "data_interval_start": None,
+        "logical_date": None,
+        "run_after": dt.datetime(2026, 3, 3, tzinfo=dt.UTC),
+    }
+    return SimpleNamespace(**(blank | given))
+
+
+@pytest.mark.parametrize(
+    ("given_run", "day"),
+    [
+        (run(data_interval_start=dt.datetime(2026, 1, 1, tzinfo=dt.UTC)), "2026-01-01"),
+        (run(logical_date=dt.datetime(2026, 2, 2, tzinfo=dt.UTC)), "2026-02-02"),
+        (run(), "2026-03-03"),  # from the API: neither
+    ],
+)
+def test_every_run_has_a_day(given_run, day):
+    assert naming.day_of(given_run) == day
