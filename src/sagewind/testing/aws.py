@@ -7,12 +7,14 @@ memory, so a request that AWS would refuse for its shape fails here too.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore.client import ClientMeta
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,9 +58,25 @@ class Account:
 
 
 @cache
-def _session() -> Any:
-    """Share one session: loading a service model costs a second."""
-    return boto3.Session("sagewind-local", "sagewind-local-secret", region_name="us-east-1")
+def _template(service: str) -> Any:
+    """Make one client of a service: loading its model costs up to a second."""
+    session: Any = boto3.Session("sagewind-local", "sagewind-local-secret", region_name="us-east-1")
+    return session.client(service, endpoint_url="http://127.0.0.1:9")
+
+
+def _own_copy(template: Any) -> Any:
+    """Copy a client so that handlers registered on the copy are not on the template."""
+    made, meta = object.__new__(type(template)), template.meta
+    made.__dict__.update(template.__dict__)
+    made.meta = ClientMeta(
+        copy.copy(meta.events),
+        meta.config,
+        meta.endpoint_url,
+        meta.service_model,
+        meta.method_to_api_mapping,
+        meta.partition,
+    )
+    return made
 
 
 def client(service: str, handlers: Mapping[str, Handler], account: Account) -> Any:
@@ -67,7 +85,7 @@ def client(service: str, handlers: Mapping[str, Handler], account: Account) -> A
     A handler takes the request's parameters and returns the response; it raises `AwsError` for an error. An
     operation without a handler raises `NotImplementedError`: a twin never invents an answer.
     """
-    made = _session().client(service, endpoint_url="http://127.0.0.1:9")
+    made = _own_copy(_template(service))
 
     def remember(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
         context[_PARAMS] = dict(params)
