@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SECONDS = 30.0
+_PAGE = 100  # the most that Airflow gives by default
 _FOLDS = ("::group::", "::endgroup::")  # marks for the log viewer of Airflow's UI
 FINISHED_RUN = frozenset({"success", "failed"})
 FINISHED_TASK = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
@@ -53,7 +54,7 @@ class Airflow:
 
     def dag_ids(self) -> list[str]:
         """List the ids of the DAGs that it knows."""
-        return sorted(dag["dag_id"] for dag in self._get("/dags", limit=1000)["dags"])
+        return sorted(dag["dag_id"] for dag in self._get("/dags", limit=_PAGE)["dags"])
 
     def import_errors(self) -> dict[str, str]:
         """Return the DAG files that could not be read, each with its traceback."""
@@ -75,6 +76,11 @@ class Airflow:
         state: str = self._get(f"/dags/{dag_id}/dagRuns/{run_id}")["state"]
         return state
 
+    def run_states(self, dag_id: str, *, kind: str) -> list[str]:
+        """Return the states of a DAG's runs of a kind: manual, scheduled, backfill or asset_triggered."""
+        found = self._get(f"/dags/{dag_id}/dagRuns", run_type=kind, limit=_PAGE)["dag_runs"]
+        return [run["state"] for run in found]
+
     def task_order(self, dag_id: str) -> list[str]:
         """List a DAG's tasks, each after those that it waits for."""
         waiting = {
@@ -85,7 +91,7 @@ class Airflow:
 
     def tasks(self, dag_id: str, run_id: str) -> dict[str, Task]:
         """Return a run's tasks by id."""
-        found = self._get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit=1000)["task_instances"]
+        found = self._get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit=_PAGE)["task_instances"]
         return {entry["task_id"]: _task(entry) for entry in found}
 
     def result(self, dag_id: str, run_id: str, task_id: str) -> Any:

@@ -1,0 +1,65 @@
+"""The demo, and the same DAG with other hyperparameters, by the real scheduler."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from conftest import Running
+
+DAGS = ["iris", "iris_score"]
+TASKS = ["upload", "train", "model", "endpoint", "verify", "transform", "report"]
+
+
+def trained(stack: Running, trees: int) -> dict[str, Any]:
+    """Train with this many trees; return the run's report."""
+    run_id = stack.airflow.trigger("iris", {"n-estimators": trees})
+    assert stack.await_run("iris", run_id) == "success"
+    report: dict[str, Any] = stack.airflow.result("iris", run_id, "report")
+    return report
+
+
+def size(stack: Running, address: str) -> int:
+    bucket, key = address.removeprefix("s3://").split("/", 1)
+    s3 = stack.client("s3")
+    length: int = s3.head_object(Bucket=bucket, Key=key)["ContentLength"]
+    return length
+
+
+def test_airflow_knows_exactly_these_dags(stack: Running) -> None:
+    assert stack.airflow.import_errors() == {}
+    assert stack.airflow.dag_ids() == DAGS
+
+
+def test_the_dag_is_the_whole_chain(stack: Running) -> None:
+    assert stack.airflow.task_order("iris") == TASKS
+
+
+def test_the_demo_uses_the_running_stack_and_leaves_it(stack: Running) -> None:
+    done = stack.run("demo")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for told in (
+        r"using the stack that runs in",
+        r"train +success",
+        r"accuracy +0\.\d+",
+        r"model +s3://\S+/model\.tar\.gz",
+        r"scores +s3://\S+\.out",
+        r"rows +(\d+) in, \1 out",
+    ):
+        assert re.search(told, done.stdout), (told, done.stdout)
+    assert len(re.findall(r"[✔✘]$", done.stdout, flags=re.MULTILINE)) == 5  # predictions beside the truth
+    assert stack.run("status").returncode == 0
+
+
+def test_hyperparameters_of_the_form_reach_the_model(stack: Running) -> None:
+    small, large = trained(stack, 1), trained(stack, 100)
+    assert small["hyperparameters"]["n-estimators"] == "1"
+    assert large["hyperparameters"]["n-estimators"] == "100"
+    assert size(stack, large["model_artifact"]) > 5 * size(stack, small["model_artifact"])
+
+
+def test_a_value_that_the_form_forbids_is_refused_with_the_reason(stack: Running) -> None:
+    done = stack.run("demo", "--param", "n-estimators=0")
+    assert done.returncode == 1
+    assert "less than the minimum" in done.stderr
