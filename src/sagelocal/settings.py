@@ -42,6 +42,8 @@ class Settings:
     nearest version that it can, and records it on the job."""
     isolation: str = "auto"
     """`auto`: a private `/opt/ml` through bubblewrap where the kernel allows it; `none`: relocated paths."""
+    stop_grace_seconds: int = 120
+    """What a container has between SIGTERM and SIGKILL; SageMaker gives 120."""
     on_exit: str = "keep"
     """What a graceful stop of the service does to running jobs: `keep` lets them run on, `stop` stops them."""
 

@@ -189,11 +189,13 @@ def _make_layer(place: Path, base: Environment, requirements: str, source: Path 
     """Copy the base by hard links and install on top, as `pip install` does in the image."""
     shutil.copytree(base.root, place, symlinks=True, copy_function=_link, ignore=shutil.ignore_patterns(MARK))
     _readdress(place, base.root)
-    listing = (source or place) / ("requirements.txt" if source else "user-requirements.txt")
-    if not source:
-        listing.write_text(requirements)
-    python = str(place / "bin" / "python")
-    _uv("pip", "install", "--python", python, "-r", str(listing), cwd=source)
+    # Beside the user's own, for the files that it may name.
+    listing = (source or place) / f".requirements.{os.getpid()}.txt"
+    listing.write_text(requirements)
+    try:
+        _uv("pip", "install", "--python", str(place / "bin" / "python"), "-r", str(listing), cwd=source)
+    finally:
+        listing.unlink()
 
 
 def _link(source: str, target: str) -> None:

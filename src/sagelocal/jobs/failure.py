@@ -1,7 +1,7 @@
-"""FailureReason: what a job's client reads when it went wrong. Pure.
+r"""FailureReason: what a job's client reads when it went wrong. Pure.
 
 The shape is that of SageMaker and its training toolkit, which every client's users know:
-`AlgorithmError: ExecuteUserScriptError:\\nExitCode 1\\nErrorMessage "…"\\nCommand "…", exit code: 1`.
+`AlgorithmError: ExecuteUserScriptError:\nExitCode 1\nErrorMessage "…"\nCommand "…", exit code: 1`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 from sagelocal.jobs.kinds import LONGEST_REASON
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from sagelocal.container.process import Exit
 
 TRACEBACK = "Traceback (most recent call last):"
 KEPT_LINES = 60
 COMMAND_CHARACTERS = 200
+KILLED = 9
 OUT_OF_MEMORY = "OutOfMemory: Process killed by SIGKILL (signal 9)"
 """What the toolkit says of every SIGKILL, since it is the kernel's way to end what takes too much memory."""
 
@@ -54,11 +55,8 @@ def script(end: Exit, command: Sequence[str], error: str, *, name: str = "Execut
     return head + last_characters(words, LONGEST_REASON - len(head) - len(tail)) + tail
 
 
-KILLED = 9
-
-
 def container(end: Exit, failure: str, error: str) -> str:
-    """Return the reason of a container that ended badly: what it wrote to /opt/ml/output/failure, else its log."""
+    """Return the reason of a container that ended badly: its /opt/ml/output/failure, else its log's end."""
     tail = f", exit code: {end.code}"
     words = failure.strip() or (f"The container was {end}. " if end.signal else "") + error
     head = "AlgorithmError: "
@@ -78,6 +76,8 @@ def last_characters(text: str, room: int) -> str:
     return "…" + cut
 
 
-def first_line(lines: Iterable[str]) -> str:
-    """Return the first line that holds something."""
-    return next((line for line in lines if line.strip()), "")
+def requirements(words: str) -> str:
+    """Return the reason for a requirements.txt that cannot be installed, with the resolver's own words."""
+    head = 'AlgorithmError: InstallRequirementsError:\nExitCode 1\nErrorMessage "'
+    tail = '"\nCommand "uv pip install -r requirements.txt", exit code: 1'
+    return head + words.strip()[: LONGEST_REASON - len(head) - len(tail)] + tail

@@ -71,8 +71,8 @@ def _prefix(storage: Storage, uri: str) -> list[Source]:
     items = [item for item in storage.list(uri) if not _is_marker(item)]
     if not items:
         raise InputError(
-            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket '
-            "exists in the selected region and that objects exist under that S3 prefix."
+            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the '
+            "bucket exists in the selected region and that objects exist under that S3 prefix."
         )
     return [Source(uri=item.uri, path=relative_path(item.key, prefix)) for item in items]
 
@@ -116,10 +116,10 @@ def _check(found: list[Source]) -> None:
         if path.is_absolute() or ".." in path.parts or not path.parts or source.path.endswith("/"):
             raise InputError(f'Data download failed: "{source.uri}" cannot be a file named {source.path!r}')
         seen.add(str(path))
-    for path in seen:
-        clash = next((str(parent) for parent in PurePosixPath(path).parents if str(parent) in seen), "")
+    for name in seen:
+        clash = next((str(parent) for parent in PurePosixPath(name).parents if str(parent) in seen), "")
         if clash:
-            raise InputError(f"Data download failed: {clash!r} is both an object and the folder of {path!r}")
+            raise InputError(f"Data download failed: {clash!r} is an object and the folder of {name!r}")
 
 
 def share(found: list[Source], channel: Channel, host: int, hosts: int) -> list[Source]:

@@ -101,10 +101,8 @@ class TrainingPlan:
     @property
     def source_uri(self) -> str:
         """The source folder's archive; empty when the script comes another way."""
-        given = self.variables.get("SAGEMAKER_SUBMIT_DIRECTORY") or environment.decode(
-            self.hyperparameters
-        ).get(environment.SUBMIT_DIRECTORY)
-        return str(given or "")
+        decoded = environment.decode(self.hyperparameters)
+        return str(decoded.get(environment.SUBMIT_DIRECTORY) or "")
 
     @property
     def input_data_config(self) -> dict[str, Any]:

@@ -1,20 +1,21 @@
 """The detached process that carries out one job: `python -m sagelocal.jobs.supervisor <job folder>`.
 
 It holds the folder's lock for as long as it lives, runs the job's kind, and leaves the end as `exit.json`
-before it writes it to the store: whatever is killed, and whenever, the service finds either a true end or none.
+before it writes it to the store: whatever is killed, and whenever, the service finds a true end or none.
 `main` keeps nothing in globals, so that a warm process may also fork and call it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import importlib
 import json
 import os
+import queue
 import shutil
 import signal
 import sys
-import threading
 import time
 import traceback
 from dataclasses import dataclass, field
@@ -41,6 +42,22 @@ LOCK_SECONDS = 5.0
 LOCK_POLL_SECONDS = 0.01
 
 
+class Wake:
+    """A bell for the main thread. Signal handlers may ring it: unlike an Event it is reentrant."""
+
+    def __init__(self) -> None:
+        self._rings: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def ring(self) -> None:
+        """End the wait, now or the next."""
+        self._rings.put(None)
+
+    def wait(self, timeout: float) -> None:
+        """Wait for a ring, `timeout` seconds at most."""
+        with contextlib.suppress(queue.Empty):
+            self._rings.get(timeout=max(0.0, timeout))
+
+
 @dataclass(kw_only=True)
 class Job:
     """What a kind's `run` gets: the job as it was at the start, and the ways to tell how it goes."""
@@ -53,8 +70,8 @@ class Job:
     store: Store
     environ: dict[str, str]
     """The supervisor's own variables: addresses and credentials of the service's AWS."""
-    wake: threading.Event = field(default_factory=threading.Event)
-    """Set whenever something may have changed: a stop, or what the run itself waits for."""
+    wake: Wake = field(default_factory=Wake)
+    """Rings whenever something may have changed: a stop, or what the run itself waits for."""
 
     @property
     def data_dir(self) -> Path:
@@ -167,7 +184,7 @@ def _lock(files: JobFolder) -> IO[bytes] | None:
 def _listen(job: Job) -> None:
     def stop(_number: int, _frame: object) -> None:
         job.folder.ask_to_stop()
-        job.wake.set()
+        job.wake.ring()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)

@@ -1,0 +1,139 @@
+"""The machines of a training job's cluster, each a container of its own on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sagelocal.container import environment, isolation, process
+from sagelocal.container.layout import OPT_ML, Layout
+from sagelocal.jobs import access, source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sagelocal.container.environments import Environment
+    from sagelocal.container.images import Image
+    from sagelocal.container.isolation import Isolation
+    from sagelocal.jobs.plan import Host, TrainingPlan
+
+FAILURE_BYTES = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """What a container runs, and with which variables."""
+
+    argv: list[str]
+    variables: dict[str, str]
+    is_script: bool
+    """Whether the training toolkit's rules apply: a script of the user's, not a command of the image's."""
+
+
+def layout(folder: Path, plan: TrainingPlan, host: Host) -> Layout:
+    """Return a host's tree below the job folder: the first one's is `ml`."""
+    return Layout(folder / "ml" if host is plan.hosts[0] else folder / host.name / "ml")
+
+
+def write_config(plan: TrainingPlan, host: Host, tree: Layout) -> None:
+    """Write the files of `/opt/ml/input/config`."""
+    for name, content in plan.config_files(host).items():
+        (tree.config / name).write_text(json.dumps(content))
+
+
+def command(
+    plan: TrainingPlan,
+    host: Host,
+    tree: Layout,
+    *,
+    base: Layout,
+    image: Image,
+    environ: Mapping[str, str],
+    made: Environment,
+) -> Command:
+    """Return what the host's container runs; `tree` is here, `base` as the container sees it.
+
+    Raises:
+        environment.EntryPointError: the request names no script that can be run.
+
+    """
+    own = {
+        **dict(image.variables),
+        "PATH": f"{made.bin}:{access.SYSTEM_PATH}",
+        "HOME": "/tmp",  # noqa: S108  (the container's own)
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "VIRTUAL_ENV": str(made.root),
+        **environ,
+        **plan.variables,
+    }
+    if plan.entrypoint:
+        return Command(
+            argv=[_relocated(part, base) for part in plan.entrypoint], variables=own, is_script=False
+        )
+    facts = environment.Facts(
+        base=base,
+        hyperparameters=plan.hyperparameters,
+        resource_config=plan.resource_config(host),
+        input_data_config=plan.input_data_config,
+        variables=own,
+        cpus=os.cpu_count() or 1,
+    )
+    args = environment.arguments(environment.user_parameters(environment.decode(plan.hyperparameters)))
+    script = environment.program(facts) or ""
+    argv = environment.command(str(made.python), script, args, is_package=source.is_package(tree.code))
+    return Command(argv=argv, variables=own | environment.variables(facts), is_script=True)
+
+
+def _relocated(text: str, base: Layout) -> str:
+    """Return a word of the command with its `/opt/ml` as this job has it."""
+    return text if base.root == OPT_ML else text.replace(str(OPT_ML), str(base.root))
+
+
+def start(
+    what: Command,
+    host: Host,
+    plan: TrainingPlan,
+    *,
+    tree: Layout,
+    isolated: Isolation,
+    made: Environment,
+    hidden: tuple[Path, ...],
+    on_line: Callable[[str], None],
+) -> process.Process:
+    """Start the host's container; call it on the supervisor's main thread."""
+    root = tree.root.parent
+    names = root / "hosts"
+    names.write_text(isolation.hosts_text({each.name: each.address for each in plan.hosts}))
+    view = isolation.View(
+        ml=tree.root,
+        scratch=root / "tmp",
+        hosts_file=names,
+        hostname=host.name,
+        environment=made.root,
+        visible=interpreter_folders(made.python),
+        hidden=hidden,
+    )
+    base = isolated.base(tree)
+    cwd = str(base.code) if what.is_script else str(base.root)
+    return process.start(
+        what.argv, env=what.variables, cwd=cwd, isolation=isolated, view=view, on_line=on_line
+    )
+
+
+def interpreter_folders(python: Path) -> tuple[Path, ...]:
+    """Return the folder of the interpreter behind an environment's own: it must not be hidden."""
+    real = python.resolve()
+    return (real.parent.parent,) if real.parent.name == "bin" and real.parents[1] != Path("/usr") else ()
+
+
+def failure_text(tree: Layout) -> str:
+    """Return what the container wrote to `/opt/ml/output/failure`."""
+    path = tree.failure
+    if path.is_symlink() or not path.is_file():
+        return ""
+    with path.open("rb") as stream:
+        return stream.read(FAILURE_BYTES).decode("utf-8", "replace")
