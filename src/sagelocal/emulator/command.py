@@ -35,6 +35,7 @@ def add(commands: Subparsers) -> None:
     parser.add_argument(
         "--port", type=int, default=4566, help="loopback port, 0 for any free one (%(default)s)"
     )
+    parser.add_argument("--host", default=process.HOST, help="the address to listen on (%(default)s)")
     parser.add_argument("--data", type=Path, default=None, help="its data directory (data_dir/emulator)")
     parser.add_argument("--env-dir", type=Path, default=None, help="where its Python environment is cached")
 
@@ -46,6 +47,7 @@ def run(arguments: argparse.Namespace, settings: Settings, environ: Mapping[str,
         signal.signal(number, lambda *_: asked.set())
     with process.start(
         port=arguments.port,
+        host=arguments.host,
         data=(arguments.data or settings.data_dir / "emulator").absolute(),
         environments=arguments.env_dir or environments_folder(environ),
         account=accounts.Account(number=settings.account, region=settings.region),

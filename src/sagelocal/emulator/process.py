@@ -72,9 +72,17 @@ class Emulator:
 
 
 def start(
-    *, port: int, data: Path, environments: Path, account: accounts.Account, environ: Mapping[str, str]
+    *,
+    port: int,
+    data: Path,
+    environments: Path,
+    account: accounts.Account,
+    environ: Mapping[str, str],
+    host: str = HOST,
 ) -> Emulator:
     """Start the emulator on a loopback port (0: any free one) and return once its account is laid down.
+
+    `host` is another address to listen on, which must include loopback: 0.0.0.0 inside a container.
 
     It dies with the thread that called this. Its objects, its state and `emulator.log` are below `data`.
 
@@ -92,7 +100,7 @@ def start(
     with log.open("ab") as output:
         process = subprocess.Popen(
             [str(python), str(boot), *arguments],
-            env=child_environment(environ, port=port, data=data, account=account),
+            env=child_environment(environ, port=port, data=data, account=account, host=host),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -110,9 +118,9 @@ def start(
 
 
 def child_environment(
-    environ: Mapping[str, str], *, port: int, data: Path, account: accounts.Account
+    environ: Mapping[str, str], *, port: int, data: Path, account: accounts.Account, host: str = HOST
 ) -> dict[str, str]:
-    """Build ministack's settings: loopback only, everything on disk, no listeners beyond the one port."""
+    """Build ministack's settings: one address, everything on disk, no listeners beyond the one port."""
     # Its own AWS_ACCESS_KEY_ID would name the root caller, and PYTHONDONTWRITEBYTECODE doubles its start.
     inherited = {
         name: value
@@ -122,7 +130,7 @@ def child_environment(
     temporary = data / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     return inherited | {
-        "BIND_HOST": HOST,
+        "BIND_HOST": host,
         "GATEWAY_PORT": str(port),
         "MINISTACK_HOST": HOST,
         "MINISTACK_ACCOUNT_ID": account.number,
