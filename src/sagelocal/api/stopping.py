@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagelocal.api.records import now
 from sagelocal.errors import ValidationException
-from sagelocal.jobs import status
+from sagelocal.jobs import status, transitions
 from sagelocal.jobs.status import JobStatus
 
 if TYPE_CHECKING:
@@ -34,19 +34,8 @@ def stop(kind: ResourceKind, records: Records, jobs: Jobs, request: Mapping[str,
             return
         body[kind.status] = JobStatus.STOPPING
         if "SecondaryStatus" in body:
-            _tell_transition(body)
+            transitions.advance(body, "Stopping", now())
 
     name = records.name(request)
     records.update(name, mark)
     jobs.stop(kind.kind, name)
-
-
-def _tell_transition(body: dict[str, Any]) -> None:
-    moment = now()
-    body["SecondaryStatus"] = "Stopping"
-    transitions = body.setdefault("SecondaryStatusTransitions", [])
-    if transitions:
-        transitions[-1].setdefault("EndTime", moment)
-    transitions.append(
-        {"Status": "Stopping", "StartTime": moment, "StatusMessage": "Stopping the training job"}
-    )

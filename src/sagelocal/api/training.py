@@ -12,6 +12,7 @@ from sagelocal.api import stopping
 from sagelocal.api.kinds import TRAINING_JOB
 from sagelocal.api.records import now
 from sagelocal.errors import NotSupported, ValidationException
+from sagelocal.jobs import transitions
 from sagelocal.jobs.status import JobStatus
 from sagelocal.wire.dispatch import operation
 
@@ -39,12 +40,12 @@ class TrainingJobs:
         request = call.parameters
         _check(request)
         self._images(request["AlgorithmSpecification"]["TrainingImage"])
-        starting = {"Status": "Starting", "StartTime": now(), "StatusMessage": "Starting the training job"}
+        first: dict[str, Any] = {}
+        transitions.advance(first, "Starting", now())
         answer = self._records.create(
             request,
             TrainingJobStatus=JobStatus.IN_PROGRESS,
-            SecondaryStatus="Starting",
-            SecondaryStatusTransitions=[starting],
+            **first,
             StoppingCondition={"MaxRuntimeInSeconds": _ONE_DAY} | request.get("StoppingCondition", {}),
             EnableNetworkIsolation=request.get("EnableNetworkIsolation", False),
             EnableInterContainerTrafficEncryption=request.get("EnableInterContainerTrafficEncryption", False),

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sagelocal.jobs import status
+from sagelocal.jobs import status, transitions
 
 if TYPE_CHECKING:
     from sagelocal.jobs.status import JobStatus
@@ -44,17 +44,7 @@ class JobKind:
         if outcome == status.JobStatus.FAILED:
             body["FailureReason"] = message[:LONGEST_REASON]
         if self.has_secondary_status:
-            _end_secondary(body, outcome, message, moment)
-
-
-def _end_secondary(body: dict[str, Any], outcome: JobStatus, message: str, moment: float) -> None:
-    body["SecondaryStatus"] = outcome
-    transitions = body.setdefault("SecondaryStatusTransitions", [])
-    if transitions:
-        transitions[-1].setdefault("EndTime", moment)
-    transitions.append(
-        {"Status": outcome, "StartTime": moment, "EndTime": moment, "StatusMessage": message[:LONGEST_REASON]}
-    )
+            transitions.advance(body, outcome, moment, message[:LONGEST_REASON])
 
 
 JOB_KINDS = {

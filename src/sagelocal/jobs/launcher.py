@@ -14,11 +14,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sagelocal.jobs import transitions
 from sagelocal.jobs.folder import JobFolder
 from sagelocal.jobs.kinds import JOB_KINDS
 from sagelocal.jobs.status import JobStatus
@@ -69,6 +71,7 @@ class Launcher:
         self._queue: deque[tuple[str, str]] = deque()
         self._starting: list[tuple[str, str]] = []
         self._running: list[_Running] = []
+        self._told: set[tuple[str, str]] = set()
         self._closing = False
         self._thread = threading.Thread(target=self._work, name="launcher", daemon=True)
 
@@ -139,8 +142,11 @@ class Launcher:
                 if self._closing:
                     return
                 self._starting = self._admit()
+                waiting = [each for each in self._queue if each not in self._told]
             for kind, name in self._starting:
                 self._start(JOB_KINDS[kind], name)
+            for kind, name in waiting:
+                self._tell_waiting(JOB_KINDS[kind], name)
             with self._changed:
                 self._starting = []
                 self._changed.notify_all()
@@ -152,7 +158,9 @@ class Launcher:
 
     def _admit(self) -> list[tuple[str, str]]:
         room = max(0, self._room - len(self._running))
-        return [self._queue.popleft() for _ in range(min(room, len(self._queue)))]
+        admitted = [self._queue.popleft() for _ in range(min(room, len(self._queue)))]
+        self._told.difference_update(admitted)
+        return admitted
 
     def _start(self, kind: JobKind, name: str) -> None:
         folder = self.folder(kind.kind, name)
@@ -168,6 +176,14 @@ class Launcher:
             self._running.append(_Running(kind=kind, name=name, folder=folder, child=child))
         if folder.stop.exists():
             child.terminate()  # the stop came between the queue and the start
+
+    def _tell_waiting(self, kind: JobKind, name: str) -> None:
+        def tell(body: dict[str, Any]) -> None:
+            if kind.has_secondary_status and body.get("SecondaryStatus") == "Starting":
+                transitions.advance(body, "Pending", time.time())
+
+        self._told.add((kind.kind, name))
+        self._update(kind, name, tell)
 
     def _launch(self, kind: JobKind, name: str, folder: JobFolder) -> subprocess.Popen[bytes]:
         body = self._store.get(kind.kind, name).body
