@@ -140,6 +140,7 @@ class Launcher:
         while True:
             with self._changed:
                 if self._closing:
+                    self._store.close()
                     return
                 self._starting = self._admit()
                 waiting = [each for each in self._queue if each not in self._told]

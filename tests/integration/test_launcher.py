@@ -1,0 +1,206 @@
+"""The launcher with real processes: admission, stops, deaths, and jobs that outlive it."""
+
+import dataclasses
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sagelocal.jobs.launcher import Launcher
+from sagelocal.jobs.store import Store
+from sagelocal.settings import Settings
+
+SUPERVISOR = (sys.executable, str(Path(__file__).with_name("stand_in_supervisor.py")))
+KIND = "training-job"
+PATIENCE_SECONDS = 30
+
+
+class Jobs:
+    """A store, and launchers over it as successive lives of a service."""
+
+    def __init__(self, data_dir):
+        self.settings = Settings(data_dir=data_dir, max_running_jobs=2)
+        self.store = Store(data_dir / "state.db")
+        self.launchers = []
+
+    def launch(self, **changed):
+        launcher = Launcher(
+            store=self.store,
+            settings=dataclasses.replace(self.settings, **changed),
+            environ={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
+            supervisor=SUPERVISOR,
+        )
+        self.launchers.append(launcher)
+        launcher.start()
+        return launcher
+
+    def reap(self):
+        """Wait for the children of launchers that were closed before them: here nobody else does."""
+        for launcher in self.launchers:
+            for running in launcher._running:
+                if running.child is not None:
+                    running.child.wait()
+
+    def add(self, name, end, status="InProgress"):
+        body = {
+            "TrainingJobStatus": status,
+            "SecondaryStatus": "Starting",
+            "SecondaryStatusTransitions": [
+                {"Status": "Starting", "StatusMessage": "Starting", "StartTime": 1.0}
+            ],
+            "HyperParameters": {"end": end},
+        }
+        self.store.create(KIND, name, f"arn:{name}", body)
+
+    def run(self, launcher, name, end):
+        self.add(name, end)
+        launcher.submit(KIND, name)
+
+    def stop(self, launcher, name):
+        self.store.update(KIND, name, lambda body: body.update(TrainingJobStatus="Stopping"))
+        launcher.stop(KIND, name)
+
+    def body(self, name):
+        return self.store.get(KIND, name).body
+
+    def wait(self, name, *statuses):
+        until(lambda: self.body(name)["TrainingJobStatus"] in statuses)
+        return self.body(name)
+
+    def wait_until_started(self, launcher, name):
+        until(lambda: launcher.folder(KIND, name).was_started())
+
+
+def until(condition):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def jobs(tmp_path):
+    jobs = Jobs(tmp_path)
+    yield jobs
+    for launcher in jobs.launchers:
+        launcher.close()
+    last = jobs.launch()
+    last.stop_all()
+    last.close()
+    jobs.reap()
+    jobs.store.close()
+
+
+def test_a_job_runs_and_ends(jobs):
+    launcher = jobs.launch()
+    jobs.run(launcher, "a", "Completed")
+    jobs.wait("a", "Completed")
+    assert not launcher.folder(KIND, "a").is_alive()
+
+
+def test_no_more_jobs_run_than_there_is_room_for_and_all_run_in_the_end(jobs):
+    launcher = jobs.launch()
+    for name in "abc":
+        jobs.run(launcher, name, "wait")
+    jobs.wait_until_started(launcher, "a")
+    jobs.wait_until_started(launcher, "b")
+    until(lambda: jobs.body("c")["SecondaryStatus"] == "Pending")
+    assert not launcher.folder(KIND, "c").job.exists()
+
+    jobs.stop(launcher, "a")
+
+    assert jobs.wait("a", "Stopped")
+    jobs.wait_until_started(launcher, "c")
+
+
+def test_a_job_that_waits_is_stopped_without_a_start(jobs):
+    launcher = jobs.launch()
+    for name in "abc":
+        jobs.run(launcher, name, "wait")
+    until(lambda: jobs.body("c")["SecondaryStatus"] == "Pending")
+
+    jobs.stop(launcher, "c")
+
+    body = jobs.wait("c", "Stopped")
+    assert not launcher.folder(KIND, "c").was_started()
+    messages = [each["StatusMessage"] for each in body["SecondaryStatusTransitions"]]
+    assert messages[-1] == "The job was stopped before it started"
+
+
+def test_a_supervisor_that_dies_fails_its_job(jobs):
+    launcher = jobs.launch()
+    jobs.run(launcher, "a", "die")
+    body = jobs.wait("a", "Failed")
+    assert body["FailureReason"].startswith("InternalServerError: the supervisor of the job died")
+    assert body["TrainingEndTime"]
+    assert body["SecondaryStatus"] == "Failed"
+
+
+def test_a_supervisor_that_cannot_begin_fails_its_job_with_its_words(jobs):
+    launcher = jobs.launch()
+    jobs.run(launcher, "a", "refuse")
+    assert "no such thing here" in jobs.wait("a", "Failed")["FailureReason"]
+
+
+def test_a_job_outlives_the_launcher_and_is_stopped_by_the_next(jobs):
+    first = jobs.launch()
+    jobs.run(first, "a", "wait")
+    jobs.wait_until_started(first, "a")
+    first.close()
+
+    second = jobs.launch()
+    assert jobs.body("a")["TrainingJobStatus"] == "InProgress"
+    jobs.stop(second, "a")
+
+    jobs.wait("a", "Stopped")
+    assert second.folder(KIND, "a").started.read_text() == "once\n"
+
+
+def test_a_supervisor_that_died_while_no_launcher_lived_is_noticed(jobs):
+    first = jobs.launch()
+    jobs.run(first, "a", "wait")
+    jobs.wait_until_started(first, "a")
+    first.close()
+    os.kill(first.folder(KIND, "a").process(), signal.SIGKILL)
+
+    second = jobs.launch()
+
+    assert "died" in jobs.wait("a", "Failed")["FailureReason"]
+    assert second.folder(KIND, "a").started.read_text() == "once\n"
+
+
+def test_an_exit_record_that_nobody_applied_is_applied(jobs):
+    first = jobs.launch()
+    first.close()
+    jobs.add("a", "Completed")
+    folder = first.folder(KIND, "a")
+    folder.write_job({})
+    (folder.exit).write_text('{"body": {"TrainingJobStatus": "Completed", "mark": 1}}')
+
+    jobs.launch()
+
+    assert jobs.wait("a", "Completed")["mark"] == 1
+
+
+def test_jobs_that_were_never_started_are_taken_up(jobs):
+    jobs.add("a", "Completed")
+    jobs.add("b", "Completed", status="Stopping")
+    launcher = jobs.launch()
+    jobs.wait("a", "Completed")
+    jobs.wait("b", "Stopped")
+    assert not launcher.folder(KIND, "b").was_started()
+
+
+def test_stop_all_leaves_nothing_running(jobs):
+    launcher = jobs.launch()
+    for name in "abc":
+        jobs.run(launcher, name, "wait")
+    jobs.wait_until_started(launcher, "a")
+
+    launcher.stop_all()
+
+    assert {jobs.body(name)["TrainingJobStatus"] for name in "abc"} == {"Stopped"}
+    assert not any(launcher.folder(KIND, name).is_alive() for name in "abc")
