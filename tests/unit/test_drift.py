@@ -1,0 +1,167 @@
+"""Drift is found when it is there and not when it is chance; the files are Model Monitor's."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.spatial.distance import jensenshannon
+
+from sagewind import drift, profile
+from sagewind.profile import ProfileError
+
+RNG = np.random.default_rng(7)
+
+
+def texts(values):
+    return [str(value) for value in values]
+
+
+def numeric(values):
+    return profile.profile({"x": texts(values)}).features["x"]
+
+
+BASE = RNG.normal(50, 10, 1000)
+BASELINE = profile.profile(
+    {"x": texts(BASE), "y": texts(RNG.integers(0, 5, 1000)), "c": texts(RNG.choice(["a", "b", "c"], 1000))}
+)
+
+
+def batch(x_shift=0.0, classes=(1, 1, 1), rows=200, seed=1):
+    rng = np.random.default_rng(seed)
+    shares = np.array(classes) / sum(classes)
+    return profile.profile(
+        {
+            "x": texts(rng.normal(50 + x_shift, 10, rows)),
+            "y": texts(rng.integers(0, 5, rows)),
+            "c": texts(rng.choice(["a", "b", "c"], rows, p=shares)),
+        }
+    )
+
+
+def test_the_measures_agree_with_scipy():
+    now, then = RNG.normal(52, 11, 700), BASE
+    distance, p_value = drift.kolmogorov_smirnov(numeric(now), numeric(then))
+    oracle = stats.ks_2samp(now, then, method="asymp")
+    assert distance == pytest.approx(oracle.statistic)
+    assert p_value == pytest.approx(oracle.pvalue, rel=0.5)  # the limit law, not its correction
+    new, old = np.array([30.0, 50, 20]), np.array([300.0, 300, 400])
+    assert drift.jensen_shannon(new, old) == pytest.approx(jensenshannon(new, old, base=2))
+    chi2 = stats.chi2_contingency([new, old])
+    assert drift.chi_squared(new, old) == pytest.approx((chi2.statistic, chi2.pvalue))
+
+
+def test_psi_is_the_textbook_sum():
+    then = numeric(np.arange(100))
+    now = numeric(np.concatenate([np.arange(50), np.arange(50)]))
+    halves = drift.psi(now, then, bins=2)
+    floor = 1e-4
+    assert halves == pytest.approx(
+        (1 - 0.5) * np.log(1 / 0.5) + (floor - 0.5) * np.log(floor / 0.5), rel=0.05
+    )
+
+
+def test_rare_categories_are_pooled_so_that_chance_is_not_drift():
+    names = texts(RNG.integers(0, 400, 2000))
+    base = profile.profile({"c": [f"k{name}" for name in names]})
+    now = profile.profile(
+        {"c": [f"k{name}" for name in texts(np.random.default_rng(3).integers(0, 400, 60))]}
+    )
+    assert not drift.compare(now, base).found
+
+
+def test_ninety_quiet_days_raise_no_alarm():
+    assert [seed for seed in range(90) if drift.compare(batch(seed=seed, rows=60), BASELINE).found] == []
+
+
+@pytest.mark.parametrize(
+    ("made", "columns"),
+    [
+        (batch(x_shift=12), ("x",)),
+        (batch(classes=(8, 1, 1)), ("c",)),
+        (batch(x_shift=-12, classes=(1, 1, 8)), ("x", "c")),
+    ],
+)
+def test_a_real_shift_is_found_in_its_column_only(made, columns):
+    found = drift.compare(made, BASELINE)
+    assert found.drifted == columns
+    assert {each.check for each in found.violations} == {"baseline_drift_check"}
+
+
+def test_a_small_batch_says_nothing_about_distribution():
+    assert not drift.compare(batch(x_shift=100, rows=19), BASELINE).shifts
+
+
+def test_schema_changes_are_violations_of_their_own():
+    columns = {"x": ["oops"] * 50, "y": ["1"] * 25 + [""] * 25, "new": ["1"] * 50}
+    found = drift.compare(profile.profile(columns), BASELINE)
+    checks = {(each.feature, each.check) for each in found.violations}
+    assert {
+        ("c", "missing_column_check"),
+        ("new", "extra_column_check"),
+        ("x", "data_type_check"),
+        ("y", "completeness_check"),
+    } <= checks
+    assert found.to_violations()["violations"][0] == {
+        "feature_name": "c",
+        "constraint_check_type": "missing_column_check",
+        "description": "not in the batch",
+    }
+
+
+def test_a_class_coded_as_a_number_is_compared_as_a_class():
+    base = profile.profile({"p": texts(RNG.choice([0, 1], 500))}, text=["p"])
+    now = profile.profile({"p": texts(RNG.choice([0, 1], 500, p=[0.9, 0.1]))})
+    shift = drift.compare(now, base).shifts[0]
+    assert (shift.kind, shift.drifted) == ("categorical", True)
+
+
+@pytest.mark.parametrize("rows", [100, 5000])
+def test_statistics_survive_a_round_trip_through_model_monitors_shape(rows):
+    made = profile.profile({"x": texts(RNG.normal(0, 1, rows)), "c": ["a", "", "b", "b"] * (rows // 4)})
+    document = json.loads(json.dumps(profile.to_statistics(made), allow_nan=False))
+    again = profile.from_statistics(document, source="statistics.json")
+    assert again.rows == rows
+    assert np.array_equal(again.features["x"].values, made.features["x"].values)
+    assert again.features["x"].weights.sum() == pytest.approx(rows, rel=0.01)
+    assert again.features["c"] == made.features["c"]
+    text = document["features"][1]["string_statistics"]
+    assert text["common"] == {"num_present": rows * 3 // 4, "num_missing": rows // 4}
+    assert sum(
+        b["count"] for b in document["features"][0]["numerical_statistics"]["distribution"]["kll"]["buckets"]
+    )
+    constraints = profile.to_constraints(made)["features"]
+    assert constraints[0]["num_constraints"] == {"is_non_negative": False}
+    assert constraints[1] == {
+        "name": "c",
+        "completeness": 0.75,
+        "inferred_type": "String",
+        "string_constraints": {"domains": ["a", "b"]},
+    }
+
+
+def test_a_sketch_of_many_values_keeps_the_distribution():
+    values = RNG.exponential(3, 100_000)
+    sketch = numeric(values)
+    assert len(sketch.values) <= profile.SKETCH_SIZE
+    assert (
+        np.abs(np.quantile(sketch.values, [0.1, 0.5, 0.9]) / np.quantile(values, [0.1, 0.5, 0.9]) - 1).max()
+        < 0.02
+    )
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({}, "no statistics in Model Monitor's shape"),
+        ({"dataset": {"item_count": 1}, "features": [{"name": "x"}]}, "column 'x' has neither"),
+    ],
+)
+def test_a_baseline_of_another_shape_names_the_file(document, message):
+    with pytest.raises(ProfileError, match=f"base.json: {message}"):
+        profile.from_statistics(document, source="base.json")
+
+
+def test_columns_of_different_lengths_are_refused():
+    with pytest.raises(ProfileError, match=r"lengths \[1, 2\]"):
+        profile.profile({"a": ["1"], "b": ["1", "2"]})
