@@ -1,7 +1,7 @@
 """A supervisor without a container: it keeps the folder's contract, and does what the job's `end` says.
 
-`Completed` writes that end at once; `wait` runs until it is stopped, then writes Stopped; `die` is killed when
-the user's code was started; `refuse` ends before it, with words on stderr.
+`Completed` writes that end at once; `wait` runs until it is stopped, then writes Stopped; `die` is killed
+when the user's code was started; `refuse` ends before it, with words on stderr.
 """
 
 import fcntl
