@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from sagelocal.algorithms.specs.algorithm import Spec
 
 
+CUSTOMER_ERROR = 2
+"""The exit status of AWS's containers when the customer is at fault."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """What an algorithm gets: its validated hyperparameters, its channels, and where the artifact goes."""
@@ -58,7 +62,7 @@ def implementation(spec: Spec) -> Implementation:
 
 
 def run(repository: str, root: Path) -> int:
-    """Train the algorithm in the container at `root`; return the exit status: 0, or 1 with a failure file."""
+    """Train in the container at `root`; return the exit status: unless it is 0 there is a failure file."""
     container = Container(root=root)
     console = Console(host=container.host)
     try:
@@ -66,7 +70,7 @@ def run(repository: str, root: Path) -> int:
     except CustomerError as error:
         console.complain(f"Customer Error: {error}")
         _fail(container, f"ClientError: {error}")
-        return 1
+        return CUSTOMER_ERROR
     except Exception as error:  # noqa: BLE001  (whatever a library raises is the algorithm's failure)
         console.complain(traceback.format_exc())
         _fail(container, f"AlgorithmError: {type(error).__name__}: {error}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from sagelocal.algorithms import catalog
 from sagelocal.api import stopping
 from sagelocal.api.kinds import TRAINING_JOB
 from sagelocal.api.records import now
@@ -44,6 +45,7 @@ class TrainingJobs:
         transitions.advance(first, "Starting", now())
         answer = self._records.create(
             request,
+            AlgorithmSpecification=_specification(request),
             TrainingJobStatus=JobStatus.IN_PROGRESS,
             **first,
             StoppingCondition={"MaxRuntimeInSeconds": _ONE_DAY} | request.get("StoppingCondition", {}),
@@ -68,6 +70,20 @@ class TrainingJobs:
     def stop(self, call: Call) -> None:
         """Ask the job to stop: its container gets a signal and 120 seconds, and its artifacts are kept."""
         stopping.stop(TRAINING_JOB, self._records, self._jobs, call.parameters)
+
+
+def _specification(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the AlgorithmSpecification; a built-in algorithm brings metric definitions of its own."""
+    given: dict[str, Any] = request["AlgorithmSpecification"]
+    algorithm = catalog.of_training(request)
+    if algorithm is None:
+        return given
+    if given.get("MetricDefinitions"):
+        raise ValidationException(
+            "You can't override the metric definitions for Amazon SageMaker algorithms. "
+            "Please retry the request without specifying metric definitions."
+        )
+    return given | {"MetricDefinitions": catalog.metric_definitions(algorithm)}
 
 
 def _check(request: Mapping[str, Any]) -> None:

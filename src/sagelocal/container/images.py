@@ -48,6 +48,8 @@ class Family:
     """Modules whose bytecode is compiled when the environment is made, since jobs cannot write it."""
     variables: tuple[tuple[str, str], ...] = ()
     """Other variables that the image's own ENV sets."""
+    algorithm: bool = False
+    """Whether it is a built-in algorithm: without a script of the user's it trains and serves by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +69,8 @@ class Image:
     training_module: str = ""
     warm: tuple[str, ...] = ()
     variables: tuple[tuple[str, str], ...] = ()
+    algorithm: bool = False
+    """Whether it trains and serves by itself when there is no script of the user's."""
 
     @property
     def note(self) -> str:
@@ -78,6 +82,26 @@ class Image:
             f"no wheel for Python {_spell(sys.version_info[:2])}; {self.framework_version} is used instead"
         )
 
+
+def _algorithm(repository: str, framework: str, releases: tuple[Release, ...], *warm: str) -> Family:
+    """Return the family of a built-in algorithm; its server is told which one it is."""
+    return Family(
+        framework=framework,
+        releases=releases,
+        warm=("sklearn.utils.extmath", "sklearn.metrics", "scipy.sparse", "uvloop", "httptools", *warm),
+        variables=(
+            ("SAGELOCAL_HANDLERS", "sagelocal.algorithms.handlers"),
+            ("SAGELOCAL_ALGORITHM", repository),
+        ),
+        algorithm=True,
+    )
+
+
+_FIRST = (
+    Release(tag="1", version="1", lock="builtin.txt"),
+    Release(tag="latest", version="1", lock="builtin.txt"),
+)
+_XGBOOST = "xgboost"
 
 FAMILIES: dict[str, Family] = {
     SKLEARN: Family(
@@ -108,8 +132,39 @@ FAMILIES: dict[str, Family] = {
             Release(tag="1.9-0", version="1.9.0", lock="sklearn-1.9-0.txt"),
         ),
     ),
+    "knn": _algorithm("knn", "K-Nearest Neighbors", _FIRST, "sklearn.neighbors"),
+    "pca": _algorithm("pca", "PCA", _FIRST, "sklearn.decomposition"),
+    "kmeans": _algorithm("kmeans", "K-Means", _FIRST, "sklearn.cluster"),
+    "linear-learner": _algorithm("linear-learner", "Linear Learner", _FIRST, "sklearn.preprocessing"),
+    "factorization-machines": _algorithm("factorization-machines", "Factorization Machines", _FIRST),
+    "sagemaker-xgboost": _algorithm(
+        "sagemaker-xgboost",
+        "XGBoost",
+        (
+            Release(tag="0.90-1", version="0.90"),
+            Release(tag="0.90-2", version="0.90"),
+            Release(tag="1.0-1", version="1.0.0"),
+            Release(tag="1.2-1", version="1.2.0"),
+            Release(tag="1.2-2", version="1.2.0"),
+            Release(tag="1.3-1", version="1.3.3"),
+            Release(tag="1.5-1", version="1.5.2"),
+            Release(tag="1.7-1", version="1.7.4", lock="xgboost-1.7-1.txt", python=((3, 11), (3, 12))),
+            Release(tag="3.0-5", version="3.0.5", lock="xgboost-3.0-5.txt"),
+        ),
+        *(_XGBOOST, "pandas", "yaml"),
+    ),
+    _XGBOOST: _algorithm(
+        _XGBOOST,
+        "XGBoost",
+        (
+            Release(tag="1", version="0.72"),
+            Release(tag="latest", version="0.72"),
+            Release(tag="3.0-5", version="3.0.5", lock="xgboost-3.0-5.txt"),
+        ),
+        _XGBOOST,
+    ),
 }
-"""By repository name. Tags: the SageMaker SDK's `image_uri_config/sklearn.json`."""
+"""By repository name. Tags: the SageMaker SDK's `image_uri_config/*.json`."""
 
 _TAG = re.compile(r"(?P<release>.+?)-(?P<processor>cpu|gpu)(-py\d+)?(-.*)?")
 _URI = re.compile(r"(?:[^/]+/)?(?P<repository>[^:@]+)(?::(?P<tag>[^:@]+))?(?:@.+)?")
@@ -143,6 +198,7 @@ def resolve(uri: str, policy: str = "exact", interpreter: tuple[int, int] | None
         training_module=family.training_module,
         warm=family.warm,
         variables=family.variables,
+        algorithm=family.algorithm,
     )
 
 

@@ -21,6 +21,7 @@ TRACEBACK = "Traceback (most recent call last):"
 KEPT_LINES = 60
 COMMAND_CHARACTERS = 200
 KILLED = 9
+_OWN_HEADS = ("ClientError: ", "AlgorithmError: ")
 OUT_OF_MEMORY = "OutOfMemory: Process killed by SIGKILL (signal 9)"
 """What the toolkit says of every SIGKILL, since it is the kernel's way to end what takes too much memory."""
 
@@ -59,7 +60,8 @@ def container(end: Exit, failure: str, error: str) -> str:
     """Return the reason of a container that ended badly: its /opt/ml/output/failure, else its log's end."""
     tail = f", exit code: {end.code}"
     words = failure.strip() or (f"The container was {end}. " if end.signal else "") + error
-    head = "AlgorithmError: "
+    # A built-in algorithm says itself whose fault it is.
+    head = "" if words.startswith(_OWN_HEADS) else "AlgorithmError: "
     room = LONGEST_REASON - len(head) - len(tail)
     # Of the failure file SageMaker shows the start; of a log the end says what went wrong.
     return head + (words[:room] if failure.strip() else last_characters(words, room)) + tail

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sagelocal.container import environment, isolation, process
 from sagelocal.container.layout import OPT_ML, Layout
 from sagelocal.jobs import access, source
+from sagelocal.serving import runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,6 +32,8 @@ class Command:
     variables: dict[str, str]
     is_script: bool
     """Whether the training toolkit's rules apply: a script of the user's, not a command of the image's."""
+    visible: tuple[Path, ...] = ()
+    """Folders of ours that it must be able to read."""
 
 
 def layout(folder: Path, plan: TrainingPlan, host: Host) -> Layout:
@@ -53,8 +56,11 @@ def command(
     image: Image,
     environ: Mapping[str, str],
     made: Environment,
+    runtime_root: Path,
 ) -> Command:
     """Return what the host's container runs; `tree` is here, `base` as the container sees it.
+
+    Modules of ours that it needs are kept below `runtime_root`.
 
     Raises:
         environment.EntryPointError: the request names no script that can be run.
@@ -82,10 +88,21 @@ def command(
         variables=own,
         cpus=os.cpu_count() or 1,
     )
+    if image.algorithm and environment.program(facts) is None:
+        return _algorithm(image, base, own, made, runtime.ensure(runtime_root))
     args = environment.arguments(environment.user_parameters(environment.decode(plan.hyperparameters)))
     script = environment.program(facts) or ""
     argv = environment.command(str(made.python), script, args, is_package=source.is_package(tree.code))
     return Command(argv=argv, variables=own | environment.variables(facts), is_script=True)
+
+
+def _algorithm(image: Image, base: Layout, own: dict[str, str], made: Environment, modules: Path) -> Command:
+    return Command(
+        argv=[str(made.python), "-m", "sagelocal.algorithms", "train", image.repository],
+        variables=own | {"PYTHONPATH": str(modules), "SAGEMAKER_BASE_DIR": str(base.root)},
+        is_script=False,
+        visible=(modules,),
+    )
 
 
 def _relocated(text: str, base: Layout) -> str:
@@ -114,7 +131,7 @@ def start(
         hosts_file=names,
         hostname=host.name,
         environment=made.root,
-        visible=interpreter_folders(made.python),
+        visible=(*interpreter_folders(made.python), *what.visible),
         hidden=hidden,
     )
     base = isolated.base(tree)

@@ -1,7 +1,7 @@
 """A training job, from its request to its end, as its supervisor carries it out.
 
-What can go on side by side does: the environment is made while the data is fetched, the model is packed while
-the last metrics are sent. What the client sees is written in order: Downloading, Training, Uploading, the end.
+What can go on side by side does: the environment is made while the data is fetched, the model is packed
+while the last metrics are sent. What the client sees is written in order: Downloading, Training, Uploading, the end.
 """
 
 from __future__ import annotations
@@ -120,7 +120,8 @@ class Training:
         running = [self._start(host, commands[host.name], prepared) for host in self._plan.hosts]
         self._advance("Training", message=self._training_message(prepared.image))
         ended, cause = self._watch(running)
-        self._scanner.tell_unmatched()
+        if not prepared.image.algorithm:  # those define every metric that they might print
+            self._scanner.tell_unmatched()
         if cause:
             return self._keep(End(status=JobStatus.STOPPED, secondary=cause))
         bad = next((host for host, end in zip(self._plan.hosts, ended, strict=True) if not end.ok), None)
@@ -216,6 +217,7 @@ class Training:
                     image=prepared.image,
                     environ=environ,
                     made=prepared.made,
+                    runtime_root=self._job.data_dir / "runtime",
                 )
             except environment.EntryPointError as error:
                 raise JobFailedError(f"AlgorithmError: {error}, exit code: 1") from error

@@ -150,8 +150,11 @@ def import_program(model_dir: Path, environ: Mapping[str, str]) -> ModuleType:
     """Import the module that SAGEMAKER_PROGRAM names from the first code folder that has it.
 
     The folders: SAGEMAKER_SUBMIT_DIRECTORY when it is a path, `code` beside the model folder, `code` in it,
-    and the model folder itself.
+    and the model folder itself. An image that serves by itself names a module of its own instead.
     """
+    own = environ.get("SAGELOCAL_HANDLERS")
+    if own and not environ.get("SAGEMAKER_PROGRAM"):
+        return importlib.import_module(own)
     program = environ.get("SAGEMAKER_PROGRAM") or DEFAULT_PROGRAM
     submitted = environ.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
     folders = [Path(submitted)] if submitted.startswith("/") else []

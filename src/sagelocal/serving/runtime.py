@@ -1,7 +1,7 @@
-"""The folder that makes `sagelocal.serving` importable inside an image's environment, and no more of ours.
+"""The folder that makes `sagelocal.serving` and `.algorithms` importable inside an image's environment.
 
 An image's environment does not hold this distribution; putting its own folder on PYTHONPATH would let all
-of the service's packages in. So the modules are copied to a folder of their own, named by their content,
+of the service's packages in. So these modules are copied to a folder of their own, named by their content,
 and compiled there once.
 """
 
@@ -15,24 +15,29 @@ import sys
 import tempfile
 from pathlib import Path
 
+PACKAGES = ("serving", "algorithms")
+
 
 def ensure(root: Path) -> Path:
-    """Return the folder below `root` to put on a model server's PYTHONPATH; make it when it is not there."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+    """Return the folder below `root` to put on PYTHONPATH; make it when it is not there."""
+    ours = Path(__file__).parents[1]
+    sources = sorted(path for name in PACKAGES for path in (ours / name).rglob("*.py"))
     digest = hashlib.sha256(sys.version.encode())
     for source in sources:
-        digest.update(source.name.encode() + source.read_bytes())
+        digest.update(str(source.relative_to(ours)).encode() + source.read_bytes())
     place = root / digest.hexdigest()[:16]
     if place.is_dir():
         return place
     root.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=root, prefix=".draft-"))
     try:
-        package = draft / "sagelocal" / "serving"
-        package.mkdir(parents=True)
-        (draft / "sagelocal" / "__init__.py").write_text('"""The part of sagelocal that serves models."""\n')
+        package = draft / "sagelocal"
+        package.mkdir()
+        (package / "__init__.py").write_text('"""The part of sagelocal that runs inside images."""\n')
         for source in sources:
-            shutil.copyfile(source, package / source.name)
+            target = package / source.relative_to(ours)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
         # The paths in tracebacks are the final ones.
         compileall.compile_dir(draft, quiet=2, stripdir=str(draft), prependdir=str(place))
         draft.chmod(0o755)

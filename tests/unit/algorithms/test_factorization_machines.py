@@ -64,7 +64,7 @@ def test_classes(container, metrics):
 def test_csv_is_not_supported(container):
     machine = container("factorization-machines").channel("train", b"1,2\n", "text/csv")
 
-    assert machine.train(predictor_type="regressor", **BASE) == 1
+    assert machine.train(predictor_type="regressor", **BASE) == 2
     assert "Content type 'text/csv' of channel 'train' is not supported" in machine.failure
 
 

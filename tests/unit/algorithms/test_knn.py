@@ -105,7 +105,7 @@ def test_regression_averages(container, blobs, metrics):
 def test_what_does_not_fit_the_data_is_the_customers_error(container, blobs, more, message):
     knn = container("knn").channel("train", as_recordio(*blobs))
 
-    assert knn.train(**PARAMETERS | more) == 1
+    assert knn.train(**PARAMETERS | more) == 2
     assert knn.failure.startswith("ClientError: ")
     assert message in knn.failure
 
@@ -130,6 +130,6 @@ def test_what_does_not_fit_the_data_is_the_customers_error(container, blobs, mor
 def test_bad_channels_are_the_customers_error(container, channel, body, content_type, message):
     knn = container("knn").channel(channel, body, content_type)
 
-    assert knn.train(**PARAMETERS) == 1
+    assert knn.train(**PARAMETERS) == 2
     assert knn.failure.startswith("ClientError: ")
     assert message in knn.failure

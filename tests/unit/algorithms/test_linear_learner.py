@@ -102,5 +102,5 @@ def test_several_classes(container, blobs, metrics):
 def test_what_does_not_fit_is_the_customers_error(container, blobs, hyperparameters, message):
     learner = container("linear-learner").channel("train", as_recordio(*blobs))
 
-    assert learner.train(**hyperparameters) == 1
+    assert learner.train(**hyperparameters) == 2
     assert message in learner.failure

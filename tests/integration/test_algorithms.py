@@ -1,0 +1,223 @@
+"""The built-in algorithms as real jobs: the KNN of the Amazon provider's system test, and XGBoost."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+
+import numpy as np
+import pytest
+
+from sagelocal.algorithms import protobuf
+from sagelocal.serving import recordio
+
+from .training_jobs import ROLE, channel, log_lines, unique, wait
+
+BUCKET = "algorithm-tests"
+ACCOUNT = "174872318107.dkr.ecr.us-west-2.amazonaws.com"
+SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def s3(aws):
+    client = aws("s3")
+    client.create_bucket(Bucket=BUCKET)
+    return client
+
+
+@pytest.fixture(scope="module")
+def iris():
+    from sklearn.datasets import load_iris
+
+    bunch = load_iris()
+    order = np.random.default_rng(0).permutation(150)
+    return bunch.data[order].astype(np.float32), bunch.target[order]
+
+
+def as_recordio(features, labels=None):
+    frames = io.BytesIO()
+    for index, row in enumerate(features.tolist()):
+        label = {} if labels is None else {"values": protobuf.Tensor(values=[float(labels[index])])}
+        record = protobuf.Record(features={"values": protobuf.Tensor(values=row)}, label=label)
+        frames.write(recordio.write(protobuf.encode(record)))
+    return frames.getvalue()
+
+
+def train(aws, image, parameters, **channels):
+    name = unique("algo")
+    aws("sagemaker").create_training_job(
+        TrainingJobName=name,
+        AlgorithmSpecification={"TrainingImage": f"{ACCOUNT}/{image}", "TrainingInputMode": "File"},
+        HyperParameters={key: str(value) for key, value in parameters.items()},
+        InputDataConfig=[
+            {**channel(key, uri), "ContentType": kind, "InputMode": "File"}
+            for key, (uri, kind) in channels.items()
+        ],
+        OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/out"},
+        ResourceConfig={"InstanceCount": 1, "InstanceType": "ml.c4.xlarge", "VolumeSizeInGB": 5},
+        RoleArn=ROLE,
+        StoppingCondition={"MaxRuntimeInSeconds": 300},
+    )
+    return wait(aws("sagemaker"), name)
+
+
+def until_over(describe, key, *over):
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        answer = describe()
+        if answer[key] in over:
+            return answer
+        time.sleep(0.1)
+    raise AssertionError(f"{answer[key]} after {SECONDS} s")
+
+
+@pytest.fixture(scope="module")
+def knn(aws, s3, iris):
+    features, labels = iris
+    recordio_type = "application/x-recordio-protobuf"
+    s3.put_object(Bucket=BUCKET, Key="knn/train/data", Body=as_recordio(features[:100], labels[:100]))
+    s3.put_object(Bucket=BUCKET, Key="knn/test/data", Body=as_recordio(features[100:], labels[100:]))
+    job = train(
+        aws,
+        "knn:1",
+        {"predictor_type": "classifier", "feature_dim": 4, "k": 3, "sample_size": 100},
+        train=(f"s3://{BUCKET}/knn/train/", recordio_type),
+        test=(f"s3://{BUCKET}/knn/test/", recordio_type),
+    )
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    return job
+
+
+@pytest.fixture(scope="module")
+def endpoint(aws, knn):
+    sagemaker, name = aws("sagemaker"), unique("knn")
+    sagemaker.create_model(
+        ModelName=name,
+        PrimaryContainer={
+            "Image": f"{ACCOUNT}/knn:1",
+            "ModelDataUrl": knn["ModelArtifacts"]["S3ModelArtifacts"],
+        },
+        ExecutionRoleArn=ROLE,
+    )
+    variant = {
+        "VariantName": "AllTraffic",
+        "ModelName": name,
+        "InitialInstanceCount": 1,
+        "InstanceType": "ml.m5.large",
+    }
+    sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    try:
+        answer = until_over(
+            lambda: sagemaker.describe_endpoint(EndpointName=name), "EndpointStatus", "InService", "Failed"
+        )
+        assert answer["EndpointStatus"] == "InService", answer.get("FailureReason")
+        yield name
+    finally:
+        sagemaker.delete_endpoint(EndpointName=name)
+
+
+def test_knn_trains_and_reports_its_metric(aws, knn):
+    metrics = {datum["MetricName"]: datum["Value"] for datum in knn["FinalMetricDataList"]}
+
+    assert metrics["test:accuracy"] > 0.9
+    names = [each["Name"] for each in knn["AlgorithmSpecification"]["MetricDefinitions"]]
+    assert "test:accuracy" in names
+    assert any(
+        "#quality_metric: host=algo-1, test accuracy <score>=" in line
+        for line in log_lines(aws("logs"), knn["TrainingJobName"])
+    )
+
+
+@pytest.mark.parametrize(
+    ("content_type", "accept"),
+    [
+        ("text/csv", "application/json"),
+        ("application/json", "application/json"),
+        ("application/x-recordio-protobuf", "application/jsonlines"),
+    ],
+)
+def test_knn_predicts(aws, endpoint, iris, content_type, accept):
+    features, labels = iris
+    bodies = {
+        "text/csv": "\n".join(",".join(map(str, row)) for row in features[:5].tolist()).encode(),
+        "application/json": json.dumps(
+            {"instances": [{"features": row} for row in features[:5].tolist()]}
+        ).encode(),
+        "application/x-recordio-protobuf": as_recordio(features[:5]),
+    }
+
+    answer = aws("sagemaker-runtime").invoke_endpoint(
+        EndpointName=endpoint, Body=bodies[content_type], ContentType=content_type, Accept=accept
+    )
+
+    body = answer["Body"].read()
+    assert answer["ContentType"] == accept
+    rows = (
+        json.loads(body)["predictions"]
+        if accept.endswith("/json")
+        else [json.loads(x) for x in body.splitlines()]
+    )
+    assert [row["predicted_label"] for row in rows] == labels[:5].tolist()
+
+
+def test_knn_says_its_neighbours(aws, endpoint):
+    answer = aws("sagemaker-runtime").invoke_endpoint(
+        EndpointName=endpoint,
+        Body=b"5,3,1.5,0.2",
+        ContentType="text/csv",
+        Accept="application/json; verbose=true",
+    )
+
+    (row,) = json.loads(answer["Body"].read())["predictions"]
+    assert row["labels"] == [0.0, 0.0, 0.0]
+    assert len(row["distances"]) == 3
+
+
+def test_wrong_hyperparameters_fail_the_job_in_awss_words(aws, s3, knn):
+    job = train(aws, "knn:1", {"k": 3}, train=(f"s3://{BUCKET}/knn/train/", "text/csv"))
+
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith(
+        "ClientError: No value(s) were specified for 'feature_dim', 'predictor_type', 'sample_size' "
+        "which are required hyperparameter(s) (caused by ValidationError)"
+    )
+
+
+def test_metric_definitions_of_an_algorithm_cannot_be_overridden(aws, s3):
+    with pytest.raises(
+        aws("sagemaker").exceptions.ClientError, match="You can't override the metric definitions"
+    ):
+        aws("sagemaker").create_training_job(
+            TrainingJobName=unique("algo"),
+            AlgorithmSpecification={
+                "TrainingImage": f"{ACCOUNT}/knn:1",
+                "TrainingInputMode": "File",
+                "MetricDefinitions": [{"Name": "a", "Regex": "b"}],
+            },
+            OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/out"},
+            ResourceConfig={"InstanceCount": 1, "InstanceType": "ml.c4.xlarge", "VolumeSizeInGB": 5},
+            RoleArn=ROLE,
+            StoppingCondition={"MaxRuntimeInSeconds": 300},
+        )
+
+
+def test_xgboost_trains_on_csv(aws, s3, iris):
+    features, labels = iris
+    table = np.column_stack([labels, features])
+    text = "\n".join(",".join(map(str, row)) for row in table.tolist())
+    s3.put_object(Bucket=BUCKET, Key="xgb/train.csv", Body=text.encode())
+
+    job = train(
+        aws,
+        "sagemaker-xgboost:3.0-5",
+        {"num_round": 10, "objective": "multi:softmax", "num_class": 3, "eval_metric": "mlogloss,accuracy"},
+        train=(f"s3://{BUCKET}/xgb/train.csv", "text/csv"),
+        validation=(f"s3://{BUCKET}/xgb/train.csv", "csv"),
+    )
+
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    metrics = {datum["MetricName"]: datum["Value"] for datum in job["FinalMetricDataList"]}
+    assert metrics["validation:accuracy"] > 0.95
+    assert metrics["train:mlogloss"] < 0.3
