@@ -100,21 +100,23 @@ def command(isolation: Isolation, view: View, *, cwd: str, info: int) -> list[st
     """Return the bubblewrap command line up to `--`; it tells its child's process id on descriptor `info`."""
     arguments = [isolation.bwrap, *_namespaces(view.hostname), *_machine()]
     arguments += ["--bind", str(view.scratch), "/tmp"]  # noqa: S108  (the job's own)
-    for path in view.hidden:
-        if path.is_dir():
-            arguments += ["--tmpfs", str(path)]
+    hidden = [str(path) for path in view.hidden if path.is_dir()]
+    for place in hidden:
+        arguments += ["--tmpfs", place]
     arguments += _opt()
     for path in view.visible:
         arguments += ["--ro-bind", str(path), str(path)]
     for path in view.writable:
         arguments += ["--bind", str(path), str(path)]
     if view.environment is not None:
-        place = str(view.environment)
-        overlay = ["--overlay-src", place, "--tmp-overlay", place]
-        arguments += overlay if isolation.overlay else ["--ro-bind", place, place]
+        own = str(view.environment)
+        overlay = ["--overlay-src", own, "--tmp-overlay", own]
+        arguments += overlay if isolation.overlay else ["--ro-bind", own, own]
     arguments += ["--bind", str(view.ml), str(layout.OPT_ML)]
     if ETC_HOSTS.is_file():
         arguments += ["--ro-bind", str(view.hosts_file), str(ETC_HOSTS)]
+    for place in [*hidden, *([] if layout.OPT_ML.is_dir() else [str(layout.OPT_ML.parent)])]:
+        arguments += ["--remount-ro", place]
     return [*arguments, "--chdir", cwd, "--info-fd", str(info), "--"]
 
 

@@ -1,7 +1,8 @@
 """A training job, from its request to its end, as its supervisor carries it out.
 
 What can go on side by side does: the environment is made while the data is fetched, the model is packed
-while the last metrics are sent. What the client sees is written in order: Downloading, Training, Uploading, the end.
+while the last metrics are sent. What the client sees is written in order: Downloading, Training, Uploading,
+the end.
 """
 
 from __future__ import annotations
