@@ -1,0 +1,134 @@
+"""The DAG files as Airflow sees them: which DAGs, what they import, what the plugin adds to their tasks."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROVIDER = "airflow.providers.amazon.aws.operators.sagemaker"
+
+PROBE = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
+
+bag = DagBag(sys.argv[1])
+def again(dag):
+    return DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+print(json.dumps({
+    "errors": bag.import_errors,
+    "tasks": {d.dag_id: [t.task_id for t in d.topological_sort()] for d in bag.dags.values()},
+    "links": {
+        d.dag_id: {t.task_id: sorted(t.extra_links) for t in again(d).tasks} for d in bag.dags.values()
+    },
+    "params": {d.dag_id: d.params.dump() for d in bag.dags.values()},
+    "schedules": {d.dag_id: d.timetable.summary for d in map(again, bag.dags.values())},
+    "fingerprints": {
+        d.dag_id: DagSerialization.to_dict(d)["dag"]["tasks"] for d in bag.dags.values()
+    },
+}))
+"""
+
+IMPORTED = """
+import json, runpy, sys
+import airflow.sdk, airflow.sdk.definitions.param, {operators}
+before = set(sys.modules)
+runpy.run_path(sys.argv[1])
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+def python(code, argument, home):
+    """Run code in a fresh interpreter with an Airflow of its own, and return the JSON that it prints last."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "AWS"))}
+    environ |= {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "PYTHONDONTWRITEBYTECODE": "",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code, argument], env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    return python(PROBE, str(ROOT / "dags"), tmp_path_factory.mktemp("airflow"))
+
+
+def test_there_are_exactly_these_dags(seen):
+    assert seen["errors"] == {}
+    assert seen["tasks"] == {
+        "iris": ["upload", "train", "model", "endpoint", "verify", "transform", "report"],
+        "iris_score": ["gather", "transform", "settle"],
+    }
+
+
+def test_each_sagemaker_task_has_its_link_and_no_other_task_has_one(seen):
+    for links in seen["links"].values():
+        for task_id, names in links.items():
+            expected = task_id in {"train", "model", "endpoint", "transform"}
+            assert ("SageMaker" in names) is expected, (task_id, names)
+
+
+def test_the_forms_defaults_are_the_specs(seen):
+    assert seen["params"]["iris"] == {
+        "n-estimators": 10,
+        "min-samples-leaf": 3,
+        "random-state": 28,
+        "instance_type": "ml.m5.large",
+        "data": "",
+    }
+    assert seen["params"]["iris_score"] == {"day": None, "sample_rows": 30}
+
+
+def test_the_dags_run_by_cron(seen):
+    assert seen["schedules"] == {"iris": "0 3 * * 1", "iris_score": "0 6 * * *"}
+
+
+def test_a_dag_file_that_did_not_change_is_no_new_version(seen, tmp_path):
+    assert python(PROBE, str(ROOT / "dags"), tmp_path)["fingerprints"] == seen["fingerprints"]
+
+
+@pytest.mark.parametrize("file", ["iris.py", "iris_score.py"])
+def test_a_dag_file_imports_little_beyond_airflow_and_the_operators(file, tmp_path):
+    code = IMPORTED.format(operators=PROVIDER)
+    added = set(python(code, str(ROOT / "dags" / file), tmp_path))
+    roots = {name.partition(".")[0] for name in added}
+    assert not roots & {"boto3", "pandas", "numpy", "sklearn", "sagemaker", "scipy", "pyarrow", "fastapi"}
+    ours = {name for name in added if name.partition(".")[0] == "sagewind"}
+    assert "sagewind.load" in ours
+    assert not {name for name in ours if name.startswith(("sagewind.ui", "sagewind.stack", "sagewind.cli"))}
+
+
+def test_the_pure_part_imports_nothing_heavy(tmp_path):
+    modules = ", ".join(
+        f"sagewind.{name}" for name in ("spec", "naming", "requests", "load", "form", "waits")
+    )
+    code = f"import json, sys, {modules}; print(json.dumps(sorted(sys.modules)))"
+    roots = {name.partition(".")[0] for name in python(code, "", tmp_path)}
+    assert not roots & {"airflow", "boto3", "botocore", "pydantic", "numpy"}
+
+
+def test_each_dag_file_says_that_it_is_one():
+    files = sorted((ROOT / "dags").glob("*.py"))
+    assert files
+    for file in files:
+        assert file.read_text().startswith('"""Airflow DAG: ')
+
+
+def test_dags_hold_no_classes_and_no_helpers():
+    for file in (ROOT / "dags").glob("*.py"):
+        assert "\ndef " not in file.read_text()
+        assert "\nclass " not in file.read_text()
+
+
+def test_plugins_is_one_file():
+    assert [file.name for file in (ROOT / "plugins").rglob("*.py")] == ["sagewind_plugin.py"]
