@@ -1,0 +1,94 @@
+"""Keeping secrets out of logs, XCom and rendered templates.
+
+Every value of an `Environment` counts as secret but for the settings of SageMaker's own toolkits; of
+hyperparameters, those whose name or value looks like one. Signatures of presigned URLs are cut from any text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+MASK = "***"
+_KEY = re.compile(r"secret|passw|token|api_?-?key|access_?-?key|private|credential|auth", re.IGNORECASE)
+_VALUE = re.compile(
+    r"^(AKIA|ASIA)[A-Z0-9]{16}$|^gh[pousr]_\w{20,}|^xox[abp]-|^eyJ[\w-]+\.[\w-]+\.|://[^/\s:@]+:[^/\s@]+@"
+)
+_SIGNED = re.compile(
+    r"((?:X-Amz-(?:Signature|Credential|Security-Token)|Signature|AWSAccessKeyId|sig)=)[^&\s\"']+"
+)
+_HARMLESS = re.compile(r"^(SAGEMAKER|SM|MMS|TS|OMP|MKL)_")
+_SHORTEST = 4
+"""A secret shorter than this would mask half of every line."""
+
+_MAPS = frozenset({"Environment", "HyperParameters", "StaticHyperParameters"})
+
+
+def secrets(value: Any) -> frozenset[str]:
+    """Return every secret value in a request or a description."""
+    return frozenset(text for text in _secrets(value) if len(text) >= _SHORTEST)
+
+
+def masked(value: Any) -> Any:
+    """Return a copy of a request or a description, its secrets replaced by `***`."""
+    return _masked(value, secrets(value))
+
+
+def masked_text(text: str, hidden: Iterable[str] = ()) -> str:
+    """Return `text` without `hidden` and without the signatures of presigned URLs."""
+    for secret in sorted(hidden, key=len, reverse=True):
+        text = text.replace(secret, MASK)
+    return _SIGNED.sub(rf"\1{MASK}", text)
+
+
+def _secrets(value: Any, key: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if key in _MAPS and isinstance(inner, str):
+                if _is_secret(key, name, inner):
+                    yield inner
+            else:
+                yield from _secrets(inner, name)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _secrets(inner, key)
+
+
+def _is_secret(kind: str, name: str, value: str) -> bool:
+    if _KEY.search(name) or _VALUE.search(value):
+        return True
+    return kind == "Environment" and not _HARMLESS.match(name)
+
+
+def _masked(value: Any, hidden: frozenset[str], key: str = "") -> Any:
+    if isinstance(value, dict):
+        return {name: _entry(name, inner, hidden, key) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(inner, hidden, key) for inner in value]
+    return masked_text(value, hidden) if isinstance(value, str) else value
+
+
+def _entry(name: str, value: Any, hidden: frozenset[str], key: str) -> Any:
+    if key in _MAPS and isinstance(value, str) and _is_secret(key, name, value):
+        return MASK
+    return _masked(value, hidden, name)
+
+
+def plain(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a description as JSON for XCom: times in ISO 8601, no transport metadata, no secrets."""
+    kept = {key: _plain(value) for key, value in mapping.items() if key != "ResponseMetadata"}
+    result: dict[str, Any] = masked(kept)
+    return result
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

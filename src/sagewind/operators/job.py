@@ -1,0 +1,368 @@
+"""Operators that run a job: make it or find it, wait with its log in view, judge how it ended.
+
+The provider's operators start a second job on a retry, leave the first one running, count a stopped one as a
+success, and lose the log when they defer.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import AirflowException
+
+from sagewind import naming
+from sagewind.jobs import attach, failures, limits, masking, outcome, tail
+from sagewind.jobs.claim import Claim, Claimer, Want
+from sagewind.jobs.failures import Cause
+from sagewind.jobs.kinds import Kind, Phase
+from sagewind.jobs.service import CallError, Jobs, drive
+from sagewind.operators import base, memory, positions
+from sagewind.operators.triggers import SageMakerJobTrigger
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow.sdk import Context
+
+_BACKSTOP = dt.timedelta(minutes=10)
+"""How long after the trigger's own deadline Airflow gives up on it."""
+
+_STOP_SECONDS = 150.0
+"""A container has 120 seconds between SIGTERM and SIGKILL (API reference, StopTrainingJob)."""
+
+_KILL_SECONDS = 4.0
+"""Airflow kills a task process 5 seconds after asking it to end."""
+
+_TAIL = 25
+_ACTIONS = ("fail", "timestamp")
+
+
+class JobOperator(base.SagewindOperator):
+    """What the operators of training, processing, transform, tuning and AutoML jobs share.
+
+    Beside the provider's arguments:
+
+    :param deferrable: wait in the triggerer; true unless told otherwise.
+    :param check_interval: seconds between two looks; by default 30 on AWS and 1 when SageMaker is local.
+    :param max_attempts: looks before the task gives up; by default as many as the job's own limits allow.
+    :param max_ingestion_time: seconds after which the job is stopped and the task fails; by default the job's
+        own limit and half an hour.
+    :param reuse_finished: take the result of a finished job that did exactly the same (request and input data),
+        whoever ran it. Never after a person has cleared the task.
+    :param instance_types: types to try in turn when AWS has no capacity.
+    :param prices: USD an hour by instance type, for the cost in the result.
+    :param stop_on_kill: stop the job when its task is killed, marked, cleared or times out.
+    """
+
+    kind: ClassVar[Kind]
+    wait_for_completion: bool
+
+    def __init__(
+        self,
+        *,
+        deferrable: bool = True,
+        check_interval: float | None = None,
+        max_attempts: int | None = None,
+        max_ingestion_time: int | None = None,
+        print_log: bool = True,
+        action_if_job_exists: str = "timestamp",
+        reuse_finished: bool = False,
+        instance_types: Sequence[str] = (),
+        prices: Mapping[str, float] | None = None,
+        stop_on_kill: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if action_if_job_exists not in _ACTIONS:
+            raise AirflowException(
+                f"Argument action_if_job_exists accepts only 'timestamp' and 'fail'. "
+                f"Provided value: '{action_if_job_exists}'."
+            )
+        self.deferrable = deferrable
+        self.check_interval = check_interval
+        self.max_attempts = max_attempts
+        self.max_ingestion_time = max_ingestion_time
+        self.print_log = print_log
+        self.action_if_job_exists = action_if_job_exists
+        self.reuse_finished = reuse_finished
+        self.instance_types = instance_types
+        self.prices = prices
+        self.stop_on_kill = stop_on_kill
+
+    # What a kind of job may do its own way.
+
+    def _request(self) -> dict[str, Any]:
+        """Return the request of Create, out of the operator's arguments."""
+        return dict(self.config)
+
+    def _before_create(self) -> None:
+        """Check or make what the job needs."""
+
+    def _result(self, description: Mapping[str, Any], summary: Mapping[str, Any]) -> Any:
+        """Return what goes to XCom for a job that ended well."""
+        return {self.kind.result: base.plain(description), "Summary": dict(summary)}
+
+    # Airflow's own entry points.
+
+    def execute(self, context: Context) -> Any:
+        """Make or find the job, and wait for it.
+
+        Raises:
+            AirflowFailException: the job failed, or was refused, in a way that a retry would repeat.
+            AirflowException: it failed otherwise, was stopped, or took too long.
+
+        """
+        self._killed = False
+        self._active = ""
+        self.preprocess_config()
+        self._mask()
+        self._stopper = Jobs(self.hook.client("sagemaker"), self.kind, patience=_KILL_SECONDS)
+        self._before_create()
+        return self._run(context)
+
+    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
+        """Judge the job that the trigger waited for."""
+        told = event or {}
+        name = str(told.get("name", ""))
+        self._killed, self._active = False, name
+        self._stopper = Jobs(self.hook.client("sagemaker"), self.kind, patience=_KILL_SECONDS)
+        if told.get("status") == "timeout":
+            self._time_out(name)
+        description = self._describe(name)
+        position = tail.Position.from_json(told.get("position"))
+        return self._judge(context, Claim(name=name, decision=attach.Decision.ATTACH), description, position)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Resume after the trigger; when the trigger itself broke, wait here instead."""
+        if next_method != "__fail__":
+            return super().resume_execution(next_method, next_kwargs, context)
+        self.log.warning(
+            "the trigger ended with an error (%s); waiting in the worker", (next_kwargs or {}).get("error")
+        )
+        self.deferrable = False
+        return self.execute(context)
+
+    def on_kill(self) -> None:
+        """Stop the job. Airflow may call this several times, and in the middle of anything."""
+        self._killed = True
+        name = getattr(self, "_active", "")
+        if not name or not self.stop_on_kill:
+            return
+        self.log.info("stopping %s %s: its task is being killed", self.kind.noun, name)
+        try:
+            phase = self._stopper.stop_and_wait(name, seconds=_KILL_SECONDS, interval=0.5)
+        except CallError as error:
+            self.log.warning("%s %s could not be stopped: %s", self.kind.noun, name, error)
+            return
+        self.log.info("%s %s is %s", self.kind.noun, name, phase or "not there")
+
+    # The run.
+
+    def _run(self, context: Context) -> Any:
+        claim = self._claim(context)
+        if self._killed:
+            self._stop_and_wait(claim.name)
+            raise AirflowException(f"{self.kind.noun} {claim.name} was stopped: its task was killed")
+        description = claim.description or self._describe(claim.name)
+        if not self.wait_for_completion:
+            return self._result(description, {"Job": claim.name})
+        position = positions.load_now(context["ti"], claim.name) or tail.Position()
+        if self.kind.phase(description) not in (Phase.ACTIVE, Phase.STOPPING):
+            return self._judge(context, claim, description, position)
+        if self.deferrable:
+            self._defer(claim.name, position)
+        description, position = self._wait(context, claim.name, position)
+        return self._judge(context, claim, description, position)
+
+    def _claim(self, context: Context) -> Claim:
+        owner = self._identity(context)
+        request = self._request()
+        kept = memory.jobs(context)
+
+        def before(name: str) -> None:
+            self._active = name
+            memory.remember(context, name)
+
+        want = Want(
+            request=request,
+            owner=owner,
+            rename=self.action_if_job_exists != "fail",
+            instance_types=tuple(self.instance_types),
+            manifest=self._manifest(request) if self.reuse_finished and owner.generation == 0 else None,
+            remembered=kept,
+        )
+        try:
+            claim = Claimer(self._jobs(), told=self.log.info, before=before).claim(want)
+        except CallError as error:
+            raise base.airflow_error(error, f"{self.kind.noun} {request[self.kind.name_key]}") from error
+        self._active = "" if claim.reused else claim.name
+        return claim
+
+    def _defer(self, name: str, position: tail.Position) -> None:
+        deadline = time.time() + self._patience()
+        self.log.info("waiting in the triggerer for %s %s", self.kind.noun, name)
+        self.defer(
+            trigger=SageMakerJobTrigger(
+                kind=self.kind.key,
+                name=name,
+                poll=self._interval(),
+                deadline=deadline,
+                position=position.as_json(),
+                show_log=self.print_log,
+                stop_on_kill=self.stop_on_kill,
+                aws_conn_id=self.aws_conn_id,
+                region_name=self.region_name,
+                verify=self.verify,
+                botocore_config=self.botocore_config,
+            ),
+            method_name="execute_complete",
+            timeout=dt.timedelta(seconds=self._patience()) + _BACKSTOP,
+        )
+
+    def _wait(
+        self, context: Context, name: str, position: tail.Position
+    ) -> tuple[dict[str, Any], tail.Position]:
+        """Look, show the log, sleep; until the job is over."""
+        deadline = time.monotonic() + self._patience()
+        logs = self.hook.logs_hook.conn
+        while True:
+            description = self._describe(name)
+            if self._killed:
+                raise AirflowException(f"{self.kind.noun} {name}: its task was killed")
+            before, position = position, self._show_log(logs, name, position, masking.secrets(description))
+            if position is not before:
+                positions.save_now(context["ti"], name, position)
+            if self.kind.phase(description) not in (Phase.ACTIVE, Phase.STOPPING):
+                return description, position
+            if time.monotonic() >= deadline:
+                self._time_out(name)
+            time.sleep(limits.jittered(self._interval()))
+
+    def _judge(
+        self, context: Context, claim: Claim, description: dict[str, Any], position: tail.Position
+    ) -> Any:
+        name = claim.name
+        self._active = ""
+        if not claim.reused:
+            self._show_log(self.hook.logs_hook.conn, name, position, masking.secrets(description))
+        phase = self.kind.phase(description)
+        if phase is Phase.DONE:
+            return self._done(claim, description)
+        reason = masking.masked_text(self.kind.reason(description), masking.secrets(description))
+        if phase is Phase.STOPPED:
+            detail = description.get("SecondaryStatus", "")
+            raise AirflowException(f"{self.kind.noun} {name} was stopped {detail} {reason}".strip())
+        cause = failures.of_reason(reason)
+        if cause is Cause.CAPACITY and self.instance_types:
+            tried = outcome.machine(description).get("InstanceType")
+            if tried != self.instance_types[-1]:
+                self.log.warning("%s %s: %s", self.kind.noun, name, reason)
+                self.preprocess_config()
+                return self._run(context)
+        self._log_tail(name, masking.secrets(description))
+        raise base.job_error(self.kind.noun, name, cause, reason)
+
+    def _done(self, claim: Claim, description: dict[str, Any]) -> Any:
+        summary = {
+            "Job": claim.name,
+            "Reused": claim.reused,
+            **outcome.summary(description, self.prices or {}),
+        }
+        if claim.reused:
+            summary["BillableSeconds"] = 0
+        self.log.info("%s %s is done: %s", self.kind.noun, claim.name, summary)
+        return self._result(description, summary)
+
+    # Pieces.
+
+    def _jobs(self) -> Jobs:
+        return Jobs(self.hook.conn, self.kind)
+
+    def _describe(self, name: str) -> dict[str, Any]:
+        try:
+            description = self._jobs().describe(name)
+        except CallError as error:
+            raise base.airflow_error(error, f"{self.kind.noun} {name}") from error
+        if description is None:
+            raise AirflowException(f"{self.kind.noun} {name} is gone")
+        return description
+
+    def _interval(self) -> float:
+        return limits.interval(self.check_interval, self._endpoint)
+
+    def _patience(self) -> float:
+        """Return the seconds to wait at most: as the user said, else as the job's own limits say."""
+        said = [self.max_ingestion_time]
+        said += [self.max_attempts * self._interval()] if self.max_attempts else []
+        said += [self.execution_timeout.total_seconds()] if self.execution_timeout else []
+        return min(
+            (float(s) for s in said if s), default=float(limits.longest(self.kind.key, self._request()))
+        )
+
+    def _time_out(self, name: str) -> None:
+        if self.stop_on_kill:
+            self.log.error("%s %s took too long; stopping it", self.kind.noun, name)
+            self._stop_and_wait(name)
+        raise AirflowException(
+            f"{self.kind.noun} {name} took longer than {self._patience():.0f} s and was stopped"
+        )
+
+    def _stop_and_wait(self, name: str) -> None:
+        try:
+            self._jobs().stop_and_wait(name, seconds=_STOP_SECONDS, interval=min(self._interval(), 5.0))
+        except CallError as error:
+            self.log.warning("%s %s could not be stopped: %s", self.kind.noun, name, error)
+
+    def _show_log(
+        self, logs: Any, name: str, position: tail.Position, hidden: frozenset[str]
+    ) -> tail.Position:
+        where = self.kind.logs(name)
+        if where is None or not self.print_log:
+            return position
+        try:
+            reading = drive(logs, tail.read(*where, position))
+        except Exception as error:  # noqa: BLE001 - a log that cannot be read is no reason to fail
+            self.log.warning("the log of %s %s cannot be read: %s", self.kind.noun, name, error)
+            return position
+        for line in reading.lines:
+            self.log.info("%s", masking.masked_text(line, hidden))
+        return reading.position if reading.lines else position
+
+    def _log_tail(self, name: str, hidden: frozenset[str]) -> None:
+        where = self.kind.logs(name)
+        if where is None:
+            return
+        try:
+            lines = drive(self.hook.logs_hook.conn, tail.last_lines(*where, _TAIL))
+        except Exception as error:  # noqa: BLE001 - as above
+            self.log.warning("the log of %s %s cannot be read: %s", self.kind.noun, name, error)
+            return
+        text = masking.masked_text("\n".join(lines), hidden)
+        self.log.error("The log of %s %s ends:\n%s", self.kind.noun, name, text)
+
+    def _manifest(self, request: Mapping[str, Any]) -> str | None:
+        """Return a hash of every input object's key and ETag; `None` when there are too many to say."""
+        parts: list[str] = []
+        for uri in sorted(input_uris(request)):
+            bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+            listed = self.hook.s3_hook.conn.list_objects_v2(Bucket=bucket, Prefix=prefix)
+            if listed.get("IsTruncated"):
+                self.log.info("%s has more than a thousand objects: no finished job is reused", uri)
+                return None
+            parts += [f"{uri} {each['Key']} {each['ETag']}" for each in listed.get("Contents", [])]
+        return naming.digest(parts)
+
+
+def input_uris(request: Any) -> set[str]:
+    """Return every S3 address that a request reads from."""
+    if isinstance(request, dict):
+        kept = {key: value for key, value in request.items() if key not in _OUTPUTS}
+        return {uri for value in kept.values() for uri in input_uris(value)}
+    if isinstance(request, list):
+        return {uri for value in request for uri in input_uris(value)}
+    return {request} if isinstance(request, str) and request.startswith("s3://") else set()
+
+
+_OUTPUTS = frozenset({"OutputDataConfig", "TransformOutput", "ProcessingOutputConfig", "CheckpointConfig"})

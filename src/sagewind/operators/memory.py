@@ -1,0 +1,41 @@
+"""The names of the jobs that a task has had, in Airflow's task state store, which survives retries and clears.
+
+Airflow before 3.3 has no such store: there a job is found by its name alone, so the name in the configuration
+must not change from one try to the next.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+KEY = "sagewind_jobs"
+_MOST = 20
+_log = logging.getLogger(__name__)
+
+
+def jobs(context: Context) -> tuple[str, ...]:
+    """Return the names of this task's jobs, newest first."""
+    kept = _get(context, KEY)
+    return tuple(str(name) for name in kept) if isinstance(kept, list) else ()
+
+
+def remember(context: Context, name: str) -> None:
+    """Add a name; called before the job is made, so that there is never a job without a note of it."""
+    kept = [name, *(other for other in jobs(context) if other != name)]
+    put(context, KEY, kept[:_MOST])
+
+
+def put(context: Context, key: str, value: Any) -> None:
+    """Write a value down."""
+    store: Any = context.get("task_state_store")
+    if store is not None:
+        store.set(key, value)
+
+
+def _get(context: Context, key: str) -> Any:
+    store: Any = context.get("task_state_store")
+    return None if store is None else store.get(key)

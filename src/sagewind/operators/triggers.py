@@ -1,0 +1,197 @@
+"""Waiting in the triggerer for a job or an endpoint, its log shown live, and stopping it when the user ends the task.
+
+The provider's trigger shows no log, gives up after half an hour, and leaves the job running when its task is
+killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow.providers.amazon.aws.hooks.logs import AwsLogsHook
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sagewind.jobs import failures, limits, masking, tail
+from sagewind.jobs.kinds import KINDS, Phase
+from sagewind.jobs.service import fault_of
+from sagewind.operators import positions
+from sagewind.operators.hook import SageMakerHook
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Generator
+
+    from sagewind.jobs.tail import Answer, Call
+
+Result = TypeVar("Result")
+
+_KILL_SECONDS = 25
+"""Airflow gives `on_kill` 30 seconds (`[triggerer] on_kill_timeout`)."""
+
+
+class SageMakerJobTrigger(BaseTrigger):
+    """Waits until a job is over.
+
+    `kind` is a key of `sagewind.jobs.kinds.KINDS`, `poll` seconds between two looks, `deadline` epoch seconds,
+    `position` where its log was read up to, `delete_on_kill` whether an endpoint is to be deleted then.
+
+    Fires one event: `status` (the job's, or `timeout`), `name`, `position`.
+    """
+
+    def __init__(
+        self,
+        *,
+        kind: str,
+        name: str,
+        poll: float,
+        deadline: float,
+        position: dict[str, Any] | None = None,
+        show_log: bool = True,
+        stop_on_kill: bool = True,
+        delete_on_kill: bool = False,
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.kind = KINDS[kind]
+        self.name = name
+        self.poll = poll
+        self.deadline = deadline
+        self.position = tail.Position.from_json(position)
+        self.show_log = show_log
+        self.stop_on_kill = stop_on_kill
+        self.delete_on_kill = delete_on_kill
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+        self.verify = verify
+        self.botocore_config = botocore_config
+        self._secrets: frozenset[str] = frozenset()
+        self._log_trouble = False
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class's path and the arguments to make it again."""
+        return f"{type(self).__module__}.{type(self).__qualname__}", {
+            "kind": self.kind.key,
+            "name": self.name,
+            "poll": self.poll,
+            "deadline": self.deadline,
+            "position": self.position.as_json(),
+            "show_log": self.show_log,
+            "stop_on_kill": self.stop_on_kill,
+            "delete_on_kill": self.delete_on_kill,
+            "aws_conn_id": self.aws_conn_id,
+            "region_name": self.region_name,
+            "verify": self.verify,
+            "botocore_config": self.botocore_config,
+        }
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look, show the log, sleep; until the job is over or the deadline has passed."""
+        self.position = await positions.load(self.task_instance, self.name) or self.position
+        hook = self._hook()
+        async with await hook.get_async_conn() as client, await self._logs(hook).get_async_conn() as logs:
+            status = await self._until_over(client, logs)
+        yield TriggerEvent({"status": status, "name": self.name, "position": self.position.as_json()})
+
+    async def on_kill(self) -> None:
+        """Stop the job, since a person marked its task, cleared it or deleted its run."""
+        if not (self.kind.stoppable and self.stop_on_kill) and not self.delete_on_kill:
+            return
+        self.log.info("stopping %s %s: its task was ended by a person", self.kind.noun, self.name)
+        async with await self._hook().get_async_conn() as client:
+            verb = "delete" if self.delete_on_kill else "stop"
+            try:
+                await getattr(client, f"{verb}_{self.kind.method}")(**{self.kind.name_key: self.name})
+            except ClientError as error:
+                self.log.info("%s %s is over already: %s", self.kind.noun, self.name, error)
+                return
+            end = time.monotonic() + _KILL_SECONDS
+            while not self.delete_on_kill and time.monotonic() < end:
+                if await self._phase(client) not in (Phase.ACTIVE, Phase.STOPPING):
+                    return
+                await asyncio.sleep(min(self.poll, 1.0))
+
+    async def _until_over(self, client: Any, logs: Any) -> str:
+        failed = 0
+        while True:
+            try:
+                description = await self._describe(client)
+                failed = 0
+                status = self.kind.status(description)
+                self._secrets |= masking.secrets(description)
+                over = self.kind.phase(description) not in (Phase.ACTIVE, Phase.STOPPING)
+            except (ClientError, BotoCoreError) as error:
+                if isinstance(error, ClientError) and fault_of(error).cause not in _WAITED_OUT:
+                    raise
+                failed += 1
+                over, status = False, ""
+                self.log.warning("%s %s: %s; trying again", self.kind.noun, self.name, error)
+            await self._show_log(logs)
+            if over:
+                return status
+            if time.time() >= self.deadline:
+                return "timeout"
+            pause = limits.backoff(failed, base=self.poll) if failed else limits.jittered(self.poll)
+            await asyncio.sleep(min(pause, max(0.0, self.deadline - time.time())))
+
+    async def _describe(self, client: Any) -> dict[str, Any]:
+        describe = getattr(client, f"describe_{self.kind.method}")
+        description: dict[str, Any] = await describe(**{self.kind.name_key: self.name})
+        return description
+
+    async def _phase(self, client: Any) -> Phase:
+        return self.kind.phase(await self._describe(client))
+
+    async def _show_log(self, logs: Any) -> None:
+        where = self.kind.logs(self.name)
+        if where is None or not self.show_log:
+            return
+        try:
+            reading = await _drive(logs, tail.read(*where, self.position))
+        except (ClientError, BotoCoreError) as error:
+            # A log that cannot be read is no reason for a job to fail.
+            if not self._log_trouble:
+                self.log.warning("the log of %s %s cannot be read: %s", self.kind.noun, self.name, error)
+            self._log_trouble = True
+            return
+        for line in reading.lines:
+            self.log.info("%s", masking.masked_text(line, self._secrets))
+        if reading.lines:
+            self.position = reading.position
+            await positions.save(self.task_instance, self.name, self.position)
+
+    def _hook(self) -> SageMakerHook:
+        return SageMakerHook(
+            aws_conn_id=self.aws_conn_id,
+            region_name=self.region_name,
+            verify=self.verify,
+            config=self.botocore_config,
+        )
+
+    def _logs(self, hook: SageMakerHook) -> AwsLogsHook:
+        return AwsLogsHook(**hook.sagewind_parameters)
+
+
+_WAITED_OUT = frozenset({failures.Cause.THROTTLED, failures.Cause.TRANSIENT})
+
+
+async def _drive(client: Any, reading: Generator[Call, Answer, Result]) -> Result:
+    """Make the calls of a reading of CloudWatch Logs, and return its result."""
+    answer: Answer = None
+    try:
+        call = next(reading)
+        while True:
+            try:
+                answer = await getattr(client, call.method)(**call.arguments)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                    raise
+                answer = None
+            call = reading.send(answer)
+    except StopIteration as end:
+        result: Result = end.value
+        return result
