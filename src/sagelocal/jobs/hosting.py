@@ -161,6 +161,7 @@ class EndpointController:
                         "ContainerStartupHealthCheckTimeoutInSeconds", modelserver.STARTUP_SECONDS
                     ),
                     "container": modelserver.container_of(model),
+                    "role": model.get("ExecutionRoleArn", ""),
                 }
             )
         return {"endpoint": name, "config": config_name, "variants": variants}
@@ -324,6 +325,7 @@ class EndpointController:
                     "log_stream": f"{variant['name']}/{_instance_id(root)}",
                     "container": variant["container"],
                     "startup_seconds": variant["startup_seconds"],
+                    "role": variant["role"],
                 }
                 found.append((JobFolder(root), spec))
         return found

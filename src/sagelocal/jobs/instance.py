@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sagelocal import errors, logs
+from sagelocal.jobs import access, modelserver
 from sagelocal.jobs import folder as folders
-from sagelocal.jobs import modelserver
 from sagelocal.jobs.kinds import LONGEST_REASON
 from sagelocal.settings import Settings
 from sagelocal.storage import S3Storage
@@ -44,6 +44,7 @@ class Spec:
     log_stream: str
     container: Mapping[str, Any]
     startup_seconds: float = modelserver.STARTUP_SECONDS
+    role: str = ""
 
 
 def main(argv: list[str], environ: Mapping[str, str]) -> int:
@@ -107,8 +108,14 @@ class Instance:
                 container=self._spec.container,
                 settings=self._settings,
                 storage=S3Storage(),
-                environ=self._environ,
+                environ=access.variables(
+                    self._environ, role_arn=self._spec.role, job_arn=self._spec.endpoint
+                ),
                 say=self._say,
+            )
+            self._say(
+                f"endpoint {self._spec.endpoint}, variant {self._spec.variant}: "
+                f"starting {self._spec.container['Image']}"
             )
             server.prepare()
             self._start(server)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sagelocal import archive, errors
 from sagelocal import storage as storing
 from sagelocal.container import environments, images, isolation, layout, process
+from sagelocal.jobs import access
 from sagelocal.serving import client, runtime
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ STOP_SECONDS = 35.0
 TAIL_LINES = 40
 _LOOK_SECONDS = 0.02
 _SUBMIT = "SAGEMAKER_SUBMIT_DIRECTORY"
-_PASSED_ON = ("HOME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "AWS_CA_BUNDLE")
 _SOCKET = "model.sock"
 
 
@@ -245,21 +245,17 @@ class ModelServer:
         elif submitted.startswith("/opt/ml/"):
             with contextlib.suppress(ValueError):
                 given[_SUBMIT] = str(base.root / Path(submitted).relative_to(layout.OPT_ML))
-        passed = {
-            name: value
-            for name, value in self._environ.items()
-            if name in _PASSED_ON or (name.startswith("AWS_") and name not in given)
-        }
         own = {
-            "PATH": f"{self._environment.bin}:/usr/local/bin:/usr/bin:/bin",
+            "PATH": f"{self._environment.bin}:{access.SYSTEM_PATH}",
             "PYTHONPATH": str(self._runtime),
+            "HOME": "/tmp",  # noqa: S108  (the container's own)
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
             "AWS_REGION": self._settings.region,
             "AWS_DEFAULT_REGION": self._settings.region,
             "SAGEMAKER_BASE_DIR": str(base.root),
         }
-        return passed | own | dict(self._image.variables) | given
+        return dict(self._environ) | own | dict(self._image.variables) | given
 
 
 def reason(headline: str, cause: str, tail: str, limit: int) -> str:
