@@ -8,7 +8,7 @@ same machine may reach loopback, and must not be able to run code here (DNS rebi
 from __future__ import annotations
 
 import asyncio
-import dataclasses
+import functools
 import ipaddress
 import json
 import logging
@@ -52,6 +52,7 @@ class Exchange:
     receive: Receive
     request_id: str
     match: Match | None = None
+    body: bytes = b""
     parameters: dict[str, Any] | None = None
     answer: Answer | None = None
 
@@ -153,12 +154,11 @@ class Gateway:
         length = exchange.request.headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > LONGEST_BODY:
             raise RequestTooLarge(f"the body has {length} bytes; at most {LONGEST_BODY} are taken")
-        body = await _read(exchange.receive)
-        exchange.request = dataclasses.replace(exchange.request, body=body)
+        exchange.body = await _read(exchange.receive)
 
     async def _decode(self, exchange: Exchange) -> None:
         assert exchange.match is not None
-        exchange.parameters = self._protocols.decode(exchange.match, exchange.request)
+        exchange.parameters = self._protocols.decode(exchange.match, exchange.request, exchange.body)
 
     async def _handle(self, exchange: Exchange) -> None:
         assert exchange.match is not None
@@ -204,6 +204,7 @@ def _host_name(host: str) -> str:
     return host.partition(":")[0].lower()
 
 
+@functools.lru_cache(maxsize=256)
 def _is_loopback(name: str) -> bool:
     if name == "localhost" or name.endswith(".localhost"):
         return True  # RFC 6761: these names never leave the machine

@@ -11,13 +11,12 @@ Body = bytes | AsyncIterator[bytes]
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A request. Header names are in lower case; `path` and `query` are as sent, percent-encoded."""
+    """A request's head. Header names are in lower case; `path` and `query` are as sent, percent-encoded."""
 
     method: str
     path: str
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
 
 
 @dataclass(frozen=True, kw_only=True)

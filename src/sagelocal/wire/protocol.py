@@ -43,7 +43,7 @@ class Protocols:
     def __init__(self) -> None:
         self._codecs: dict[str, Codec] = {}
 
-    def decode(self, match: Match, request: Request) -> dict[str, Any]:
+    def decode(self, match: Match, request: Request, body: bytes) -> dict[str, Any]:
         """Return the operation's parameters.
 
         Raises:
@@ -51,12 +51,14 @@ class Protocols:
             ValidationException: a value breaks a constraint of the model.
 
         """
-        parameters, problems = self.read(match, request)
+        parameters, problems = self.read(match, request, body)
         if problems:
             raise _invalid(match.operation)(constraints.message(problems))
         return parameters
 
-    def read(self, match: Match, request: Request) -> tuple[dict[str, Any], list[constraints.Problem]]:
+    def read(
+        self, match: Match, request: Request, body: bytes
+    ) -> tuple[dict[str, Any], list[constraints.Problem]]:
         """Return the operation's parameters, and every constraint that they break.
 
         Raises:
@@ -67,7 +69,7 @@ class Protocols:
         if shape is None:
             return {}, []
         is_json = match.operation.protocol == "json"
-        value = _parse(request.body) if is_json else _gather(match, request)
+        value = _parse(body) if is_json else _gather(match, request, body)
         problems: list[constraints.Problem] = []
         decoder = self._codec(match.operation).decoder(shape)
         return decoder(value, "", problems), problems
@@ -132,18 +134,18 @@ def _invalid(operation: Operation) -> type[ServiceError]:
     return RuntimeValidationError if RuntimeValidationError.code in operation.errors else ValidationException
 
 
-def _gather(match: Match, request: Request) -> dict[str, Any]:
+def _gather(match: Match, request: Request, body: bytes) -> dict[str, Any]:
     """Collect a rest-json request's members from path, query, headers and body into one JSON-like value."""
     shape = match.operation.input
     if shape is None:
         return {}
     payload = shape.serialization.get("payload")
-    value = {} if payload else _parse(request.body)
+    value = {} if payload else _parse(body)
     query = parse_qs(request.query, keep_blank_values=True)
     for name, member in shape.members.items():
         wire_name = member.serialization.get("name", name)
         if name == payload:
-            found = _payload_value(member, request.body)
+            found = _payload_value(member, body)
         else:
             found = _located(member, wire_name, request.headers, query, match.labels)
         if found is not None:
@@ -184,7 +186,7 @@ def _typed(shape: Shape, text: str | None) -> Any:
         return text == "true"
     if shape.type_name in _NUMBERS or shape.type_name == "timestamp":
         try:
-            return json.loads(text, parse_constant=_refuse)
+            return _DECODER.decode(text)
         except ValueError:
             return text
     return text
@@ -219,7 +221,7 @@ def _parse(body: bytes) -> dict[str, Any]:
     if not body:
         return {}
     try:
-        value = json.loads(body, parse_constant=_refuse)
+        value = _DECODER.decode(body.decode())
         if b"\\u" in body:
             json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError) as error:
@@ -233,5 +235,9 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
+
 def _dump(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()

@@ -46,9 +46,8 @@ def operation(**members):
 
 def decode(value):
     body = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return Protocols().decode(
-        Match(operation=operation(), labels={}), Request(method="POST", path="/", body=body)
-    )
+    request = Request(method="POST", path="/")
+    return Protocols().decode(Match(operation=operation(), labels={}), request, body)
 
 
 BROKEN = [
