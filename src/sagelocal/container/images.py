@@ -42,6 +42,7 @@ class Family:
 
     framework: str
     releases: tuple[Release, ...]
+    """Oldest first."""
     training_module: str = ""
     """What the image's own ENV names as SAGEMAKER_TRAINING_MODULE; scripts see it as SM_FRAMEWORK_MODULE."""
     warm: tuple[str, ...] = ()
@@ -235,7 +236,9 @@ def _installable(
             f"sagelocal cannot run the image {uri!r}: no {family.framework} version of these images has "
             f"wheels for Python {python}"
         )
-    nearest = min(choices, key=lambda other: _distance(other.version, release.version))
+    # The releases are in order of age; versions cannot be subtracted (0.24 was followed by 1.0).
+    order = family.releases.index(release)
+    nearest = min(choices, key=lambda other: abs(family.releases.index(other) - order))
     if policy == "nearest":
         return nearest
     raise errors.NotSupported(
@@ -243,11 +246,6 @@ def _installable(
         f"Python {python}; the nearest that works is {nearest.tag} ({family.framework} {nearest.version}). "
         "Ask for that tag, or start sagelocal with SAGELOCAL_IMAGE_POLICY=nearest"
     )
-
-
-def _distance(one: str, other: str) -> tuple[int, ...]:
-    pairs = zip(one.split("."), other.split("."), strict=False)
-    return tuple(abs(int(a) - int(b)) for a, b in pairs)
 
 
 def _spell(interpreter: tuple[int, ...]) -> str:

@@ -1,0 +1,128 @@
+"""Archives: what goes in comes out, in the same bytes each time, and nothing gets out of the folder."""
+
+import gzip
+import io
+import tarfile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sagelocal import archive
+
+NAMES = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=12)
+TREES = st.dictionaries(
+    st.lists(NAMES, min_size=1, max_size=3).map("/".join), st.binary(max_size=200), max_size=6
+)
+
+
+def write(folder, tree):
+    """Write files, leaving out those that would be both file and folder."""
+    written = {}
+    for name, content in tree.items():
+        path = folder / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError):
+            continue
+        written[name] = content
+    return written
+
+
+def make(path, *members):
+    """Write a tar.gz of (TarInfo, content) pairs."""
+    with tarfile.open(path, "w:gz") as tar:
+        for member, content in members:
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return path
+
+
+def special(name, kind, link=""):
+    member = tarfile.TarInfo(name)
+    member.type = kind
+    member.linkname = link
+    return member
+
+
+@settings(max_examples=40)
+@given(TREES)
+def test_what_is_packed_is_unpacked(tmp_path_factory, tree):
+    root = tmp_path_factory.mktemp("tree")
+    (root / "in").mkdir()
+    written = write(root / "in", tree)
+    assert archive.pack(root / "in", root / "a.tar.gz") == len(written)
+    names = archive.extract(root / "a.tar.gz", root / "out")
+    assert sorted(names) == sorted(written)
+    assert {name: (root / "out" / name).read_bytes() for name in names} == written
+    assert archive.files(root / "out") == sorted(written)
+
+
+def test_equal_folders_give_equal_bytes(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, {"b/x": b"1", "a": b"2"})
+        archive.pack(tmp_path / name, tmp_path / f"{name}.tar.gz")
+    assert (tmp_path / "one.tar.gz").read_bytes() == (tmp_path / "two.tar.gz").read_bytes()
+
+
+def test_links_are_stored_as_what_they_point_to_and_never_lead_outside(tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "real").write_bytes(b"content")
+    (folder / "inside").symlink_to("real")
+    (folder / "outside").symlink_to("/etc/passwd")
+    (folder / "loop").symlink_to(".")
+    left_out = []
+    assert archive.pack(folder, tmp_path / "m.tar.gz", left_out.append) == 2
+    assert [path.rpartition("/")[2] for path in left_out] == ["loop", "outside"]
+    assert sorted(archive.extract(tmp_path / "m.tar.gz", tmp_path / "out")) == ["inside", "real"]
+    assert (tmp_path / "out" / "inside").read_bytes() == b"content"
+
+
+@pytest.mark.parametrize(
+    ("member", "words"),
+    [
+        (tarfile.TarInfo("../evil"), "outside the folder"),
+        (tarfile.TarInfo("/etc/evil"), "outside the folder"),
+        (tarfile.TarInfo("a/../../evil"), "outside the folder"),
+        (tarfile.TarInfo("..\\evil"), "outside the folder"),  # a path of Windows
+        (special("link", tarfile.SYMTYPE, "/etc/passwd"), "symbolic link"),
+        (special("hard", tarfile.LNKTYPE, "x"), "hard link"),
+        (special("null", tarfile.CHRTYPE), "device"),
+        (special("pipe", tarfile.FIFOTYPE), "device"),
+        (tarfile.TarInfo("n" * 2000), "2000 characters"),
+    ],
+)
+def test_members_that_are_not_plain_are_refused(tmp_path, member, words):
+    make(tmp_path / "a.tar.gz", (member, b""))
+    with pytest.raises(archive.ArchiveError, match=words):
+        archive.extract(tmp_path / "a.tar.gz", tmp_path / "out" / "deep")
+    assert not (tmp_path / "evil").exists()
+
+
+def test_a_bomb_is_stopped_by_what_it_unpacks_to(tmp_path):
+    make(tmp_path / "a.tar.gz", (tarfile.TarInfo("zeros"), bytes(5 << 20)))
+    with pytest.raises(archive.ArchiveError, match="unpacks to more than"):
+        archive.extract(tmp_path / "a.tar.gz", tmp_path / "out", archive.Limits(total_bytes=1 << 20))
+
+
+def test_too_many_members_are_refused(tmp_path):
+    make(tmp_path / "a.tar.gz", *((tarfile.TarInfo(str(n)), b"") for n in range(5)))
+    with pytest.raises(archive.ArchiveError, match="more than 4 members"):
+        archive.extract(tmp_path / "a.tar.gz", tmp_path / "out", archive.Limits(members=4))
+
+
+@pytest.mark.parametrize("content", [b"", b"plain text", gzip.compress(b"no tar at all" * 100)])
+def test_what_is_no_archive_is_refused(tmp_path, content):
+    (tmp_path / "a.tar.gz").write_bytes(content)
+    with pytest.raises(archive.ArchiveError, match=r"a\.tar\.gz"):
+        archive.extract(tmp_path / "a.tar.gz", tmp_path / "out")
+
+
+def test_a_cut_archive_is_refused(tmp_path):
+    whole = make(tmp_path / "a.tar.gz", (tarfile.TarInfo("x"), bytes(range(256)) * 400)).read_bytes()
+    (tmp_path / "a.tar.gz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(archive.ArchiveError, match="cannot be unpacked"):
+        archive.extract(tmp_path / "a.tar.gz", tmp_path / "out")
