@@ -153,11 +153,11 @@ def to_statistics(made: Profile) -> dict[str, Any]:
 def _statistics(feature: Feature) -> dict[str, Any]:
     common = {"num_present": feature.present, "num_missing": feature.missing}
     if isinstance(feature, Categorical):
-        buckets = [{"value": value, "count": count} for value, count in feature.counts.items()]
+        counted = [{"value": value, "count": count} for value, count in feature.counts.items()]
         text = {
             "common": common,
             "distinct_count": len(feature.counts),
-            "distribution": {"categorical": {"buckets": buckets}},
+            "distribution": {"categorical": {"buckets": counted}},
         }
         return {"name": feature.name, "inferred_type": "String", "string_statistics": text}
     low, high = float(feature.values[0]), float(feature.values[-1])
@@ -173,13 +173,15 @@ def _statistics(feature: Feature) -> dict[str, Any]:
         "std_dev": feature.deviation,
         "min": low,
         "max": high,
-        "distribution": {"kll": {"buckets": _buckets(feature, low, high), "sketch": sketch}},
+        "distribution": {"kll": {"buckets": buckets(feature), "sketch": sketch}},
     }
     kind = "Integral" if feature.integral else "Fractional"
     return {"name": feature.name, "inferred_type": kind, "numerical_statistics": number}
 
 
-def _buckets(feature: Numeric, low: float, high: float) -> list[dict[str, float]]:
+def buckets(feature: Numeric) -> list[dict[str, float]]:
+    """Return the counts of a numeric column in ten equal buckets between its least and its largest value."""
+    low, high = float(feature.values[0]), float(feature.values[-1])
     edges = np.linspace(low, high, BUCKETS + 1)
     if low == high:
         return [{"lower_bound": low, "upper_bound": high, "count": float(feature.present)}]

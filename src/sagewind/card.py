@@ -1,0 +1,166 @@
+"""The model card of one version: a self-contained page and the same facts as JSON.
+
+It is made from what the run left (evaluation, predictions, importance, data profile, lineage) and says
+what it does not know. The page loads nothing from anywhere, runs no script, and escapes every value; the
+charts are inline SVG.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from sagewind import charts
+from sagewind.errors import SagewindError
+from sagewind.profile import Numeric, buckets, to_statistics
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sagewind.evaluation import Evaluation, Predictions
+    from sagewind.gate import Decision
+    from sagewind.profile import Feature, Profile
+
+
+class CardError(SagewindError):
+    """A file that the card is made from is not what it should be."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """Everything that a model card tells; what is None or empty is said to be unknown."""
+
+    model: str
+    version: str
+    created: str
+    """ISO 8601; given, not taken from the clock, so that a card made again is the same."""
+    description: str = ""
+    evaluation: Evaluation
+    predictions: Predictions | None = None
+    decision: Decision | None = None
+    importance: Mapping[str, float] = field(default_factory=dict)
+    data: Profile | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    lineage: Mapping[str, str] = field(default_factory=dict)
+    """Job, code, data and environment hashes, commit, S3 addresses."""
+    intended_use: str = ""
+    limits: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the card as plain JSON values, without the predictions of single rows."""
+        return {
+            "model": self.model,
+            "version": self.version,
+            "created": self.created,
+            "description": self.description,
+            "problem": self.evaluation.problem.value,
+            "rows_evaluated": self.evaluation.rows,
+            "metrics": dict(self.evaluation.metrics),
+            "metrics_rejected": dict(self.evaluation.rejected),
+            "confusion_matrix": {k: dict(v) for k, v in self.evaluation.confusion.items()},
+            "gate": self.decision.to_json() if self.decision else None,
+            "feature_importance": dict(self.importance),
+            "data": to_statistics(self.data) if self.data else None,
+            "parameters": dict(self.parameters),
+            "lineage": dict(self.lineage),
+            "intended_use": self.intended_use,
+            "limits": list(self.limits),
+        }
+
+    def to_json_text(self) -> str:
+        """Return the JSON as text with sorted keys."""
+        return json.dumps(self.to_json(), indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+    def to_html(self) -> str:
+        """Return the page."""
+        shown = {**vars(self), "evaluation": asdict(self.evaluation)}
+        return (
+            _environment()
+            .get_template("card.html.j2")
+            .render(
+                card=shown,
+                decision=self.decision,
+                columns=[_column(each) for each in self.data.features.values()] if self.data else [],
+                rows=self.data.rows if self.data else 0,
+                charts={name: _markup(svg) for name, svg in self._charts().items()},
+            )
+        )
+
+    def _charts(self) -> dict[str, str]:
+        """Return the charts that there is data for."""
+        found: dict[str, str] = {}
+        if self.evaluation.confusion:
+            found["confusion"] = charts.matrix(self.evaluation.confusion, title="Confusion matrix")
+        if self.predictions is not None and not self.evaluation.problem.is_classification:
+            truth, predicted = _numbers(self.predictions)
+            found["residuals"] = charts.residuals(truth, predicted, title="Prediction against truth")
+        if self.importance:
+            found["importance"] = charts.bars(self.importance, title="Feature importance")
+        return found
+
+
+def parse_importance(text: str, *, source: str) -> dict[str, float]:
+    """Read an `importance.json`: `{"features": {name: {"mean": …}}}`.
+
+    Raises:
+        CardError: it has not that shape.
+
+    """
+    try:
+        found = {str(n): float(each["mean"]) for n, each in json.loads(text)["features"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CardError(f"{source}: no feature importance: {error!r}") from error
+    if not all(map(math.isfinite, found.values())):
+        raise CardError(f"{source}: feature importance must be finite numbers; got {found}")
+    return found
+
+
+def _numbers(predictions: Predictions) -> tuple[list[float], list[float]]:
+    try:
+        return [float(x) for x in predictions.labels], [float(x) for x in predictions.predictions]
+    except ValueError as error:
+        where = predictions.source
+        raise CardError(f"{where}: predictions of a regression must be numbers: {error}") from error
+
+
+def _column(feature: Feature) -> dict[str, Any]:
+    """Return what the page's table of columns shows of one."""
+    shown: dict[str, Any] = {"name": feature.name, "missing": 1 - feature.completeness}
+    if isinstance(feature, Numeric):
+        counts = [each["count"] for each in buckets(feature)]
+        return shown | {
+            "kind": "whole number" if feature.integral else "number",
+            "summary": f"{feature.values[0]:.4g} … {feature.mean:.4g} ± {feature.deviation:.3g} … "
+            f"{feature.values[-1]:.4g}",
+            "chart": _markup(charts.histogram(counts, title=f"Distribution of {feature.name}")),
+        }
+    top = list(feature.counts.items())
+    counts = [float(count) for _, count in top[:20]]
+    return shown | {
+        "kind": "text",
+        "summary": ", ".join(f"{value} ({count})" for value, count in top[:3]),
+        "chart": _markup(charts.histogram(counts, title=f"Counts of {feature.name}")),
+    }
+
+
+def _markup(svg: str) -> Markup:
+    """Mark a chart as safe: `charts` escaped every text in it."""
+    return Markup(svg)  # noqa: S704
+
+
+@cache
+def _environment() -> Environment:
+    """Make the template environment: everything is escaped, and a missing value is an error."""
+    return Environment(
+        loader=PackageLoader("sagewind"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
