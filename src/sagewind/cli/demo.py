@@ -73,7 +73,7 @@ def _stack(call: Call, console: Console) -> Iterator[tuple[Memory, bool]]:
         yield running, False
         return
     with _announcer(console) as say:
-        started = launch.start(call.home, call.environ, say=say)
+        started = launch.start(call.home, call.environ, say=say, cron=False)
     with started:
         yield started.memory, True
         console.print("stopping the stack ...", highlight=False)

@@ -31,8 +31,14 @@ _NOT_INHERITED = ("AWS_", "AIRFLOW", "PYTHONDONTWRITEBYTECODE")
 _SAGEMAKER = ("SAGEMAKER", "SAGEMAKER_RUNTIME", "SAGEMAKER_METRICS", "SAGEMAKER_FEATURESTORE_RUNTIME")
 
 
-def of_programs(home: Home, memory: Memory, environ: Mapping[str, str]) -> dict[str, str]:
-    """Build the environment that every program of the stack is started with."""
+def of_programs(
+    home: Home, memory: Memory, environ: Mapping[str, str], *, cron: bool = True
+) -> dict[str, str]:
+    """Build the environment that every program of the stack is started with.
+
+    Without `cron` the scheduler starts no run by itself: with it, a DAG that is new gets a run for its latest
+    interval at once, and whoever triggers one by hand waits behind that.
+    """
     inherited = {name: value for name, value in environ.items() if not name.startswith(_NOT_INHERITED)}
     hosts = ",".join(filter(None, (environ.get("NO_PROXY"), homes.HOST, "localhost")))
     return {
@@ -42,7 +48,7 @@ def of_programs(home: Home, memory: Memory, environ: Mapping[str, str]) -> dict[
         "PYTHONUNBUFFERED": "1",
         **aws(memory),
         **_sagelocal(home, memory),
-        **_airflow(home, memory),
+        **_airflow(home, memory, cron=cron),
     }
 
 
@@ -71,7 +77,7 @@ def _sagelocal(home: Home, memory: Memory) -> dict[str, str]:
     }
 
 
-def _airflow(home: Home, memory: Memory) -> dict[str, str]:
+def _airflow(home: Home, memory: Memory, *, cron: bool) -> dict[str, str]:
     address = memory.address("airflow")
     options = {
         "core": {
@@ -100,7 +106,7 @@ def _airflow(home: Home, memory: Memory) -> dict[str, str]:
         "api_auth": {"jwt_secret": memory.jwt_secret},
         "logging": {"base_log_folder": str(home.airflow / "logs")},
         "dag_processor": {"refresh_interval": "10", "min_file_process_interval": "10"},
-        "scheduler": _SCHEDULER,
+        "scheduler": {**_SCHEDULER, "use_job_schedule": str(cron)},
         "usage_data_collection": {"enabled": "False"},
     }
     return {

@@ -93,8 +93,10 @@ def _signal(send: Callable[[], None]) -> None:
         return
 
 
-def start(home: Home, environ: Mapping[str, str], *, say: Callable[[str], None]) -> Stack:
+def start(home: Home, environ: Mapping[str, str], *, say: Callable[[str], None], cron: bool = True) -> Stack:
     """Start the stack of this home and return once every part is healthy; `say` is told what is awaited.
+
+    Without `cron` the DAGs' own schedules rest.
 
     Raises:
         AlreadyRunningError: somebody else runs it.
@@ -107,7 +109,7 @@ def start(home: Home, environ: Mapping[str, str], *, say: Callable[[str], None])
     _write_login(home, memory)
     tether.adopt_orphans()
     before = frozenset(child.pid for child in psutil.Process().children())
-    variables = environment.of_programs(home, memory, environ)
+    variables = environment.of_programs(home, memory, environ, cron=cron)
     configuration = programs.configuration(home, programs.table(home, memory))
     supervisord = supervision.start(home, configuration, variables, keep=lock.fileno())
     stack = Stack(home=home, memory=memory, supervisord=supervisord, lock=lock, before=before)

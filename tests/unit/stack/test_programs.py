@@ -93,6 +93,12 @@ def test_what_is_the_users_own_does_not_get_in(name: str) -> None:
     assert variables(**{name: "theirs"}).get(name) != "theirs"
 
 
+def test_the_demos_scheduler_starts_nothing_by_itself() -> None:
+    assert variables()["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] == "True"
+    demo = environment.of_programs(HOME, MEMORY, {}, cron=False)
+    assert demo["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] == "False"
+
+
 def test_the_rest_of_the_environment_gets_in() -> None:
     assert variables(PATH="/bin", HTTPS_PROXY="http://proxy")["HTTPS_PROXY"] == "http://proxy"
 
