@@ -13,6 +13,11 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from sagelocal.emulator import Emulator, command
+from sagelocal.emulator import start as start_emulator
+from sagelocal.emulator.account import Account
+from sagelocal.settings import Settings
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -30,7 +35,7 @@ class Service:
     data_dir: Path
     url: str
     addresses: dict[str, str] = field(default_factory=dict)
-    """What the service's own emulator adds to a client's environment; empty when it has none."""
+    """What a client's environment needs to reach the rest of AWS."""
 
     def client(self, name: str, **config: Any) -> Any:
         """Return a boto3 client: of SageMaker's services to sagelocal, of all others to the emulator."""
@@ -80,7 +85,7 @@ def start(data_dir: Path, *arguments: str, **environ: str) -> Service:
             text=True,
         )
     assert process.stdout is not None
-    addresses: dict[str, str] = {}
+    addresses = {name: value for name, value in environ.items() if name.startswith("AWS_")}
     for line in process.stdout:
         if line.startswith(READY):
             url = line.removeprefix(READY).strip()
@@ -118,9 +123,24 @@ def control_plane(tmp_path_factory) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="session")
-def sagelocal_service(tmp_path_factory) -> Iterator[Service]:
-    """Give a service with an AWS emulator of its own, for what runs for real; it is shared by all tests."""
-    service = start(tmp_path_factory.mktemp("service") / "data", "--on-exit", "stop")
+def emulator(tmp_path_factory) -> Iterator[Emulator]:
+    """Give the rest of AWS, as a process that outlives every service; it is shared by all tests."""
+    settings = Settings()
+    with start_emulator(
+        port=0,
+        data=tmp_path_factory.mktemp("emulator"),
+        environments=command.environments_folder(os.environ),
+        account=Account(number=settings.account, region=settings.region),
+        environ=os.environ,
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def sagelocal_service(tmp_path_factory, emulator) -> Iterator[Service]:
+    """Give a service for what runs for real; it is shared by all tests."""
+    data_dir = tmp_path_factory.mktemp("service") / "data"
+    service = start(data_dir, "--on-exit", "stop", **emulator.client_environment)
     yield service
     service.end()
 
