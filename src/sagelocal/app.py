@@ -16,6 +16,7 @@ from sagelocal.api.records import Records
 from sagelocal.api.tags import Tags
 from sagelocal.api.training import TrainingJobs
 from sagelocal.api.transform import TransformJobs
+from sagelocal.api.tuning_jobs import TuningJobs
 from sagelocal.container import images as container_images
 from sagelocal.gateway import Gateway
 from sagelocal.jobs.hosting import EndpointController
@@ -67,6 +68,7 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
 
     training_jobs = Records(kinds.TRAINING_JOB, store, account)
     transform_jobs = Records(kinds.TRANSFORM_JOB, store, account)
+    tuning_jobs = Records(kinds.TUNING_JOB, store, account)
     models = Records(kinds.MODEL, store, account)
     configs = Records(kinds.ENDPOINT_CONFIG, store, account)
     endpoints = Records(kinds.ENDPOINT, store, account)
@@ -77,6 +79,9 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
     resources = (
         TrainingJobs(records=training_jobs, jobs=launcher, images=images),
         TransformJobs(records=transform_jobs, models=models, jobs=launcher),
+        TuningJobs(
+            records=tuning_jobs, jobs=launcher, images=images, store=store, data_dir=settings.data_dir
+        ),
         Models(records=models, images=images),
         EndpointConfigs(records=configs, models=models),
         Endpoints(records=endpoints, configs=configs, endpoints=hosting),

@@ -8,11 +8,10 @@ import time
 
 import numpy as np
 import pytest
+from tests.integration.training_jobs import ROLE, channel, log_lines, unique, wait
 
 from sagelocal.algorithms import protobuf
 from sagelocal.serving import recordio
-
-from .training_jobs import ROLE, channel, log_lines, unique, wait
 
 BUCKET = "algorithm-tests"
 ACCOUNT = "174872318107.dkr.ecr.us-west-2.amazonaws.com"

@@ -79,6 +79,32 @@ TRANSFORM_JOB = ResourceKind(
     missing="Could not find requested job with name: {name}",
 )
 
+TUNING_JOB = ResourceKind(
+    kind="hyper-parameter-tuning-job",
+    noun="HyperParameterTuningJob",
+    listed="HyperParameterTuningJobSummaries",
+    status="HyperParameterTuningJobStatus",
+    exists=(
+        "Hyper parameter tuning job names must be unique within an AWS account and region, "
+        "and a hyper parameter tuning job with this name already exists ({arn})"
+    ),
+    exists_error=ResourceInUse,
+    missing="Amazon SageMaker can't find a tuning job with the name {name}.",
+)
+
+PROCESSING_JOB = ResourceKind(
+    kind="processing-job",
+    noun="ProcessingJob",
+    listed="ProcessingJobSummaries",
+    status="ProcessingJobStatus",
+    exists=(
+        "Processing job names must be unique within an AWS account and region, "
+        "and a processing job with this name already exists ({arn})"
+    ),
+    exists_error=ResourceInUse,
+    missing="Could not find requested job with name: {name}",
+)
+
 MODEL = ResourceKind(
     kind="model",
     noun="Model",

@@ -75,6 +75,8 @@ def _place(kind: ResourceKind, sort_by: str) -> Callable[[Resource], Place]:
             return lambda resource: (resource.name, resource.name)
         case "Status":
             return lambda resource: (resource.body.get(kind.status, ""), resource.name)
+        case "FinalObjectiveMetricValue":
+            return lambda resource: (resource.body.get(sort_by), resource.name)
         case "LastModifiedTime":
             return lambda resource: (resource.modified, resource.name)
         case _:

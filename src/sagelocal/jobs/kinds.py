@@ -23,6 +23,9 @@ class JobKind:
     status_key: str
     end_time_key: str
     has_secondary_status: bool = False
+    coordinates: bool = False
+    """Whether its work is to have other jobs run: it takes no room itself, and when its supervisor dies it is
+    taken up again, since all that it knows is in the store."""
 
     def is_over(self, body: dict[str, Any]) -> bool:
         """Tell whether the job has ended."""
@@ -58,6 +61,12 @@ JOB_KINDS = {
         ),
         JobKind(kind="transform-job", status_key="TransformJobStatus", end_time_key="TransformEndTime"),
         JobKind(kind="processing-job", status_key="ProcessingJobStatus", end_time_key="ProcessingEndTime"),
+        JobKind(
+            kind="hyper-parameter-tuning-job",
+            status_key="HyperParameterTuningJobStatus",
+            end_time_key="HyperParameterTuningEndTime",
+            coordinates=True,
+        ),
     )
 }
 """The kinds that the launcher runs, by the word in their ARN."""

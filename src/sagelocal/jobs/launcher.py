@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sagelocal.jobs import transitions
+from sagelocal.jobs import mailbox, transitions
 from sagelocal.jobs.folder import JobFolder
 from sagelocal.jobs.kinds import JOB_KINDS
 from sagelocal.jobs.status import JobStatus
@@ -93,7 +93,7 @@ class Launcher:
         """Stop a job that was just marked `Stopping`: at once when it waits, else through its supervisor."""
         folder = self.folder(kind, name)
         with self._changed:
-            waits = (kind, name) in self._queue
+            waits = (kind, name) in self._queue and not JOB_KINDS[kind].coordinates
             if waits:
                 self._queue.remove((kind, name))
         if waits:
@@ -131,13 +131,14 @@ class Launcher:
         if folder.is_alive() or folder.was_started() or folder.read_exit() is not None:
             # The next round sees how it stands with it.
             self._running.append(_Running(kind=kind, name=resource.name, folder=folder, child=None))
-        elif resource.body[kind.status_key] == JobStatus.STOPPING:
+        elif resource.body[kind.status_key] == JobStatus.STOPPING and not kind.coordinates:
             self._end(kind, resource.name, JobStatus.STOPPED, "The job was stopped before it started")
         else:
             self._queue.append((kind.kind, resource.name))
 
     def _work(self) -> None:
         while True:
+            self._read_mail()
             with self._changed:
                 if self._closing:
                     self._store.close()
@@ -154,14 +155,39 @@ class Launcher:
             for running in list(self._running):
                 self._look_after(running)
             with self._changed:
-                if not self._closing and not (self._queue and len(self._running) < self._room):
+                if not self._closing and not self._next():
                     self._changed.wait(_ROUND_SECONDS if self._running else None)
 
     def _admit(self) -> list[tuple[str, str]]:
-        room = max(0, self._room - len(self._running))
-        admitted = [self._queue.popleft() for _ in range(min(room, len(self._queue)))]
+        admitted = self._next()
+        for job in admitted:
+            self._queue.remove(job)
         self._told.difference_update(admitted)
         return admitted
+
+    def _next(self) -> list[tuple[str, str]]:
+        """Return the jobs that there is room for, in order; one that only coordinates needs none."""
+        room = self._room - sum(not each.kind.coordinates for each in self._running)
+        found = []
+        for kind, name in self._queue:
+            room -= not JOB_KINDS[kind].coordinates
+            if room >= 0 or JOB_KINDS[kind].coordinates:
+                found.append((kind, name))
+        return found
+
+    def _read_mail(self) -> None:
+        """See to the jobs that supervisors made, or want stopped."""
+        for kind, name in mailbox.take(Path(self._settings.data_dir)):
+            status = self._status(JOB_KINDS[kind], name)
+            if status == JobStatus.STOPPING:
+                self.stop(kind, name)
+            elif status == JobStatus.IN_PROGRESS and not self._knows(kind, name):
+                self.submit(kind, name)
+
+    def _knows(self, kind: str, name: str) -> bool:
+        with self._changed:
+            running = [(each.kind.kind, each.name) for each in self._running]
+            return (kind, name) in [*self._queue, *self._starting, *running]
 
     def _start(self, kind: JobKind, name: str) -> None:
         folder = self.folder(kind.kind, name)
@@ -216,7 +242,10 @@ class Launcher:
         kind, name, folder = running.kind, running.name, running.folder
         record = folder.read_exit()
         stopping = self._status(kind, name) == JobStatus.STOPPING
-        if record is None and stopping and not folder.was_started():
+        if record is None and kind.coordinates:
+            _log.warning("%s %s lost its supervisor, and is taken up again", kind.kind, name)
+            self.submit(kind.kind, name)
+        elif record is None and stopping and not folder.was_started():
             self._end(kind, name, JobStatus.STOPPED, "The job was stopped before its container started")
         elif record is None:
             words = _tail(folder.supervisor_log)

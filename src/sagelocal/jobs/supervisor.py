@@ -34,6 +34,7 @@ KINDS = {
     "training-job": "sagelocal.jobs.training",
     "transform-job": "sagelocal.jobs.transform",
     "processing-job": "sagelocal.jobs.processing",
+    "hyper-parameter-tuning-job": "sagelocal.jobs.tuning",
     "endpoint": "sagelocal.jobs.hosting",
 }
 """The module of each kind; its `run(job)` does the work. Imported only when needed: start-up time matters."""
@@ -70,6 +71,8 @@ class Job:
     store: Store
     environ: dict[str, str]
     """The supervisor's own variables: addresses and credentials of the service's AWS."""
+    interrupted: bool = False
+    """Whether the instance is to be taken back: set by SIGUSR1, for managed spot training."""
     wake: Wake = field(default_factory=Wake)
     """Rings whenever something may have changed: a stop, or what the run itself waits for."""
 
@@ -186,6 +189,11 @@ def _listen(job: Job) -> None:
         job.folder.ask_to_stop()
         job.wake.ring()
 
+    def interrupt(_number: int, _frame: object) -> None:
+        job.interrupted = True
+        job.wake.ring()
+
+    signal.signal(signal.SIGUSR1, interrupt)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
 

@@ -1,0 +1,138 @@
+"""Hyperparameter tuning jobs.
+
+Rules: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHyperParameterTuningJob.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sagelocal.api import listing, stopping
+from sagelocal.api.kinds import TRAINING_JOB, TUNING_JOB
+from sagelocal.errors import NotSupported, ValidationException
+from sagelocal.jobs import status
+from sagelocal.jobs.children import Children
+from sagelocal.jobs.status import JobStatus
+from sagelocal.tuning import definition as defining
+from sagelocal.tuning import summaries, trials
+from sagelocal.wire.dispatch import operation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from sagelocal.api.ports import Images, Jobs
+    from sagelocal.api.records import Records
+    from sagelocal.jobs.store import Resource, Store
+    from sagelocal.wire.message import Call
+
+_BY_OBJECTIVE = "FinalObjectiveMetricValue"
+_METRIC = "FinalHyperParameterTuningJobObjectiveMetric"
+
+
+class TuningJobs:
+    """Create, Describe, List and StopHyperParameterTuningJob, and the list of one's training jobs."""
+
+    def __init__(self, *, records: Records, jobs: Jobs, images: Images, store: Store, data_dir: Path) -> None:
+        self._records = records
+        self._jobs = jobs
+        self._images = images
+        self._store = store
+        self._data_dir = data_dir
+
+    @operation("CreateHyperParameterTuningJob")
+    def create(self, call: Call) -> dict[str, Any]:
+        """Store the job and hand it on to be run."""
+        request = call.parameters
+        if request.get("Autotune") and "TrainingJobDefinition" not in request:
+            raise NotSupported("sagelocal cannot autotune without a TrainingJobDefinition")
+        try:
+            tuning = defining.parse(request)
+        except defining.DefinitionError as error:
+            raise ValidationException(str(error)) from error
+        for definition in tuning.definitions:
+            self._images(definition.job["AlgorithmSpecification"]["TrainingImage"])
+        self._check_parents(request, tuning)
+        answer = self._records.create(
+            request,
+            HyperParameterTuningJobStatus=JobStatus.IN_PROGRESS,
+            TrainingJobStatusCounters=trials.status_counters([]),
+            ObjectiveStatusCounters=trials.objective_counters([]),
+        )
+        self._jobs.submit(TUNING_JOB.kind, request["HyperParameterTuningJobName"])
+        return answer
+
+    @operation("DescribeHyperParameterTuningJob", quick=True)
+    def describe(self, call: Call) -> dict[str, Any]:
+        """Describe one job."""
+        return self._records.describe(call.parameters)
+
+    @operation("ListHyperParameterTuningJobs")
+    def list(self, call: Call) -> dict[str, Any]:
+        """List jobs."""
+        answer = self._records.list(call.parameters)
+        for each in answer[TUNING_JOB.listed]:
+            config = each["HyperParameterTuningJobConfig"]
+            each.update(Strategy=config["Strategy"], ResourceLimits=config["ResourceLimits"])
+        return answer
+
+    @operation("StopHyperParameterTuningJob")
+    def stop(self, call: Call) -> None:
+        """Ask the job to stop: its training jobs are stopped too."""
+        stopping.stop(TUNING_JOB, self._records, self._jobs, call.parameters)
+
+    @operation("ListTrainingJobsForHyperParameterTuningJob")
+    def list_training_jobs(self, call: Call) -> dict[str, Any]:
+        """List the training jobs that a tuning job has made."""
+        request = call.parameters
+        tuning_job = self._records.get(request["HyperParameterTuningJobName"])
+        tuning = defining.parse(tuning_job.body)
+        found = {}
+        rows = []
+        for index, body in enumerate(Children(self._store, self._data_dir, tuning_job.body).bodies()):
+            chosen = tuning.definitions[index % len(tuning.definitions)]
+            document = summaries.summary(
+                body, tuning_job=tuning_job.name, definition=chosen.name, objective=chosen.objective
+            )
+            if (
+                request.get("SortBy") == _BY_OBJECTIVE
+                and "FinalHyperParameterTuningJobObjectiveMetric" not in document
+            ):
+                continue  # "Training jobs that have failed or are in progress have no value and are left out"
+            found[body["TrainingJobName"]] = document
+            rows.append(_row(self._store.get(TRAINING_JOB.kind, body["TrainingJobName"]), document))
+        page = listing.page(TRAINING_JOB, rows, _order(request))
+        return {
+            "TrainingJobSummaries": [found[each.name] for each in page.resources],
+            "NextToken": page.next_token,
+        }
+
+    def _check_parents(self, request: Mapping[str, Any], tuning: defining.Tuning) -> None:
+        """Check the parents of a warm start: there, over, and tuned for the same objective."""
+        for parent in request.get("WarmStartConfig", {}).get("ParentHyperParameterTuningJobs", []):
+            name = parent["HyperParameterTuningJobName"]
+            body = self._records.get(name).body
+            if body["HyperParameterTuningJobStatus"] not in status.TERMINAL:
+                raise ValidationException(
+                    f"The parent tuning job {name!r} is {body['HyperParameterTuningJobStatus']}; "
+                    "it must have ended"
+                )
+            theirs, ours = defining.parse(body).definitions[0].objective, tuning.definitions[0].objective
+            if theirs != ours:
+                raise ValidationException(
+                    f"The parent tuning job {name!r} has the objective {theirs.type} {theirs.metric}; "
+                    f"this one's is {ours.type} {ours.metric}, and they must be the same"
+                )
+
+
+def _row(resource: Resource, document: Mapping[str, Any]) -> Resource:
+    """Return the training job with its objective's value in the place where the list sorts by it."""
+    metric = document.get(_METRIC)
+    if metric is not None:
+        resource.body[_BY_OBJECTIVE] = metric["Value"]
+    return resource
+
+
+def _order(request: Mapping[str, Any]) -> dict[str, Any]:
+    known = ("StatusEquals", "SortBy", "SortOrder", "MaxResults", "NextToken")
+    return {key: request[key] for key in known if key in request}

@@ -1,0 +1,185 @@
+"""A CreateHyperParameterTuningJob request as values: what to search, how, and until when. Pure.
+
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHyperParameterTuningJob.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sagelocal.tuning import ranges as searching
+from sagelocal.tuning import strategies
+from sagelocal.tuning.trials import Objective
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sagelocal.tuning.ranges import Range
+
+AUTO_LOW, AUTO_HIGH = 0.1, 10.0
+"""A parameter left to autotuning is searched from a tenth of its hint to ten times as much."""
+_UNLIMITED = 10**9
+
+
+class DefinitionError(ValueError):
+    """The request cannot be carried out; the message is for its sender."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Definition:
+    """One training job definition: what is tuned, and what the training jobs have in common."""
+
+    name: str
+    objective: Objective
+    ranges: tuple[Range, ...]
+    job: Mapping[str, Any]
+    """The HyperParameterTrainingJobDefinition itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Halving:
+    """Hyperband's resources: how many values of the objective a job gives at least and at most."""
+
+    least: int
+    most: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuning:
+    """A tuning job."""
+
+    strategy: str
+    definitions: tuple[Definition, ...]
+    most_jobs: int
+    parallel: int
+    seed: str
+    stops_early: bool = False
+    halving: Halving | None = None
+    max_runtime: float | None = None
+    target: float | None = None
+    most_not_improving: int | None = None
+
+
+def parse(body: Mapping[str, Any]) -> Tuning:
+    """Return the tuning job of a request, or of a Describe body.
+
+    Raises:
+        DefinitionError: something is missing, or does not go together.
+
+    """
+    config = body["HyperParameterTuningJobConfig"]
+    several = body.get("TrainingJobDefinitions", [])
+    jobs = several or ([body["TrainingJobDefinition"]] if "TrainingJobDefinition" in body else [])
+    if not jobs:
+        raise DefinitionError("TrainingJobDefinition or TrainingJobDefinitions is needed")
+    definitions = tuple(_definition(job, config, named=bool(several)) for job in jobs)
+    limits, strategy = config["ResourceLimits"], config["Strategy"]
+    criteria = config.get("TuningJobCompletionCriteria", {})
+    _check(strategy, config, definitions)
+    return Tuning(
+        strategy=strategy,
+        definitions=definitions,
+        most_jobs=_most_jobs(strategy, limits, definitions, has_end=bool(criteria)),
+        parallel=limits["MaxParallelTrainingJobs"],
+        seed=str(config.get("RandomSeed", body["HyperParameterTuningJobName"])),
+        stops_early=config.get("TrainingJobEarlyStoppingType") == "Auto",
+        halving=_halving(config) if strategy == strategies.HYPERBAND else None,
+        max_runtime=limits.get("MaxRuntimeInSeconds"),
+        target=criteria.get("TargetObjectiveMetricValue"),
+        most_not_improving=criteria.get("BestObjectiveNotImproving", {}).get(
+            "MaxNumberOfTrainingJobsNotImproving"
+        ),
+    )
+
+
+def _definition(job: Mapping[str, Any], config: Mapping[str, Any], *, named: bool) -> Definition:
+    name = job.get("DefinitionName", "")
+    where = f"TrainingJobDefinition {name!r}" if named else "HyperParameterTuningJobConfig"
+    if named and not name:
+        raise DefinitionError("Each of TrainingJobDefinitions needs a DefinitionName")
+    objective = job.get("TuningObjective") if named else config.get("HyperParameterTuningJobObjective")
+    given = job.get("HyperParameterRanges") if named else config.get("ParameterRanges")
+    if objective is None:
+        raise DefinitionError(f"{where} needs an objective")
+    try:
+        found = searching.parse(given or {})
+    except searching.RangeError as error:
+        raise DefinitionError(str(error)) from error
+    found += tuple(_automatic(entry) for entry in (given or {}).get("AutoParameters", []))
+    if not found:
+        raise DefinitionError(f"{where} needs at least one parameter range")
+    _check_static(job, found)
+    return Definition(
+        name=name,
+        objective=Objective(metric=objective["MetricName"], type=objective["Type"]),
+        ranges=found,
+        job=job,
+    )
+
+
+def _check_static(job: Mapping[str, Any], found: tuple[Range, ...]) -> None:
+    both = sorted({each.name for each in found} & set(job.get("StaticHyperParameters", {})))
+    if both:
+        raise DefinitionError(f"The hyperparameter {both[0]!r} is static and has a range; one is allowed")
+    if "TrainingImage" not in job["AlgorithmSpecification"]:
+        raise DefinitionError("AlgorithmSpecification needs a TrainingImage")
+    if "ResourceConfig" not in job and "HyperParameterTuningResourceConfig" not in job:
+        raise DefinitionError("ResourceConfig or HyperParameterTuningResourceConfig is needed")
+
+
+def _automatic(entry: Mapping[str, Any]) -> Range:
+    """Return the range of an auto parameter: around its hint, or its hint alone when that is a word."""
+    name, hint = entry["Name"], entry["ValueHint"]
+    try:
+        value = float(hint)
+    except ValueError:
+        return searching.Range(name=name, kind=searching.CATEGORICAL, values=(hint,))
+    low, high = sorted((value * AUTO_LOW, value * AUTO_HIGH))
+    whole = value.is_integer() and "." not in hint and "e" not in hint.lower()
+    if value == 0:
+        low, high = 0.0, 1.0
+    return searching.Range(
+        name=name,
+        kind=searching.INTEGER if whole else searching.CONTINUOUS,
+        low=max(1.0, round(low)) if whole and value > 0 else low,
+        high=round(high) if whole else high,
+        scaling=searching.LOGARITHMIC if low > 0 else searching.LINEAR,
+    )
+
+
+def _check(strategy: str, config: Mapping[str, Any], definitions: tuple[Definition, ...]) -> None:
+    if strategy == strategies.HYPERBAND and config.get("TrainingJobEarlyStoppingType") == "Auto":
+        raise DefinitionError(
+            "TrainingJobEarlyStoppingType is Auto; Hyperband has early stopping of its own, and takes Off"
+        )
+    if strategy == strategies.GRID:
+        for definition in definitions:
+            try:
+                strategies.grid_size(definition.ranges)
+            except searching.RangeError as error:
+                raise DefinitionError(str(error)) from error
+
+
+def _most_jobs(
+    strategy: str, limits: Mapping[str, Any], definitions: tuple[Definition, ...], *, has_end: bool
+) -> int:
+    given = limits.get("MaxNumberOfTrainingJobs")
+    if strategy == strategies.GRID:
+        size = sum(strategies.grid_size(definition.ranges) for definition in definitions)
+        if given is not None and given != size:
+            raise DefinitionError(
+                f"MaxNumberOfTrainingJobs is {given}; the grid has {size} points: it must be that or absent"
+            )
+        return size
+    if given is None and not has_end and "MaxRuntimeInSeconds" not in limits:
+        raise DefinitionError("ResourceLimits needs MaxNumberOfTrainingJobs")
+    return int(given) if given is not None else _UNLIMITED
+
+
+def _halving(config: Mapping[str, Any]) -> Halving:
+    given = config.get("StrategyConfig", {}).get("HyperbandStrategyConfig", {})
+    least, most = given.get("MinResource", 1), given.get("MaxResource", 81)
+    if least >= most:
+        raise DefinitionError(f"Hyperband's MinResource is {least} and MaxResource {most}; it must be less")
+    return Halving(least=least, most=most)
