@@ -31,8 +31,7 @@ with DAG(
     dag_id="iris",
     description=MODEL.description,
     schedule=MODEL.schedule or None,
-    start_date=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
-    catchup=False,
+    catchup=False,  # and no start_date: the first run by cron is the next, not the one just missed
     max_active_runs=1,  # one endpoint: a run must not deploy while another verifies
     default_args={"retries": 1, "retry_delay": dt.timedelta(seconds=10)},
     params={name: Param(**field) for name, field in form.fields(MODEL).items()},

@@ -22,8 +22,8 @@ MODEL = load.load(SPEC)
 with DAG(
     dag_id="iris_score",
     description="One partition of scores for each day.",
+    # At midnight, the day that has ended; a backfill from 1 to 31 January is 31 days.
     schedule=CronDataIntervalTimetable(MODEL.score_schedule, timezone="UTC"),
-    start_date=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
     catchup=False,
     max_active_runs=4,
     default_args={"retries": 2, "retry_delay": dt.timedelta(seconds=10)},

@@ -216,7 +216,7 @@ class Model(Checked):
     description: str = ""
     schedule: str = rule("", longest=256)
     """Cron, UTC: when to train. Empty: only on demand."""
-    score_schedule: str = rule("0 6 * * *", longest=256)
+    score_schedule: str = rule("0 0 * * *", longest=256)
     """Cron, UTC: when to score; one partition for each interval."""
     image: Image
     source: Source

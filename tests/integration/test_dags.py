@@ -90,7 +90,7 @@ def test_the_forms_defaults_are_the_specs(seen):
 
 
 def test_the_dags_run_by_cron(seen):
-    assert seen["schedules"] == {"iris": "0 3 * * 1", "iris_score": "0 6 * * *"}
+    assert seen["schedules"] == {"iris": "0 3 * * 1", "iris_score": "0 0 * * *"}
 
 
 def test_a_dag_file_that_did_not_change_is_no_new_version(seen, tmp_path):
