@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from conftest import Running
 
 DAYS = 50
-FIRST, LAST = "2026-01-01", "2026-02-20"  # the day of an interval is its start; the last ends on this one
+FIRST, LAST = "2026-01-01", "2026-02-19"  # both are scored
 SECONDS = 600
 
 
