@@ -30,6 +30,10 @@ class MissingObjectError(StorageError):
     """There is no such object, or no such bucket."""
 
 
+class UnreachableError(StorageError):
+    """The store does not answer."""
+
+
 class AddressError(ValueError):
     """Not an S3 address."""
 
@@ -244,7 +248,7 @@ class _translated:  # noqa: N801  (reads as a clause: `with _translated(uri):`)
                 raise MissingObjectError(f"{self._uri}: {code}: {_words(error)}") from error
             raise StorageError(f"{self._uri}: {code}: {_words(error)}") from error
         if isinstance(error, exceptions.BotoCoreError | exceptions.HTTPClientError):
-            raise StorageError(f"{self._uri}: {error}") from error
+            raise UnreachableError(f"{self._uri}: {error}") from error
 
 
 def _words(error: Any) -> str:

@@ -58,3 +58,14 @@ def upload(
     storage.upload(packed, f"{output_uri}/output/{kind}.tar.gz", GZIP_TYPE)
     packed.unlink()
     return True
+
+
+def merge(source: Path, target: Path, say: Callable[[str], None]) -> None:
+    """Move the plain files of `source` into `target`, where it has none of that name."""
+    for name in archive.files(source):
+        place = target / name
+        if place.exists():
+            say(f"Left out, another host has it too: {name}")
+            continue
+        place.parent.mkdir(parents=True, exist_ok=True)
+        (source / name).replace(place)

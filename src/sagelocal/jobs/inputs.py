@@ -24,10 +24,15 @@ if TYPE_CHECKING:
 PREFIX = "S3Prefix"
 MANIFEST = "ManifestFile"
 AUGMENTED = "AugmentedManifestFile"
+PIPE = "Pipe"
 
 
 class InputError(Exception):
     """The data cannot be had as asked for; the message is what SageMaker puts behind `ClientError:`."""
+
+
+class UnreachableError(InputError):
+    """The object store does not answer: nobody's fault but the platform's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +41,23 @@ class Source:
 
     uri: str
     path: str
+
+
+def channel_sources(storage: Storage, channel: Channel) -> list[Source]:
+    """Return a channel's objects; of an augmented manifest, the manifest itself.
+
+    Raises:
+        InputError: as `sources`, or the channel asks for what its input mode cannot do.
+
+    """
+    if channel.data_type != AUGMENTED:
+        return sources(storage, channel.uri, channel.data_type)
+    if channel.mode != PIPE or channel.record_wrapper != "RecordIO" or not channel.attributes:
+        raise InputError(
+            f"Channel {channel.name!r}: an AugmentedManifestFile needs the input mode Pipe, "
+            "RecordWrapperType RecordIO and AttributeNames"
+        )
+    return sources(storage, channel.uri, PREFIX)
 
 
 def sources(storage: Storage, uri: str, data_type: str) -> list[Source]:
@@ -50,9 +72,14 @@ def sources(storage: Storage, uri: str, data_type: str) -> list[Source]:
     except objects.AddressError as error:
         raise InputError(str(error)) from error
     except objects.StorageError as error:
-        raise InputError(f"Data download failed: {error}") from error
+        raise _download_error(error) from error
     _check(found)
     return found
+
+
+def _download_error(error: objects.StorageError) -> InputError:
+    kind = UnreachableError if isinstance(error, objects.UnreachableError) else InputError
+    return kind(f"Data download failed: {error}")
 
 
 def relative_path(key: str, prefix: str) -> str:
@@ -144,7 +171,7 @@ def _fetch(storage: Storage, source: Source, paths: list[Path]) -> None:
     try:
         storage.download(source.uri, paths[0])
     except objects.StorageError as error:
-        raise InputError(f"Data download failed: {error}") from error
+        raise _download_error(error) from error
     for path in paths[1:]:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.link(paths[0], path)

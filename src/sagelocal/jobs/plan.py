@@ -97,6 +97,10 @@ class TrainingPlan:
     entrypoint: tuple[str, ...] = ()
     """ContainerEntrypoint with ContainerArguments; empty: the toolkit runs the script."""
     checkpoints: Checkpoints | None = None
+    spot: bool = False
+    """Whether the instances may be taken back (EnableManagedSpotTraining)."""
+    retries: int = 0
+    """Further attempts after an error of the platform's (RetryStrategy.MaximumRetryAttempts)."""
 
     @property
     def source_uri(self) -> str:
@@ -165,6 +169,8 @@ def training(body: Mapping[str, Any], *, region: str, stop_grace: float = STOP_G
             *(algorithm.get("ContainerArguments", []) if algorithm.get("ContainerEntrypoint") else []),
         ),
         checkpoints=_checkpoints(body.get("CheckpointConfig")),
+        spot=body.get("EnableManagedSpotTraining", False),
+        retries=body.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0),
     )
 
 

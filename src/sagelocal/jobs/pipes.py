@@ -1,0 +1,150 @@
+"""Pipe input mode: a channel's objects as one stream through a named pipe, once for each epoch.
+
+The container reads `/opt/ml/input/data/<channel>_<epoch>`, epochs counting from 0; each reading gets all of
+the channel's objects, one after the other.
+Source: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo-running-container.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import gzip
+import json
+import os
+import random
+import threading
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from sagelocal import storage as objects
+from sagelocal.jobs import inputs
+from sagelocal.serving import recordio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from sagelocal.jobs.inputs import Source
+    from sagelocal.jobs.plan import Channel
+    from sagelocal.storage import Storage
+
+CHUNK_BYTES = 1 << 16
+POLL_SECONDS = 0.02
+RECORDIO = "RecordIO"
+
+
+class Pipe:
+    """Feeds one channel of one host, from a thread of its own."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        content: Callable[[int], Iterator[bytes]],
+        folder: Path,
+        *,
+        failed: Callable[[str], None],
+    ) -> None:
+        self._channel = channel
+        self._content = content
+        self._folder = folder
+        self._failed = failed
+        self._over = threading.Event()
+        self._make(0)
+        self._thread = threading.Thread(target=self._run, name=f"pipe {channel.name}", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread, whether or not someone reads."""
+        self._over.set()
+        self._thread.join()
+
+    def _path(self, epoch: int) -> Path:
+        return self._folder / f"{self._channel.name}_{epoch}"
+
+    def _make(self, epoch: int) -> None:
+        with contextlib.suppress(FileExistsError):
+            os.mkfifo(self._path(epoch))
+
+    def _run(self) -> None:
+        epoch = 0
+        while (descriptor := self._open(epoch)) is not None:
+            # The next pipe is there before this one ends: a reader goes from one to the other at once.
+            self._make(epoch + 1)
+            try:
+                self._feed(descriptor, epoch)
+            except (objects.StorageError, inputs.InputError, OSError, ValueError) as error:
+                self._failed(f"Pipe mode, channel {self._channel.name!r}: {error}")
+            finally:
+                os.close(descriptor)
+            epoch += 1
+
+    def _open(self, epoch: int) -> int | None:
+        """Wait for a reader; None when the container is gone."""
+        while not self._over.is_set():
+            try:
+                descriptor = os.open(self._path(epoch), os.O_WRONLY | os.O_NONBLOCK)
+            except OSError as error:
+                if error.errno != errno.ENXIO:  # ENXIO: nobody reads yet
+                    raise
+                self._over.wait(POLL_SECONDS)
+            else:
+                os.set_blocking(descriptor, True)
+                return descriptor
+        return None
+
+    def _feed(self, descriptor: int, epoch: int) -> None:
+        with contextlib.suppress(BrokenPipeError):  # the reader has had enough of this epoch
+            for chunk in self._content(epoch):
+                view = memoryview(chunk)
+                while view:
+                    view = view[os.write(descriptor, view) :]
+
+
+def content(storage: Storage, channel: Channel, found: list[Source]) -> Callable[[int], Iterator[bytes]]:
+    """Return what yields the channel's bytes for an epoch."""
+
+    def epoch_content(epoch: int) -> Iterator[bytes]:
+        for source in shuffled(found, channel, epoch):
+            yield from _object(storage, channel, source.uri)
+
+    def augmented_content(epoch: int) -> Iterator[bytes]:
+        texts = [objects.read(storage, source.uri) for source in found]
+        lines = [line for text in texts for line in text.splitlines() if line]
+        for line in shuffled(lines, channel, epoch):
+            yield from _augmented(storage, channel, line)
+
+    return augmented_content if channel.data_type == inputs.AUGMENTED else epoch_content
+
+
+def shuffled(entries: list[Any], channel: Channel, epoch: int) -> list[Any]:
+    """Return the entries in this epoch's order: another for each, the same for the same ShuffleConfig.Seed."""
+    if channel.shuffle_seed is None:
+        return entries
+    order = list(entries)
+    random.Random(channel.shuffle_seed + epoch).shuffle(order)  # noqa: S311  (an order, no secret)
+    return order
+
+
+def _object(storage: Storage, channel: Channel, uri: str) -> Iterator[bytes]:
+    with storage.open(uri) as raw:
+        packed = channel.compression == "Gzip"
+        stream = cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if packed else raw
+        if channel.record_wrapper == RECORDIO:
+            yield recordio.write(stream.read())
+            return
+        while chunk := stream.read(CHUNK_BYTES):
+            yield chunk
+
+
+def _augmented(storage: Storage, channel: Channel, line: bytes) -> Iterator[bytes]:
+    """Yield one record for each attribute of a line; `-ref` attributes are the objects that they name."""
+    entry = json.loads(line)
+    for name in channel.attributes:
+        if name not in entry:
+            raise inputs.InputError(f"the augmented manifest has a line without the attribute {name!r}")
+        value = entry[name]
+        if name.endswith("-ref"):
+            yield recordio.write(objects.read(storage, str(value)))
+        else:
+            text = value if isinstance(value, str) else json.dumps(value)
+            yield recordio.write(text.encode())
