@@ -111,16 +111,18 @@ def check_csv(stream: BinaryIO, schema: Schema, *, file: str) -> Quality:
             a byte order mark, a missing header, or a name twice.
 
     """
-    lines = csv.reader(_text(stream, file), strict=True)
+    text = _text(stream, file)
+    lines = csv.reader(text, strict=True)
     try:
         header = _header(next(lines, None), schema, file)
         return _check_rows(lines, header, schema, file)
     except csv.Error as error:
         raise DataError(f"{file} line {lines.line_num}: {error}") from error
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"{file} after line {lines.line_num}: byte {error.object[error.start]:#04x} is not UTF-8"
-        ) from error
+        byte = error.object[error.start]
+        raise DataError(f"{file} after line {lines.line_num}: byte {byte:#04x} is not UTF-8") from error
+    finally:
+        text.detach().detach()  # the stream stays the caller's to close
 
 
 def _text(stream: BinaryIO, file: str) -> io.TextIOWrapper:

@@ -58,9 +58,9 @@ def test_the_page_says_everything_and_loads_nothing():
         "nan is not a finite number",
         "iris-train-1",
         "n-estimators",
-        "Only irises.",
+        "Only iris",
     ):
-        assert each in page.words
+        assert said in page.words
     assert page.tags.count("svg") == 5
     assert not {"script", "link", "img", "iframe"} & set(page.tags)
     assert not [name for name, value in page.attributes if name in {"src", "href"} or name.startswith("on")]
