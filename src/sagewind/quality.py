@@ -122,7 +122,7 @@ def check_csv(stream: BinaryIO, schema: Schema, *, file: str) -> Quality:
         byte = error.object[error.start]
         raise DataError(f"{file} after line {lines.line_num}: byte {byte:#04x} is not UTF-8") from error
     finally:
-        text.detach().detach()  # the stream stays the caller's to close
+        _release(text)
 
 
 def _text(stream: BinaryIO, file: str) -> io.TextIOWrapper:
@@ -136,6 +136,12 @@ def _text(stream: BinaryIO, file: str) -> io.TextIOWrapper:
         if head.startswith(mark):
             raise DataError(f"{file}: the file is {name}; save it as plain UTF-8")
     return io.TextIOWrapper(buffered, encoding="utf-8", newline="")
+
+
+def _release(text: io.TextIOWrapper) -> None:
+    """Let go of the caller's stream without closing it."""
+    buffered: Any = text.detach()
+    buffered.detach()
 
 
 def _header(names: list[str] | None, schema: Schema, file: str) -> list[str]:
