@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
@@ -55,6 +56,10 @@ class Airflow:
     def dag_ids(self) -> list[str]:
         """List the ids of the DAGs that it knows."""
         return sorted(dag["dag_id"] for dag in self._get("/dags", limit=_PAGE)["dags"])
+
+    def dag_files(self) -> set[str]:
+        """Return the names of the files that it has read DAGs from."""
+        return {PurePath(dag["fileloc"]).name for dag in self._get("/dags", limit=_PAGE)["dags"]}
 
     def import_errors(self) -> dict[str, str]:
         """Return the DAG files that could not be read, each with its traceback."""

@@ -130,6 +130,15 @@ def launch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., L
             each.end(signal.SIGINT)
 
 
+def await_dags(airflow: Airflow) -> None:
+    """Wait until every DAG file has been read; Airflow is healthy before."""
+    files = {path.name for path in (PROJECT / "dags").glob("*.py")}
+    deadline = time.monotonic() + START_SECONDS
+    while airflow.dag_files() | {Path(file).name for file in airflow.import_errors()} != files:
+        assert time.monotonic() < deadline, f"Airflow has read {airflow.dag_files()} of {files}"
+        time.sleep(0.5)
+
+
 @pytest.fixture(scope="session")
 def stack(launch: Callable[..., Launched], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The stack of `sagewind up`."""
@@ -139,6 +148,7 @@ def stack(launch: Callable[..., Launched], tmp_path_factory: pytest.TempPathFact
     assert memory is not None
     variables = environment.of_programs(up.home, memory, os.environ)
     with Airflow(memory.address("airflow"), user=homes.USER, password=memory.password) as airflow:
+        await_dags(airflow)
         yield Running(home=up.home, memory=memory, airflow=airflow, variables=variables)
     left = up.descendants()
     assert up.end(signal.SIGINT) == 130
