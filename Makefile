@@ -57,6 +57,10 @@ lock: | $(UV) ## resolve the requirements anew, with hashes
 	for name in $(LOCKS); do $(LOCK) requirements/$$name.in -o requirements/$$name.txt; done
 	$(LOCK) src/sagelocal/requirements/emulator.in -o src/sagelocal/requirements/emulator.txt
 
+.PHONY: images
+images: .venv/ready ## refresh the table of Amazon's images from the SageMaker SDK's
+	$(BIN)/python tools/image_registries.py
+
 .PHONY: debian
 debian: ## install, by apt, what tests use beyond Python packages (as root)
 	apt-get update -qq

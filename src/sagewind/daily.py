@@ -59,7 +59,7 @@ def gather(
 def settle(
     gathered: dict[str, Any], *, transform_job: str, clients: aws.Clients = aws.client
 ) -> dict[str, Any]:
-    """Count the scores and write `_SUCCESS`.
+    """Count the scores and write `_SUCCESS`, which names no job: a repeated day has the same bytes.
 
     Raises:
         DayError: rows were lost or made up.
@@ -77,10 +77,9 @@ def settle(
         "rows_in": gathered["rows"],
         "rows_out": rows_out,
         "scores_uri": str(scores),
-        "transform_job": transform_job,
     }
     objects.write_json(output / _SUCCESS, done)
-    return done
+    return {**done, "transform_job": transform_job}
 
 
 def newest_model(sagemaker: Any, model: spec.Model) -> str:
