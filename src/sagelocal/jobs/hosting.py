@@ -325,7 +325,7 @@ class EndpointController:
                     "log_stream": f"{variant['name']}/{_instance_id(root)}",
                     "container": variant["container"],
                     "startup_seconds": variant["startup_seconds"],
-                    "role": variant["role"],
+                    "role": variant.get("role", ""),
                 }
                 found.append((JobFolder(root), spec))
         return found

@@ -9,6 +9,8 @@ CSV rows leaves no empty lines between payloads.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 from collections import deque
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, NamedTuple
@@ -139,7 +141,12 @@ def _place(payload: records.Payload) -> str:
 
 
 def _words(result: Result) -> str:
-    return f"the model answered {result.status}: {result.body.decode(errors='replace')}"
+    """Return what the model said; of the container's error body the message, as the log has the rest."""
+    text = result.body.decode(errors="replace")
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        body = json.loads(text)
+        text = f"{body['error']}: {body['error-message']}"
+    return f"the model answered {result.status}: {text}"
 
 
 async def _write(

@@ -8,6 +8,7 @@ cast), and an Accept header may list several types.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import importlib
 import io
@@ -92,33 +93,28 @@ def _decode_json(body: bytes) -> Any:
 
 def _decode_csv(body: bytes) -> Any:
     if b'"' in body:
-        return _decode_quoted_csv(body)
-    if len(body) <= SMALL_BODY_BYTES:
-        rows = [[_number(field) for field in line.split(b",")] for line in body.splitlines() if line]
-        return _rectangular(rows)
-    try:
-        return np.loadtxt(io.BytesIO(body), dtype=np.float64, delimiter=",", comments=None, ndmin=2)
-    except ValueError:
-        # Empty fields are missing values, which numpy's fast reader does not know; the slow way also says
-        # which line is wrong.
-        return _rectangular([[_number(f) for f in line.split(b",")] for line in body.splitlines() if line])
+        reader = csv.reader(io.StringIO(body.decode()), strict=True)
+        return _table([[field.encode() for field in row] for row in reader if row])
+    if len(body) > SMALL_BODY_BYTES:
+        with contextlib.suppress(ValueError):
+            return np.loadtxt(io.BytesIO(body), dtype=np.float64, delimiter=",", comments=None, ndmin=2)
+    # Also the way of larger bodies that numpy's reader refuses: empty fields are missing values here, and an
+    # error names its line.
+    return _table([line.split(b",") for line in body.splitlines() if line])
 
 
-def _decode_quoted_csv(body: bytes) -> Any:
-    reader = csv.reader(io.StringIO(body.decode()), strict=True)
-    return _rectangular([[_number(field.encode()) for field in row] for row in reader if row])
-
-
-def _number(field: bytes) -> float:
-    return float(field) if field.strip() else float("nan")
-
-
-def _rectangular(rows: list[list[float]]) -> Any:
+def _table(rows: list[list[bytes]]) -> Any:
+    """Return rows of text as numbers; an empty field is a missing value."""
     width = len(rows[0]) if rows else 0
-    for number, row in enumerate(rows, 1):
+    numbers: list[list[float]] = []
+    for line, row in enumerate(rows, 1):
         if len(row) != width:
-            raise ValueError(f"CSV line {number} has {len(row)} fields; line 1 has {width}")
-    return np.array(rows, dtype=np.float64).reshape(len(rows), width)
+            raise ValueError(f"CSV line {line} has {len(row)} fields; line 1 has {width}")
+        try:
+            numbers.append([float(field) if field.strip() else float("nan") for field in row])
+        except ValueError as error:
+            raise ValueError(f"CSV line {line}: {error}") from error
+    return np.array(numbers, dtype=np.float64).reshape(len(rows), width)
 
 
 def _decode_npy(body: bytes) -> Any:
