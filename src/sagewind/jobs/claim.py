@@ -35,8 +35,8 @@ class Want:
     """What a task asks for.
 
     `instance_types` are tried in turn while AWS has no capacity; `manifest` is a hash of the input data for
-    reuse (`None`: no reuse); `rename` is false when a name that is taken is to be an error. `remembered` are the
-    names of jobs that this task had before, for names that change from one try to the next.
+    reuse (`None`: no reuse); `rename` is false when a name that is taken is to be an error; `remembered` are
+    the names of jobs that this task had before, for names that change from one try to the next.
     """
 
     request: Mapping[str, Any]

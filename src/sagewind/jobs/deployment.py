@@ -1,7 +1,7 @@
 """What to do next about an endpoint that shall serve a configuration: a table over what is seen.
 
-A deployment rehearses the new configuration beside the live endpoint when there is something to check it by, so
-that requests are never answered by a model that fails the check.
+A deployment rehearses the new configuration beside the live endpoint when there is something to check it by,
+so that requests are never answered by a model that fails the check.
 """
 
 from __future__ import annotations

@@ -32,9 +32,9 @@ class Golden:
             ValueError: a key is missing.
 
         """
-        missing = {"Body", "Expected"} - value.keys()
-        if missing:
-            raise ValueError(f"a golden prediction has no {sorted(missing)[0]}; it needs Body and Expected")
+        for key in ("Body", "Expected"):
+            if key not in value:
+                raise ValueError(f"a golden prediction has no {key}; it needs Body and Expected")
         return cls(
             body=str(value["Body"]),
             expected=value["Expected"],
@@ -71,6 +71,11 @@ def difference(got: Any, expected: Any, tolerance: float, where: str = "answer")
         same = math.isclose(got, expected, rel_tol=0.0, abs_tol=tolerance)
         return None if same else f"{where} is {got}; expected is {expected} within {tolerance}"
     return None if got == expected else f"{where} is {got!r}; expected is {expected!r}"
+
+
+def _first(pairs: Sequence[tuple[str, Any, Any]], tolerance: float) -> str | None:
+    found = (difference(got, expected, tolerance, where) for where, got, expected in pairs)
+    return next((text for text in found if text), None)
 
 
 def percentile(seconds: Sequence[float], share: float) -> float:

@@ -20,7 +20,7 @@ class Phase(StrEnum):
     STOPPED = "stopped"  # somebody, or a time limit, ended it: for us a failure
 
 
-_PHASES = {
+PHASES = {
     "InProgress": Phase.ACTIVE,
     "Pending": Phase.ACTIVE,
     "Executing": Phase.ACTIVE,
@@ -35,6 +35,7 @@ _PHASES = {
     "Deleting": Phase.STOPPING,
     "Completed": Phase.DONE,
     "Succeeded": Phase.DONE,
+    "CompletedWithFailures": Phase.FAILED,
     "Failed": Phase.FAILED,
     "DeleteFailed": Phase.FAILED,
     "Stopped": Phase.STOPPED,
@@ -72,8 +73,8 @@ class Kind:
         return str(description[f"{self.key}Status"])
 
     def phase(self, description: Mapping[str, Any]) -> Phase:
-        """Return where the job of a description is."""
-        return _PHASES[self.status(description)]
+        """Return where the job of a description is; a status that nobody knew counts as still under way."""
+        return PHASES.get(self.status(description), Phase.ACTIVE)
 
     def arn(self, description: Mapping[str, Any]) -> str:
         """Return the job's ARN."""

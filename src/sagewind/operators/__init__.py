@@ -1,1 +1,1 @@
-"""Airflow operators for SageMaker: the Amazon provider's names and arguments, mended (`sagewind.operators.sagemaker`)."""
+"""Airflow operators for SageMaker with the Amazon provider's names and arguments (`operators.sagemaker`)."""

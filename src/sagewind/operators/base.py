@@ -10,7 +10,6 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow.sdk.log import mask_secret
 
 from sagewind.jobs import failures, identity, masking
-from sagewind.jobs.failures import Cause
 from sagewind.jobs.service import Caller, CallError
 from sagewind.operators.hook import SageMakerHook
 
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow.sdk import Context
+
+    from sagewind.jobs.failures import Cause
 
 
 class SagewindOperator(provider.SageMakerBaseOperator):

@@ -9,9 +9,9 @@ from airflow.providers.amazon.aws.operators import sagemaker as provider
 from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 from airflow.providers.common.compat.sdk import AirflowException
 
-from sagewind.jobs import limits
+from sagewind.jobs import limits, resources
 from sagewind.jobs.service import CallError
-from sagewind.operators import base, resources
+from sagewind.operators import base
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

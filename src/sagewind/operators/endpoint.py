@@ -1,4 +1,4 @@
-"""Deployments: an endpoint serves the configuration that was asked for and answers rightly, or the task is red.
+"""Deployments: an endpoint serves what was asked for and answers rightly, or the task is red.
 
 The provider's operator reports success when SageMaker rolled an update back and the old model serves on.
 """
@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.amazon.aws.operators import sagemaker as provider
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from sagewind.jobs import deployment, failures, identity, kinds, limits, masking, tail
-from sagewind.jobs.deployment import Live, Move
+from sagewind.jobs import deployment, hosting, identity, limits, masking, probe, resources
+from sagewind.jobs.deployment import Move
 from sagewind.jobs.golden import Golden
+from sagewind.jobs.hosting import KIND, Hosting
 from sagewind.jobs.kinds import Phase
-from sagewind.jobs.service import CallError, drive
-from sagewind.operators import base, probe, resources
+from sagewind.jobs.service import CallError
+from sagewind.operators import base
 from sagewind.operators.triggers import SageMakerJobTrigger
 
 if TYPE_CHECKING:
@@ -26,20 +27,17 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-GOOD_TAG = "sagewind:good-config"
-"""The configuration that passed its checks last: what a deployment goes back to."""
-
 _PATIENCE = 3600
 _BACKSTOP = dt.timedelta(minutes=10)
-_TAIL = 40
-_KIND = kinds.ENDPOINT
+_VOLATILE = frozenset({"stage", "good", "reason"})
+_Provided = provider.SageMakerEndpointOperator
 
 Plan = dict[str, Any]
 """Where a deployment stands, as plain JSON: `endpoint`, `config`, `stage`, `good`, `reason`."""
 
 
-class SageMakerEndpointOperator(base.SagewindOperator, provider.SageMakerEndpointOperator):
-    """Creates or updates an endpoint; green only when it serves the requested configuration, rightly and in time.
+class SageMakerEndpointOperator(base.SagewindOperator, _Provided):
+    """Creates or updates an endpoint; green only when it serves what was asked for, rightly and in time.
 
     Beside the provider's arguments (`operation` no longer matters: create or update is one):
 
@@ -53,11 +51,7 @@ class SageMakerEndpointOperator(base.SagewindOperator, provider.SageMakerEndpoin
     :param check_interval: seconds between two looks; by default 30 on AWS and 1 when SageMaker is local.
     """
 
-    template_fields: Sequence[str] = (*provider.SageMakerEndpointOperator.template_fields, "golden")
-    template_fields_renderers = {
-        **provider.SageMakerEndpointOperator.template_fields_renderers,
-        "golden": "json",
-    }  # noqa: RUF012
+    template_fields: Sequence[str] = (*_Provided.template_fields, "golden")
 
     def __init__(
         self,
@@ -101,12 +95,11 @@ class SageMakerEndpointOperator(base.SagewindOperator, provider.SageMakerEndpoin
         self, context: Context, event: dict[str, Any] | None = None, plan: Plan | None = None
     ) -> Any:
         """Go on after a wait."""
-        told = event or {}
         if plan is None:
             raise AirflowException("the deployment's plan was lost; clear the task to deploy again")
         try:
-            if told.get("status") == "timeout":
-                self._give_up(context, plan)
+            if (event or {}).get("status") == "timeout":
+                self._give_up(plan)
             return self._arrived(context, plan)
         except CallError as error:
             raise base.airflow_error(error, f"deployment of {plan['endpoint']}") from error
@@ -132,36 +125,32 @@ class SageMakerEndpointOperator(base.SagewindOperator, provider.SageMakerEndpoin
         """Make model and configuration; return the plan."""
         caller, owner = self._caller(), self._identity(context)
         model, config = self.config.get("Model"), self.config.get("EndpointConfig")
-        endpoint = dict(self.config.get("Endpoint", self.config))
+        endpoint = self._endpoint_request()
         if model:
             name = resources.model(caller, model, owner, self.log.info)
-            if config:
-                config = _with_model(config, model["ModelName"], name)
+            config = _with_model(config, model["ModelName"], name) if config else None
+        wanted = endpoint["EndpointConfigName"]
         if config:
-            endpoint["EndpointConfigName"] = resources.endpoint_config(caller, config, owner, self.log.info)
-        name, wanted = endpoint["EndpointName"], endpoint["EndpointConfigName"]
-        return {"endpoint": name, "config": wanted, "stage": "settle", "good": None, "reason": None}
+            wanted = resources.endpoint_config(caller, config, owner, self.log.info)
+        stand = {"stage": "settle", "good": None, "reason": None}
+        return {"endpoint": endpoint["EndpointName"], "config": wanted, **stand}
 
     def _settle(self, context: Context, plan: Plan) -> Any:
         """Decide what to do about the endpoint as it is, and do it."""
-        live = self._live(plan["endpoint"], context["ti"].dag_id)
+        live = self._hosting().live(plan["endpoint"], context["ti"].dag_id)
         move = deployment.next_move(live, plan["config"], rehearse=self._rehearses())
         self.log.info("endpoint %s is %s: %s", plan["endpoint"], live, move)
         if move is Move.WAIT:
             return self._await(context, {**plan, "stage": "settle"}, plan["endpoint"])
         if move is Move.REFUSE:
-            raise AirflowFailException(
-                f"endpoint {plan['endpoint']} has failed, and was not made by this DAG"
+            message = (
+                f"endpoint {plan['endpoint']} has failed, and was not made by this DAG: it is left alone"
             )
-        if move is Move.CHECK:
-            return self._serve(context, plan)
-        if move is Move.REHEARSE:
-            return self._start_rehearsal(context, plan)
-        if move is Move.UPDATE:
-            return self._update(context, plan)
+            raise AirflowFailException(message)
         if move is Move.REPLACE:
             self._delete(plan["endpoint"])
-        return self._create(context, plan)
+        moves = {Move.CHECK: self._serve, Move.REHEARSE: self._start_rehearsal, Move.UPDATE: self._update}
+        return moves.get(move, self._create)(context, plan)
 
     def _arrived(self, context: Context, plan: Plan) -> Any:
         """Go on where a wait ended."""
@@ -174,9 +163,9 @@ class SageMakerEndpointOperator(base.SagewindOperator, provider.SageMakerEndpoin
         return stages[plan["stage"]](context, plan)
 
     def _create(self, context: Context, plan: Plan) -> Any:
-        request = dict(self.config.get("Endpoint", self.config))
-        owner = self._identity(context)
-        tags = {tag["Key"]: tag for tag in [*request.get("Tags", []), *owner.tags(plan["config"])]}
+        request = self._endpoint_request()
+        own = self._identity(context).tags(plan["config"])
+        tags = {tag["Key"]: tag for tag in [*request.get("Tags", []), *own]}
         request |= {"EndpointConfigName": plan["config"], "Tags": list(tags.values())}
         try:
             self._caller().call("create_endpoint", **request)
@@ -187,11 +176,10 @@ class SageMakerEndpointOperator(base.SagewindOperator, provider.SageMakerEndpoin
         return self._await(context, {**plan, "stage": "serve"}, plan["endpoint"])
 
     def _update(self, context: Context, plan: Plan) -> Any:
-        request = {k: v for k, v in self.config.get("Endpoint", self.config).items() if k != "Tags"}
-        request |= {"EndpointConfigName": plan["config"]}
-        good = self._last_good(plan["endpoint"])
+        request = {key: value for key, value in self._endpoint_request().items() if key != "Tags"}
+        good = self._hosting().last_good(self._described(plan["endpoint"]))
         try:
-            self._caller().call("update_endpoint", **request)
+            self._caller().call("update_endpoint", **{**request, "EndpointConfigName": plan["config"]})
         except CallError as error:
             if "in-progress" not in error.message:
                 raise
@@ -200,11 +188,8 @@ class SageMakerEndpointOperator(base.SagewindOperator, provider.SageMakerEndpoin
         return self._await(context, {**plan, "stage": "serve", "good": good}, plan["endpoint"])
 
     def _start_rehearsal(self, context: Context, plan: Plan) -> Any:
-        name = rehearsal_name(plan)
-        self.log.info(
-            "rehearsing %s on the endpoint %s; %s stays as it is", plan["config"], name, plan["endpoint"]
-        )
-        self._rehearsal = name
+        name = self._rehearsal = rehearsal_name(plan)
+        self.log.info("rehearsing %s as %s; %s stays as it is", plan["config"], name, plan["endpoint"])
         tags = self._identity(context).tags(plan["config"])
         try:
             self._caller().call(
@@ -219,8 +204,8 @@ class SageMakerEndpointOperator(base.SagewindOperator, provider.SageMakerEndpoin
         name = self._rehearsal = rehearsal_name(plan)
         try:
             description = self._described(name)
-            if _KIND.phase(description) is not Phase.DONE:
-                self._fail(name, f"{plan['config']} does not come up: {_KIND.reason(description)}")
+            if KIND.phase(description) is not Phase.DONE:
+                self._fail(name, f"{plan['config']} does not come up: {KIND.reason(description)}")
             self._probe(name)
         except probe.ProbeError as error:
             self._fail(name, f"{error}; {plan['endpoint']} was left as it is")
@@ -231,60 +216,60 @@ class SageMakerEndpointOperator(base.SagewindOperator, provider.SageMakerEndpoin
 
     def _serve(self, context: Context, plan: Plan) -> Any:
         """Judge the live endpoint."""
-        description = self._described(plan["endpoint"])
-        phase, live = _KIND.phase(description), description.get("EndpointConfigName")
-        reason = _KIND.reason(description)
-        if phase is Phase.ACTIVE:
-            return self._await(context, plan, plan["endpoint"])
+        name = plan["endpoint"]
+        description = self._described(name)
+        phase, live = KIND.phase(description), description.get("EndpointConfigName")
+        if phase in (Phase.ACTIVE, Phase.STOPPING):
+            return self._await(context, plan, name)
+        reason = KIND.reason(description)
         if phase is not Phase.DONE:
-            self._fail(
-                plan["endpoint"], f"endpoint {plan['endpoint']} is {description['EndpointStatus']}: {reason}"
-            )
+            self._fail(name, f"endpoint {name} is {description['EndpointStatus']}: {reason}")
         if live != plan["config"]:
-            newer = self._newer(str(live), plan["config"])
-            if not newer:
-                self._fail(
-                    plan["endpoint"],
-                    f"the update was rolled back: {live} serves, not {plan['config']}: {reason}",
-                )
-            self.log.warning("%s was deployed meanwhile; %s is not checked again", live, plan["config"])
-            return self._deployed(description, {"SupersededBy": live})
+            return self._other(plan, description, reason)
         try:
-            seen = self._probe(plan["endpoint"])
+            seen = self._probe(name)
         except probe.ProbeError as error:
             return self._roll_back(context, {**plan, "reason": str(error)})
-        self._mark_good(description)
+        if not self._hosting().mark_good(description):
+            self.log.warning("a policy forbids to tag the endpoint: a later rollback cannot know this one")
         return self._deployed(description, seen)
 
-    def _roll_back(self, context: Context, plan: Plan) -> Any:
-        if not plan["good"] or plan["good"] == plan["config"]:
-            self.log.error("%s; there is no earlier configuration: the endpoint is deleted", plan["reason"])
-            self._show_tail(plan["endpoint"])
-            self._delete(plan["endpoint"])
-            raise AirflowFailException(
-                f"{plan['reason']}; the endpoint was deleted, as nothing good served before"
+    def _other(self, plan: Plan, description: Mapping[str, Any], reason: str) -> Any:
+        """Judge an endpoint that serves another configuration: a rollback, or somebody who came after us."""
+        live = str(description.get("EndpointConfigName"))
+        if not self._hosting().is_newer(live, plan["config"]):
+            self._fail(
+                plan["endpoint"], f"the update to {plan['config']} was rolled back to {live}: {reason}"
             )
-        self.log.error("%s; going back to %s", plan["reason"], plan["good"])
-        self._caller().call("update_endpoint", EndpointName=plan["endpoint"], EndpointConfigName=plan["good"])
-        return self._await(context, {**plan, "stage": "back"}, plan["endpoint"])
+        self.log.warning("%s was deployed meanwhile; %s is not checked again", live, plan["config"])
+        return self._deployed(description, {"SupersededBy": live})
+
+    def _roll_back(self, context: Context, plan: Plan) -> Any:
+        name, good = plan["endpoint"], plan["good"]
+        if not good or good == plan["config"]:
+            self._show_tail(name)
+            self._delete(name)
+            message = f"{plan['reason']}; the endpoint was deleted, since nothing good served before"
+            raise AirflowFailException(message)
+        self.log.error("%s; going back to %s", plan["reason"], good)
+        self._caller().call("update_endpoint", EndpointName=name, EndpointConfigName=good)
+        return self._await(context, {**plan, "stage": "back"}, name)
 
     def _came_back(self, context: Context, plan: Plan) -> Any:
         description = self._described(plan["endpoint"])
-        if _KIND.phase(description) is Phase.ACTIVE:
+        if KIND.phase(description) is Phase.ACTIVE:
             return self._await(context, plan, plan["endpoint"])
         live = description.get("EndpointConfigName")
-        self._fail(plan["endpoint"], f"{plan['reason']}; the endpoint serves {live} again")
-        return None
+        return self._fail(plan["endpoint"], f"{plan['reason']}; the endpoint serves {live} again")
 
-    def _give_up(self, context: Context, plan: Plan) -> None:
-        name = rehearsal_name(plan) if plan["stage"] == "rehearsal" else plan["endpoint"]
+    def _give_up(self, plan: Plan) -> None:
+        rehearsing = plan["stage"] == "rehearsal"
+        name = rehearsal_name(plan) if rehearsing else plan["endpoint"]
         self._show_tail(name)
-        if plan["stage"] == "rehearsal":
+        if rehearsing:
             self._delete(name)
-        del context
-        raise AirflowException(
-            f"endpoint {name} did not settle within {self.max_ingestion_time} s ({plan['stage']})"
-        )
+        message = f"endpoint {name} did not settle within {self.max_ingestion_time} s ({plan['stage']})"
+        raise AirflowException(message)
 
     # Pieces.
 
@@ -293,41 +278,44 @@ class SageMakerEndpointOperator(base.SagewindOperator, provider.SageMakerEndpoin
         if not self.wait_for_completion:
             return self._deployed(self._described(name), {})
         deadline = time.time() + self.max_ingestion_time
-        trigger = SageMakerJobTrigger(
-            kind=_KIND.key,
+        if self.deferrable:
+            timeout = dt.timedelta(seconds=self.max_ingestion_time) + _BACKSTOP
+            trigger = self._trigger(name, deadline, delete_on_kill=plan["stage"] == "rehearsal")
+            self.defer(
+                trigger=trigger, method_name="execute_complete", kwargs={"plan": plan}, timeout=timeout
+            )
+        while True:
+            found = self._hosting().describe(name)
+            if found is None or KIND.phase(found) not in (Phase.ACTIVE, Phase.STOPPING):
+                return self._arrived(context, plan)
+            if time.time() >= deadline:
+                self._give_up(plan)
+            time.sleep(limits.jittered(self._interval()))
+
+    def _trigger(self, name: str, deadline: float, *, delete_on_kill: bool) -> SageMakerJobTrigger:
+        return SageMakerJobTrigger(
+            kind=KIND.key,
             name=name,
-            poll=limits.interval(self.check_interval, self._endpoint),
+            poll=self._interval(),
             deadline=deadline,
-            delete_on_kill=plan["stage"] == "rehearsal",
+            delete_on_kill=delete_on_kill,
             aws_conn_id=self.aws_conn_id,
             region_name=self.region_name,
             verify=self.verify,
             botocore_config=self.botocore_config,
         )
-        if self.deferrable:
-            timeout = dt.timedelta(seconds=self.max_ingestion_time) + _BACKSTOP
-            self.defer(
-                trigger=trigger, method_name="execute_complete", kwargs={"plan": plan}, timeout=timeout
-            )
-        while True:
-            found = resources.describe(self._caller(), _KIND.method, EndpointName=name)
-            if found is None or _KIND.phase(found) not in (Phase.ACTIVE, Phase.STOPPING):
-                return self._arrived(context, plan)
-            if time.time() >= deadline:
-                self._give_up(context, plan)
-            time.sleep(limits.jittered(trigger.poll))
 
-    def _live(self, name: str, dag_id: str) -> Live | None:
-        caller = self._caller()
-        found = resources.describe(caller, _KIND.method, EndpointName=name)
-        if found is None:
-            return None
-        phase = _KIND.phase(found)
-        owned = phase is Phase.FAILED and resources.owned(caller, _KIND.arn(found), dag_id)
-        return Live(phase=phase, config=str(found.get("EndpointConfigName", "")), owned=owned)
+    def _endpoint_request(self) -> dict[str, Any]:
+        return dict(self.config.get("Endpoint", self.config))
+
+    def _hosting(self) -> Hosting:
+        return Hosting(self._caller())
+
+    def _interval(self) -> float:
+        return limits.interval(self.check_interval, self._endpoint)
 
     def _described(self, name: str) -> dict[str, Any]:
-        found = resources.describe(self._caller(), _KIND.method, EndpointName=name)
+        found = self._hosting().describe(name)
         if found is None:
             raise AirflowException(f"endpoint {name} is gone: somebody deleted it")
         return found
@@ -349,34 +337,8 @@ class SageMakerEndpointOperator(base.SagewindOperator, provider.SageMakerEndpoin
             requests=self.latency_requests,
         )
 
-    def _last_good(self, name: str) -> str:
-        """Return the configuration to go back to: the one that passed its checks, else the one that serves."""
-        caller = self._caller()
-        description = self._described(name)
-        good = (resources.tags_of(caller, _KIND.arn(description)) or {}).get(GOOD_TAG)
-        if good and resources.describe(caller, "endpoint_config", EndpointConfigName=good):
-            return good
-        return str(description["EndpointConfigName"])
-
-    def _mark_good(self, description: Mapping[str, Any]) -> None:
-        tag = {"Key": GOOD_TAG, "Value": description["EndpointConfigName"]}
-        try:
-            self._caller().call("add_tags", ResourceArn=_KIND.arn(description), Tags=[tag])
-        except CallError as error:
-            if error.cause is not failures.Cause.DENIED:
-                raise
-            self.log.warning("the endpoint cannot be tagged: %s", error)
-
-    def _newer(self, live: str, wanted: str) -> bool:
-        caller = self._caller()
-        one = resources.describe(caller, "endpoint_config", EndpointConfigName=live)
-        other = resources.describe(caller, "endpoint_config", EndpointConfigName=wanted)
-        return bool(one and other and one["CreationTime"] > other["CreationTime"])
-
     def _deployed(self, description: Mapping[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:
-        config = self._caller().call(
-            "describe_endpoint_config", EndpointConfigName=description["EndpointConfigName"]
-        )
+        config = self._hosting().config(str(description["EndpointConfigName"])) or {}
         return {
             "EndpointConfig": base.plain(config),
             "Endpoint": base.plain(description),
@@ -384,44 +346,28 @@ class SageMakerEndpointOperator(base.SagewindOperator, provider.SageMakerEndpoin
         }
 
     def _delete(self, name: str) -> None:
-        """Delete an endpoint and wait until it is gone."""
-        caller = self._caller()
-        try:
-            caller.call("delete_endpoint", EndpointName=name)
-        except CallError as error:
-            if not error.absent:
-                raise
-        end = time.monotonic() + self.max_ingestion_time
-        while resources.describe(caller, _KIND.method, EndpointName=name) and time.monotonic() < end:
-            time.sleep(min(2.0, limits.interval(self.check_interval, self._endpoint)))
+        interval = min(2.0, self._interval())
+        if not self._hosting().delete(name, seconds=self.max_ingestion_time, interval=interval):
+            raise AirflowException(f"endpoint {name} is still there after {self.max_ingestion_time} s")
 
-    def _fail(self, name: str, message: str) -> None:
+    def _fail(self, name: str, message: str) -> Any:
         self._show_tail(name)
         raise AirflowFailException(message)
 
     def _show_tail(self, name: str) -> None:
-        where = _KIND.logs(name)
-        if where is None:
-            return
         try:
-            lines = drive(self.hook.logs_hook.conn, tail.last_lines(*where, _TAIL))
+            text = hosting.log_tail(self.hook.logs_hook.conn, name)
         except Exception as error:  # noqa: BLE001 - a log that cannot be read is no reason to fail otherwise
             self.log.warning("the log of endpoint %s cannot be read: %s", name, error)
             return
         hidden = masking.secrets(self.config)
-        self.log.error(
-            "The log of endpoint %s ends:\n%s", name, masking.masked_text("\n".join(lines), hidden)
-        )
+        self.log.error("The log of endpoint %s ends:\n%s", name, masking.masked_text(text, hidden))
 
 
 def rehearsal_name(plan: Plan) -> str:
     """Return the name of the endpoint that rehearses a plan's configuration."""
-    return identity.suffixed(
-        plan["endpoint"], f"rehearsal-{identity.content(plan, ignored=_VOLATILE)[:8]}", 63
-    )
-
-
-_VOLATILE = frozenset({"stage", "good", "reason"})
+    mark = identity.content(plan, ignored=_VOLATILE)[:8]
+    return identity.suffixed(plan["endpoint"], f"rehearsal-{mark}", 63)
 
 
 def _with_model(config: Mapping[str, Any], given: str, name: str) -> dict[str, Any]:

@@ -49,8 +49,8 @@ class JobOperator(base.SagewindOperator):
     :param max_attempts: looks before the task gives up; by default as many as the job's own limits allow.
     :param max_ingestion_time: seconds after which the job is stopped and the task fails; by default the job's
         own limit and half an hour.
-    :param reuse_finished: take the result of a finished job that did exactly the same (request and input data),
-        whoever ran it. Never after a person has cleared the task.
+    :param reuse_finished: take the result of a finished job that did exactly the same (request and input
+        data), whoever ran it. Never after a person has cleared the task.
     :param instance_types: types to try in turn when AWS has no capacity.
     :param prices: USD an hour by instance type, for the cost in the result.
     :param stop_on_kill: stop the job when its task is killed, marked, cleared or times out.

@@ -1,4 +1,4 @@
-"""The names of the jobs that a task has had, in Airflow's task state store, which survives retries and clears.
+"""The names of the jobs that a task has had, in Airflow's task state store: it survives retries and clears.
 
 Airflow before 3.3 has no such store: there a job is found by its name alone, so the name in the configuration
 must not change from one try to the next.

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.operators import sagemaker as provider
 
+from sagewind.jobs import resources
 from sagewind.jobs.service import CallError
-from sagewind.operators import base, resources
+from sagewind.operators import base
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -7,23 +7,26 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.amazon.aws.operators import sagemaker as provider
 from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 
-from sagewind.jobs import identity
+from sagewind.jobs import resources
 from sagewind.jobs.service import CallError
-from sagewind.operators import base, resources
+from sagewind.operators import base
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.sdk import Context
 
+    from sagewind.jobs import identity
+
 OWNER_KEY = "sagewind-owner"
 _LOOKED_AT = 20
 _STATUSES = ("Approved", "Rejected", "PendingManualApproval")
 
 
-class SageMakerRegisterModelVersionOperator(
-    base.SagewindOperator, provider.SageMakerRegisterModelVersionOperator
-):
+_Provided = provider.SageMakerRegisterModelVersionOperator
+
+
+class SageMakerRegisterModelVersionOperator(base.SagewindOperator, _Provided):
     """Registers a model version, once: a retry returns the version that its predecessor made.
 
     Beside the provider's arguments:
@@ -35,7 +38,7 @@ class SageMakerRegisterModelVersionOperator(
     """
 
     template_fields: Sequence[str] = (
-        *provider.SageMakerRegisterModelVersionOperator.template_fields,
+        *_Provided.template_fields,
         "model_metrics",
         "metadata",
         "extras",

@@ -1,4 +1,4 @@
-"""The operators of `airflow.providers.amazon.aws.operators.sagemaker`, mended: change the import, keep the rest.
+"""The operators of `airflow.providers.amazon.aws.operators.sagemaker`, mended: only the import changes.
 
 Those that need no mending are the provider's own.
 """

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.amazon.aws.links.sagemaker import SageMakerTransformJobLink
 from airflow.providers.amazon.aws.operators import sagemaker as provider
 
-from sagewind.jobs import kinds
-from sagewind.operators import base, resources
+from sagewind.jobs import kinds, resources
+from sagewind.operators import base
 from sagewind.operators.job import JobOperator
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Waiting in the triggerer for a job or an endpoint, its log shown live, and stopping it when the user ends the task.
+"""Waiting in the triggerer for a job or an endpoint: its log live, and a stop when the user ends the task.
 
 The provider's trigger shows no log, gives up after half an hour, and leaves the job running when its task is
 killed.
@@ -34,7 +34,7 @@ _KILL_SECONDS = 25
 class SageMakerJobTrigger(BaseTrigger):
     """Waits until a job is over.
 
-    `kind` is a key of `sagewind.jobs.kinds.KINDS`, `poll` seconds between two looks, `deadline` epoch seconds,
+    `kind` is a key of `sagewind.jobs.kinds.KINDS`, `poll` seconds between looks, `deadline` epoch seconds,
     `position` where its log was read up to, `delete_on_kill` whether an endpoint is to be deleted then.
 
     Fires one event: `status` (the job's, or `timeout`), `name`, `position`.

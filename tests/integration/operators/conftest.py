@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 
@@ -10,14 +11,13 @@ os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 os.environ.setdefault("AIRFLOW__CORE__UNIT_TEST_MODE", "True")
 
 import pytest
+from airflow.sdk.bases.operator import ExecutorSafeguard
 from tests.integration import training_jobs
 from tests.integration.operators.driver import Attempt, Instance, Store
 
 
 @pytest.fixture(scope="session")
 def _airflow():
-    from airflow.sdk.bases.operator import ExecutorSafeguard
-
     ExecutorSafeguard.test_mode = True
 
 
@@ -36,10 +36,8 @@ def environment(sagelocal_service, monkeypatch, _airflow):
 @pytest.fixture(scope="session")
 def s3(aws):
     client = aws("s3")
-    try:
+    with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou):
         client.create_bucket(Bucket=training_jobs.BUCKET)
-    except client.exceptions.BucketAlreadyOwnedByYou:
-        pass
     return client
 
 

@@ -1,4 +1,4 @@
-"""Runs an operator as Airflow does, without a scheduler: task runner, triggerer, retry and clear in a few lines.
+"""Runs an operator as Airflow does, without a scheduler: task runner, triggerer, retry and clear.
 
 The scheduler's own behaviour is tested in tests/e2e and tests/chaos; this is for the hundred cases that
 would take a minute each there.

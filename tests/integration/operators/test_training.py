@@ -1,4 +1,4 @@
-"""The training operator against the real service: one job ever, judged rightly, its log in view, nothing left behind."""
+"""The training operator against the real service: one job ever, judged rightly, nothing left behind."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def probe(
     `latency` is the bound of the 95th percentile in seconds; `None` measures nothing.
 
     Raises:
-        ProbeError: an answer differs by more than `tolerance`, the endpoint fails to answer, or it is too slow.
+        ProbeError: an answer differs by more than `tolerance`, there is none, or it is too slow.
 
     """
     for number, each in enumerate(goldens):

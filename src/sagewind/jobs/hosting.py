@@ -1,0 +1,91 @@
+"""One endpoint through boto3: how it is, what it served before, its end, its log."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from sagewind.jobs import kinds, resources, tail
+from sagewind.jobs.deployment import Live
+from sagewind.jobs.failures import Cause
+from sagewind.jobs.kinds import Phase
+from sagewind.jobs.service import CallError, drive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sagewind.jobs.service import Caller
+
+GOOD_TAG = "sagewind:good-config"
+"""On an endpoint: the configuration that passed its checks last, to go back to."""
+
+KIND = kinds.ENDPOINT
+_TAIL = 40
+
+
+class Hosting:
+    """Endpoints as one client sees them."""
+
+    def __init__(self, caller: Caller, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._caller = caller
+        self._sleep = sleep
+
+    def describe(self, name: str) -> dict[str, Any] | None:
+        """Return an endpoint's description; `None` when there is none."""
+        return resources.describe(self._caller, KIND.method, EndpointName=name)
+
+    def live(self, name: str, dag_id: str) -> Live | None:
+        """Return what decides over the next move of a deployment by `dag_id`."""
+        found = self.describe(name)
+        if found is None:
+            return None
+        phase = KIND.phase(found)
+        owned = phase is Phase.FAILED and resources.owned(self._caller, KIND.arn(found), dag_id)
+        return Live(phase=phase, config=str(found.get("EndpointConfigName", "")), owned=owned)
+
+    def last_good(self, description: Mapping[str, Any]) -> str:
+        """Return the configuration to go back to: the one that passed its checks, else the live one."""
+        good = (resources.tags_of(self._caller, KIND.arn(description)) or {}).get(GOOD_TAG)
+        if good and self.config(good):
+            return good
+        return str(description["EndpointConfigName"])
+
+    def mark_good(self, description: Mapping[str, Any]) -> bool:
+        """Note that the live configuration has passed its checks; return whether a policy allows it."""
+        tag = {"Key": GOOD_TAG, "Value": description["EndpointConfigName"]}
+        try:
+            self._caller.call("add_tags", ResourceArn=KIND.arn(description), Tags=[tag])
+        except CallError as error:
+            if error.cause is Cause.DENIED:
+                return False
+            raise
+        return True
+
+    def config(self, name: str) -> dict[str, Any] | None:
+        """Return the description of an endpoint configuration; `None` when there is none."""
+        return resources.describe(self._caller, "endpoint_config", EndpointConfigName=name)
+
+    def is_newer(self, one: str, other: str) -> bool:
+        """Tell whether the configuration `one` was made after `other`."""
+        first, second = self.config(one), self.config(other)
+        return bool(first and second and first["CreationTime"] > second["CreationTime"])
+
+    def delete(self, name: str, *, seconds: float, interval: float) -> bool:
+        """Delete an endpoint and wait until it is gone, at most `seconds`; return whether it is."""
+        try:
+            self._caller.call("delete_endpoint", EndpointName=name)
+        except CallError as error:
+            if not error.absent:
+                raise
+        end = time.monotonic() + seconds
+        while self.describe(name):
+            if time.monotonic() >= end:
+                return False
+            self._sleep(interval)
+        return True
+
+
+def log_tail(logs: Any, name: str) -> str:
+    """Return the last lines of an endpoint's containers."""
+    where = KIND.logs(name)
+    return "\n".join(drive(logs, tail.last_lines(*where, _TAIL))) if where else ""
