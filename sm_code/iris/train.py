@@ -41,7 +41,7 @@ if __name__ == "__main__":
     df = pd.read_csv(os.path.join(args.train_dir, args.train_file))
 
     X = df.loc[:, df.columns != args.target].values
-    y = df.loc[:, args.target].values
+    y = df.loc[:, args.target].to_numpy(dtype=str)
     X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=args.random_state)
 
     model = RandomForestClassifier(
