@@ -8,9 +8,8 @@ from botocore.exceptions import ClientError
 
 
 def error(code: str, message: str, status: int = 400) -> ClientError:
-    return ClientError(
-        {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}, "Op"
-    )
+    said = {"Code": code, "Message": message}
+    return ClientError({"Error": said, "ResponseMetadata": {"HTTPStatusCode": status}}, "Op")
 
 
 class SageMaker:

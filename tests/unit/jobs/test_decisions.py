@@ -7,6 +7,8 @@ import itertools
 import json
 
 import pytest
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
 
 from sagewind.jobs import (
     attach,
@@ -19,6 +21,7 @@ from sagewind.jobs import (
     limits,
     masking,
     outcome,
+    service,
     tail,
 )
 from sagewind.jobs.attach import Decision, Ownership, Seen
