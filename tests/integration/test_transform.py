@@ -1,0 +1,186 @@
+"""Batch transform for real: boto3, the service as a process, objects on S3, a model server of the job's own."""
+
+import gzip
+import json
+import time
+
+import pytest
+from tests.integration import served_models as models
+
+OVER = {"Completed", "Failed", "Stopped"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bucket(aws):
+    models.make_bucket(aws("s3"))
+
+
+@pytest.fixture(scope="module")
+def model(aws):
+    return models.make_model(aws)
+
+
+@pytest.fixture
+def transform(aws):
+    """Run a job on objects by key; return its description and its results by key."""
+
+    def transform(model, objects, *, wait=True, **request):
+        name = models.unique("transform")
+        for key, data in objects.items():
+            aws("s3").put_object(Bucket=models.BUCKET, Key=f"{name}/in/{key}", Body=data)
+        given = {"ContentType": "text/csv", "SplitType": "Line", **request.pop("TransformInput", {})}
+        source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{models.BUCKET}/{name}/in/"}
+        given.setdefault("DataSource", {"S3DataSource": source})
+        result = {"Accept": "text/csv", "AssembleWith": "Line", **request.pop("TransformOutput", {})}
+        aws("sagemaker").create_transform_job(
+            TransformJobName=name,
+            ModelName=model,
+            TransformInput=given,
+            TransformOutput={"S3OutputPath": f"s3://{models.BUCKET}/{name}/out", **result},
+            TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+            **request,
+        )
+        return finished(aws, name) if wait else name
+
+    return transform
+
+
+def finished(aws, name):
+    end = time.monotonic() + models.SECONDS
+    while (job := aws("sagemaker").describe_transform_job(TransformJobName=name))[
+        "TransformJobStatus"
+    ] not in OVER:
+        assert time.monotonic() < end, job
+        time.sleep(0.05)
+    listed = aws("s3").list_objects_v2(Bucket=models.BUCKET, Prefix=f"{name}/out/").get("Contents", [])
+    results = {
+        each["Key"].removeprefix(f"{name}/out/"): aws("s3")
+        .get_object(Bucket=models.BUCKET, Key=each["Key"])["Body"]
+        .read()
+        for each in listed
+    }
+    return job, results
+
+
+def test_every_row_is_scored_in_its_place_object_by_object(transform, model):
+    part = models.CSV[:60].rsplit(b"\n", 1)[0]  # without a last line end
+    job, results = transform(model, {"iris.csv": models.CSV, "deep/part.csv": part, "empty.csv": b""})
+    assert job["TransformJobStatus"] == "Completed", job
+    assert set(results) == {"iris.csv.out", "deep/part.csv.out", "empty.csv.out"}
+    assert [int(line) for line in results["iris.csv.out"].splitlines()] == models.WANT
+    assert len(results["deep/part.csv.out"].splitlines()) == len(part.splitlines())
+    assert results["empty.csv.out"] == b""
+    assert job["CreationTime"] <= job["TransformStartTime"] <= job["TransformEndTime"]
+    assert "FailureReason" not in job
+
+
+def test_single_records_are_sent_one_by_one(transform, model):
+    rows = b"".join(models.CSV.splitlines(keepends=True)[:12])
+    job, results = transform(
+        model,
+        {"a.csv": rows},
+        BatchStrategy="SingleRecord",
+        MaxConcurrentTransforms=4,
+        TransformOutput={"Accept": "application/json"},
+    )
+    assert job["TransformJobStatus"] == "Completed", job
+    assert [json.loads(line) for line in results["a.csv.out"].splitlines()] == [[w] for w in models.WANT[:12]]
+
+
+def test_an_id_column_is_left_out_and_joined_with_the_answer(transform, model):
+    rows = b"".join(b"id%d,%b" % pair for pair in enumerate(models.CSV.splitlines(keepends=True)))
+    processing = {"InputFilter": "$[1:]", "JoinSource": "Input", "OutputFilter": "$[0,-1]"}
+    job, results = transform(model, {"a.csv": rows}, DataProcessing=processing)
+    assert job["TransformJobStatus"] == "Completed", job
+    want = [f"id{number},{label}" for number, label in enumerate(models.WANT)]
+    assert results["a.csv.out"].decode().splitlines() == want
+
+
+def test_compressed_objects_of_a_manifest(aws, transform, model):
+    prefix = models.unique("manifest")
+    s3 = aws("s3")
+    for key in ("one.csv.gz", "sub/two.csv.gz"):
+        s3.put_object(Bucket=models.BUCKET, Key=f"{prefix}/{key}", Body=gzip.compress(models.CSV))
+    manifest = [{"prefix": f"s3://{models.BUCKET}/{prefix}/"}, "one.csv.gz", "sub/two.csv.gz"]
+    s3.put_object(Bucket=models.BUCKET, Key=f"{prefix}.manifest", Body=json.dumps(manifest).encode())
+    source = {"S3DataType": "ManifestFile", "S3Uri": f"s3://{models.BUCKET}/{prefix}.manifest"}
+    given = {"DataSource": {"S3DataSource": source}, "CompressionType": "Gzip"}
+    job, results = transform(model, {}, TransformInput=given)
+    assert job["TransformJobStatus"] == "Completed", job
+    for key in ("one.csv.gz.out", "sub/two.csv.gz.out"):
+        assert [int(line) for line in results[key].splitlines()] == models.WANT
+
+
+def test_a_bad_row_fails_the_job_names_itself_and_spares_the_other_objects(aws, transform, model):
+    bad = models.CSV + b"5.1,3.5,sepal,0.2\n"
+    job, results = transform(model, {"bad.csv": bad, "good.csv": models.CSV})
+    assert job["TransformJobStatus"] == "Failed"
+    assert "in/bad.csv: records 1 to 151: the model answered 500" in job["FailureReason"]
+    assert "CSV line 151: could not convert string to float: b'sepal'" in job["FailureReason"]
+    assert set(results) == {"good.csv.out"}
+    name = job["TransformJobName"]
+    found = aws("logs").filter_log_events(
+        logGroupName="/aws/sagemaker/TransformJobs", logStreamNamePrefix=f"{name}/"
+    )
+    streams = {event["logStreamName"] for event in found["events"]}
+    assert any(stream.endswith("/data-log") for stream in streams)
+    assert any("bad.csv: AlgorithmError: records 1 to 151" in event["message"] for event in found["events"])
+    assert any("ValueError: CSV line 151" in event["message"] for event in found["events"])
+
+
+def test_a_record_that_is_too_large_is_named(transform, model):
+    rows = models.CSV + b"1" * (1 << 20) + b",2,3,4\n"
+    job, results = transform(model, {"a.csv": rows}, MaxPayloadInMB=1)
+    assert (job["TransformJobStatus"], results) == ("Failed", {})
+    assert "a.csv: record 151: Too much data for max payload size" in job["FailureReason"]
+
+
+def test_the_container_is_told_that_it_runs_in_batch(aws, transform):
+    script = models.MODEL_FN + (
+        "import json\n"
+        "def output_fn(p, a):\n"
+        "    return json.dumps({k: v for k, v in os.environ.items() if k.startswith('SAGEMAKER_') or k == 'OWN'})\n"
+    )
+    job, results = transform(
+        models.make_model(aws, script),
+        {"a.csv": models.CSV},
+        MaxPayloadInMB=2,
+        BatchStrategy="MultiRecord",
+        Environment={"OWN": "yes"},
+    )
+    assert job["TransformJobStatus"] == "Completed", job
+    seen = json.loads(results["a.csv.out"])
+    assert (seen["SAGEMAKER_BATCH"], seen["OWN"]) == ("true", "yes")
+    assert (seen["SAGEMAKER_MAX_PAYLOAD_IN_MB"], seen["SAGEMAKER_BATCH_STRATEGY"]) == ("2", "MULTI_RECORD")
+    assert "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS" not in seen
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (models.RAISES, "RuntimeError: the weights are gone"),
+        (models.MODEL_FN + "import not_there\n", "No module named 'not_there'"),
+    ],
+)
+def test_a_model_that_does_not_load_fails_the_job_with_the_logs_end(aws, transform, script, words):
+    job, results = transform(models.make_model(aws, script), {"a.csv": models.CSV})
+    assert (job["TransformJobStatus"], results) == ("Failed", {})
+    assert words in job["FailureReason"]
+
+
+def test_a_prefix_without_objects_fails_the_job(transform, model):
+    job, _ = transform(model, {})
+    assert job["TransformJobStatus"] == "Failed"
+    assert "No S3 objects found under S3 URL" in job["FailureReason"]
+
+
+def test_a_stop_ends_the_job_and_leaves_no_half_result(aws, transform):
+    script = models.MODEL_FN + "import time\ndef predict_fn(d, m):\n    print('in it')\n    time.sleep(600)\n"
+    name = transform(models.make_model(aws, script), {"a.csv": models.CSV}, wait=False)
+    end = time.monotonic() + models.SECONDS
+    while "TransformStartTime" not in aws("sagemaker").describe_transform_job(TransformJobName=name):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    aws("sagemaker").stop_transform_job(TransformJobName=name)
+    job, results = finished(aws, name)
+    assert (job["TransformJobStatus"], results) == ("Stopped", {})
