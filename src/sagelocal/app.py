@@ -11,13 +11,17 @@ from sagelocal.api.account import Account
 from sagelocal.api.endpoint_configs import EndpointConfigs
 from sagelocal.api.endpoints import Endpoints
 from sagelocal.api.invocations import Invocations
+from sagelocal.api.model_package_groups import ModelPackageGroups
+from sagelocal.api.model_packages import ModelPackages
 from sagelocal.api.models import Models
+from sagelocal.api.processing_jobs import ProcessingJobs
 from sagelocal.api.records import Records
 from sagelocal.api.tags import Tags
 from sagelocal.api.training import TrainingJobs
 from sagelocal.api.transform import TransformJobs
 from sagelocal.api.tuning_jobs import TuningJobs
 from sagelocal.container import images as container_images
+from sagelocal.events import EventBridge
 from sagelocal.gateway import Gateway
 from sagelocal.jobs.hosting import EndpointController
 from sagelocal.jobs.launcher import Launcher
@@ -68,10 +72,15 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
 
     training_jobs = Records(kinds.TRAINING_JOB, store, account)
     transform_jobs = Records(kinds.TRANSFORM_JOB, store, account)
+    processing_jobs = Records(kinds.PROCESSING_JOB, store, account)
     tuning_jobs = Records(kinds.TUNING_JOB, store, account)
     models = Records(kinds.MODEL, store, account)
     configs = Records(kinds.ENDPOINT_CONFIG, store, account)
     endpoints = Records(kinds.ENDPOINT, store, account)
+
+    groups = Records(kinds.MODEL_PACKAGE_GROUP, store, account)
+    package_records = Records(kinds.MODEL_PACKAGE, store, account)
+    packages = ModelPackages(records=package_records, groups=groups, account=account, events=EventBridge())
 
     def images(image_uri: str) -> None:
         container_images.resolve(image_uri, settings.image_policy)
@@ -79,10 +88,13 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
     resources = (
         TrainingJobs(records=training_jobs, jobs=launcher, images=images),
         TransformJobs(records=transform_jobs, models=models, jobs=launcher),
+        ProcessingJobs(records=processing_jobs, jobs=launcher, images=images),
         TuningJobs(
             records=tuning_jobs, jobs=launcher, images=images, store=store, data_dir=settings.data_dir
         ),
-        Models(records=models, images=images),
+        Models(records=models, images=images, packages=packages),
+        packages,
+        ModelPackageGroups(records=groups, packages=package_records, account=account),
         EndpointConfigs(records=configs, models=models),
         Endpoints(records=endpoints, configs=configs, endpoints=hosting),
         Invocations(invoker=router, account=account),

@@ -1,6 +1,4 @@
-"""Processing jobs: the plan and its configuration files, and uploads while a job runs. Pure but for a folder."""
-
-import os
+"""Processing jobs: the plan and its configuration files, and uploads while a job runs."""
 
 import pytest
 
@@ -136,7 +134,7 @@ def test_an_output_at_the_end_is_uploaded_then_alone_and_without_links(bucket, t
     here = tmp_path / "here"
     here.mkdir()
     (here / "a.txt").write_text("one")
-    os.symlink("/etc/passwd", here / "link")
+    (here / "link").symlink_to("/etc/passwd")
     watched = folder(bucket, here, continuous=False)
 
     watched.look()

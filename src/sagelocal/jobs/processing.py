@@ -1,0 +1,299 @@
+"""A processing job, from its request to its end, as its supervisor carries it out.
+
+The contract is that of a processing container: inputs and outputs below `/opt/ml/processing`, the job's
+description in `/opt/ml/config`, its last words in `/opt/ml/output/message`.
+https://docs.aws.amazon.com/sagemaker/latest/dg/build-your-own-processing-container.html
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sagelocal import logs
+from sagelocal import storage as objects
+from sagelocal.container import environments, images, isolation, process
+from sagelocal.container.layout import OPT_ML, Layout
+from sagelocal.jobs import access, failure, hosts, inputs, outputs
+from sagelocal.jobs import processing_plan as planning
+from sagelocal.jobs.kinds import LONGEST_REASON
+from sagelocal.jobs.report import Report
+from sagelocal.jobs.status import JobStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sagelocal.container.environments import Environment
+    from sagelocal.container.isolation import Isolation
+    from sagelocal.container.process import Exit, Process
+    from sagelocal.jobs.processing_plan import ProcessingPlan
+    from sagelocal.jobs.supervisor import Job
+    from sagelocal.logs import LogSink
+    from sagelocal.storage import Storage
+
+MESSAGE_BYTES = 1024
+CONTINUOUS_SECONDS = 1.0
+"""Between two looks at outputs that are uploaded while the job runs."""
+WAIT_SECONDS = 3600.0
+_WORDS_SHOWN = 800
+
+
+class JobFailedError(Exception):
+    """The job fails; the message is its FailureReason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """The world outside that a processing job needs; tests give twins."""
+
+    storage: Storage
+    sink: Callable[[str], LogSink]
+
+
+@dataclass(frozen=True, kw_only=True)
+class End:
+    """How the job ended."""
+
+    status: JobStatus
+    reason: str = ""
+
+
+def run(job: Job, services: Services | None = None) -> None:
+    """Carry out the job and write its end."""
+    plan = planning.parse(job.body, region=job.settings["region"])
+    given = services or Services(
+        storage=objects.S3Storage(), sink=partial(logs.CloudWatchLogs, logs.PROCESSING_GROUP)
+    )
+    Processing(job, plan, given).run()
+
+
+class Processing:
+    """One processing job on its way."""
+
+    def __init__(self, job: Job, plan: ProcessingPlan, services: Services) -> None:
+        self._job = job
+        self._plan = plan
+        self._storage = services.storage
+        self._began = time.time()
+        root = job.folder.root
+        self._trees = {
+            host: Layout((root if index == 0 else root / host) / "ml")
+            for index, host in enumerate(plan.hosts)
+        }
+        self._reports = {
+            host: Report(
+                job.folder.container_log if index == 0 else root / f"container-{host}.log",
+                services.sink(f"{plan.name}/{host}-{int(self._began)}"),
+            )
+            for index, host in enumerate(plan.hosts)
+        }
+        self._tails = {host: failure.Tail() for host in plan.hosts}
+        self._folders: list[outputs.Folder] = []
+        self._message = ""
+
+    def run(self) -> None:
+        """Carry it out; whatever happens, the end is written once."""
+        self._job.update(lambda body: body.update(ProcessingStartTime=self._began))
+        try:
+            end = self._process()
+        except JobFailedError as error:
+            end = End(status=JobStatus.FAILED, reason=str(error))
+        for report in self._reports.values():
+            report.close()
+        self._job.finish(partial(self._write_end, end))
+
+    def _process(self) -> End:
+        self._lay_out()
+        made, isolated = self._prepare()
+        if self._job.stopping:
+            return End(status=JobStatus.STOPPED)
+        self._job.mark_started()
+        running = [self._start(host, made, isolated) for host in self._plan.hosts]
+        ends, stopped = self._watch(running)
+        self._message = _message(self._trees[self._plan.hosts[0]])
+        bad = next((index for index, end in enumerate(ends) if not end.ok), None)
+        if bad is not None and not stopped:
+            host = self._plan.hosts[bad]
+            tree, tail = self._trees[host], self._tails[host].error()
+            return End(
+                status=JobStatus.FAILED, reason=failure.container(ends[bad], hosts.failure_text(tree), tail)
+            )
+        self._upload()
+        return End(status=JobStatus.STOPPED if stopped else JobStatus.COMPLETED)
+
+    # -- before the container
+
+    def _lay_out(self) -> None:
+        for host, tree in self._trees.items():
+            config = tree.root / "config"
+            for folder in (config, tree.output, tree.processing):
+                folder.mkdir(parents=True, exist_ok=True)
+            (config / "processingjobconfig.json").write_text(json.dumps(self._plan.config))
+            (config / "resourceconfig.json").write_text(json.dumps(self._plan.resource_config(host)))
+            for entry in self._plan.outputs:
+                folder = tree.on_host(entry.local_path)
+                folder.mkdir(parents=True, exist_ok=True)
+                self._folders.append(outputs.Folder(self._storage, entry, folder))
+
+    def _prepare(self) -> tuple[Environment, Isolation]:
+        """Fetch the inputs and make the environment, both at the same time."""
+        settings = self._job.settings
+        image = images.resolve(self._plan.image, settings["image_policy"])
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            making = pool.submit(environments.Environments(self._job.data_dir / "envs").ensure, image)
+            isolated = isolation.probe(settings["isolation"])
+            self._download()
+            try:
+                made = making.result()
+            except environments.EnvironmentMakingError as error:
+                words = failure.last_characters(str(error), _WORDS_SHOWN)
+                raise JobFailedError(
+                    f"InternalServerError: no environment for {image.uri}: {words}"
+                ) from error
+        if image.note:
+            self._say(image.note)
+        if isolated.reason:
+            self._say(f"Not isolated: {isolated.reason}. /opt/ml is {self._first.root}")
+        return made, isolated
+
+    def _download(self) -> None:
+        transfers: list[Callable[[], None]] = []
+        trees = list(self._trees.values())
+        try:
+            for entry in self._plan.inputs:
+                found = inputs.sources(self._storage, entry.uri, entry.data_type)
+                for number, tree in enumerate(trees):
+                    folder = tree.on_host(entry.local_path)
+                    folder.mkdir(parents=True, exist_ok=True)
+                    own = found[number :: len(trees)] if entry.distribution == "ShardedByS3Key" else found
+                    transfers += [
+                        partial(self._storage.download, each.uri, folder / each.path) for each in own
+                    ]
+            if transfers:
+                objects.in_parallel(transfers)
+        except inputs.InputError as error:
+            raise JobFailedError(f"ClientError: {error}") from error
+        except objects.StorageError as error:
+            raise JobFailedError(f"ClientError: Data download failed: {error}") from error
+
+    # -- the container
+
+    def _start(self, host: str, made: Environment, isolated: Isolation) -> Process:
+        tree = self._trees[host]
+        base = isolated.base(tree)
+        root = tree.root.parent
+        names = root / "hosts"
+        addresses = {each: f"127.0.1.{number}" for number, each in enumerate(self._plan.hosts, 1)}
+        names.write_text(isolation.hosts_text(addresses))
+        view = isolation.View(
+            ml=tree.root,
+            scratch=root / "tmp",
+            hosts_file=names,
+            hostname=host,
+            environment=made.root,
+            visible=hosts.interpreter_folders(made.python),
+            hidden=(self._job.data_dir, Path.home() / ".aws"),
+        )
+        running = process.start(
+            [_relocated(word, base) for word in self._plan.command],
+            env=self._variables(made, base),
+            cwd=str(base.processing),
+            isolation=isolated,
+            view=view,
+            on_line=partial(self._take, host),
+        )
+        running.when_ended(self._job.wake.ring)
+        return running
+
+    def _variables(self, made: Environment, base: Layout) -> dict[str, str]:
+        image = images.resolve(self._plan.image, self._job.settings["image_policy"])
+        role = self._job.body.get("RoleArn", "")
+        return {
+            **dict(image.variables),
+            "PATH": f"{made.bin}:{access.SYSTEM_PATH}",
+            "HOME": "/tmp",  # noqa: S108  (the container's own)
+            "LANG": "C.UTF-8",
+            "PYTHONUNBUFFERED": "1",
+            "VIRTUAL_ENV": str(made.root),
+            **access.variables(self._job.environ, role_arn=role, job_arn=self._plan.arn),
+            **{name: _relocated(value, base) for name, value in self._plan.variables.items()},
+        }
+
+    def _take(self, host: str, line: str) -> None:
+        self._reports[host].line(line)
+        self._tails[host].add(line)
+
+    def _watch(self, running: list[Process]) -> tuple[list[Exit], bool]:
+        """Wait for the end of all; return how they ended, and whether it was because they were stopped."""
+        deadline = time.monotonic() + self._plan.max_runtime
+        pause = CONTINUOUS_SECONDS if any(each.continuous for each in self._plan.outputs) else WAIT_SECONDS
+        while True:
+            ends = [each.wait(0) for each in running]
+            done = [end for end in ends if end is not None]
+            if len(done) == len(running):
+                return done, False
+            if any(not end.ok for end in done):
+                return self._stop(running), False
+            left = deadline - time.monotonic()
+            if self._job.stopping or left <= 0:
+                cause = "MaxRuntimeInSeconds is over" if left <= 0 else "A stop was asked for"
+                self._say(f"{cause}: SIGTERM to the container")
+                return self._stop(running), True
+            self._job.wake.wait(min(left, pause))
+            for folder in self._folders:
+                self._tell_failure(folder.look)
+
+    def _stop(self, running: list[Process]) -> list[Exit]:
+        grace = float(self._job.settings.get("stop_grace_seconds", planning.STOP_GRACE_SECONDS))
+        with ThreadPoolExecutor(max_workers=len(running)) as pool:
+            return list(pool.map(lambda each: each.stop(grace), running))
+
+    # -- after the container
+
+    def _upload(self) -> None:
+        try:
+            for folder in self._folders:
+                folder.finish()
+        except objects.StorageError as error:
+            raise JobFailedError(f"ClientError: Output upload failed: {error}") from error
+
+    def _tell_failure(self, look: Callable[[], None]) -> None:
+        """Upload while the job runs; what fails now is tried again, at the latest at the end."""
+        try:
+            look()
+        except (objects.StorageError, OSError) as error:
+            self._say(f"An output was not uploaded yet: {error}")
+
+    def _write_end(self, end: End, body: dict[str, Any]) -> None:
+        body["ProcessingJobStatus"] = end.status
+        body["ProcessingEndTime"] = body["LastModifiedTime"] = time.time()
+        if end.reason:
+            body["FailureReason"] = end.reason[:LONGEST_REASON]
+        if self._message:
+            body["ExitMessage"] = self._message
+
+    def _say(self, text: str) -> None:
+        self._reports[self._plan.hosts[0]].say(text)
+
+    @property
+    def _first(self) -> Layout:
+        return self._trees[self._plan.hosts[0]]
+
+
+def _message(tree: Layout) -> str:
+    """Return what the container wrote to `/opt/ml/output/message`: its first kilobyte."""
+    path = tree.output / "message"
+    if path.is_symlink() or not path.is_file():
+        return ""
+    with path.open("rb") as stream:
+        return stream.read(MESSAGE_BYTES).decode("utf-8", "ignore")
+
+
+def _relocated(text: str, base: Layout) -> str:
+    """Return a word with its `/opt/ml` as this job has it."""
+    return text if base.root == OPT_ML else text.replace(str(OPT_ML), str(base.root))
