@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,3 +16,8 @@ class Account:
     def arn(self, kind: str, name: str) -> str:
         """Return the ARN of a SageMaker resource."""
         return f"arn:aws:sagemaker:{self.region}:{self.number}:{kind}/{name}"
+
+    @property
+    def owner(self) -> dict[str, Any]:
+        """Who makes resources here: the account itself, as a UserContext."""
+        return {"IamIdentity": {"Arn": f"arn:aws:iam::{self.number}:root", "PrincipalId": self.number}}

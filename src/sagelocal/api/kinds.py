@@ -129,3 +129,21 @@ ENDPOINT = ResourceKind(
     exists='Cannot create already existing endpoint "{arn}".',
     missing='Could not find endpoint "{arn}".',
 )
+
+MODEL_PACKAGE_GROUP = ResourceKind(
+    kind="model-package-group",
+    noun="ModelPackageGroup",
+    listed="ModelPackageGroupSummaryList",
+    status="ModelPackageGroupStatus",
+    exists="Model Package Group already exists: {arn}",
+    missing="ModelPackageGroup {arn} does not exist.",
+)
+
+MODEL_PACKAGE = ResourceKind(
+    kind="model-package",
+    noun="ModelPackage",
+    listed="ModelPackageSummaryList",
+    status="ModelPackageStatus",
+    exists="Model Package already exists: {arn}",
+    missing="ModelPackage {arn} does not exist.",
+)

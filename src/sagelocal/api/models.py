@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sagelocal.errors import NotSupported, ValidationException
+from sagelocal.errors import ValidationException
+from sagelocal.jobs import modelserver
 from sagelocal.wire.dispatch import operation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from sagelocal.api.ports import Images
+    from sagelocal.api.ports import Images, Packages
     from sagelocal.api.records import Records
     from sagelocal.wire.message import Call
 
@@ -21,18 +22,22 @@ if TYPE_CHECKING:
 class Models:
     """CreateModel, DescribeModel, ListModels, DeleteModel."""
 
-    def __init__(self, *, records: Records, images: Images) -> None:
+    def __init__(self, *, records: Records, images: Images, packages: Packages) -> None:
         self._records = records
         self._images = images
+        self._packages = packages
 
     @operation("CreateModel")
     def create(self, call: Call) -> dict[str, Any]:
         """Store the model, when its containers can be run here."""
         request = call.parameters
-        for container in _containers(request):
-            self._check(container)
+        containers = [real for given in _containers(request) for real in self._real(given)]
+        for container in containers:
+            self._images(container["Image"])
         return self._records.create(
-            request, EnableNetworkIsolation=request.get("EnableNetworkIsolation", False)
+            request,
+            EnableNetworkIsolation=request.get("EnableNetworkIsolation", False),
+            **{modelserver.RESOLVED: containers},
         )
 
     @operation("DescribeModel", quick=True)
@@ -50,14 +55,13 @@ class Models:
         """Delete the model; endpoints that serve it go on."""
         self._records.delete(call.parameters)
 
-    def _check(self, container: Mapping[str, Any]) -> None:
+    def _real(self, container: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+        """Return the containers that will run: the given one, or those of the model package it names."""
         if "ModelPackageName" in container:
-            raise NotSupported(
-                "sagelocal cannot create models from model packages; give Image and ModelDataUrl"
-            )
+            return self._packages.containers(container)
         if "Image" not in container:
             raise ValidationException("A container of a model needs an Image or a ModelPackageName")
-        self._images(container["Image"])
+        return [container]
 
 
 def _containers(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:

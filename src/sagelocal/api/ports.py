@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 class Jobs(Protocol):
@@ -49,3 +49,10 @@ class Images(Protocol):
 
     def __call__(self, image_uri: str) -> None:
         """Accept the image, or raise `NotSupported` with the reason."""
+
+
+class Packages(Protocol):
+    """Knows the model packages."""
+
+    def containers(self, container: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+        """Return the containers that a model's container stands for, when it names a package."""

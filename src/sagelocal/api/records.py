@@ -13,7 +13,7 @@ from sagelocal.api import listing, tags
 from sagelocal.jobs.store import AlreadyExistsError, MissingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sagelocal.api.account import Account
     from sagelocal.api.kinds import ResourceKind
@@ -53,11 +53,15 @@ class Records:
             ServiceError: the kind's own, when the name is taken.
 
         """
-        name = self.name(request)
+        return self.create_as(self.name(request), request, members)
+
+    def create_as(self, name: str, request: Mapping[str, Any], members: Mapping[str, Any]) -> dict[str, Any]:
+        """Do as `create`, under a name that is not the request's."""
         arn = self.arn(name)
         given = {key: value for key, value in request.items() if key != "Tags" and value not in ({}, [])}
         moment = now()
-        body = given | {self._kind.arn_key: arn, "CreationTime": moment, "LastModifiedTime": moment} | members
+        body = given | {self._kind.arn_key: arn, "CreationTime": moment, "LastModifiedTime": moment}
+        body |= members
         try:
             self._store.create(self._kind.kind, name, arn, body, tags.parse(request.get("Tags", [])))
         except AlreadyExistsError as error:
@@ -71,13 +75,17 @@ class Records:
         except MissingError as error:
             raise self._kind.not_found(self._account, name) from error
 
+    def all(self) -> Sequence[Resource]:
+        """Return all resources of the kind, oldest first."""
+        return self._store.list(self._kind.kind)
+
     def describe(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Return the Describe answer."""
         return _view(self.get(self.name(request)))
 
-    def list(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the List answer."""
-        page = listing.page(self._kind, self._store.list(self._kind.kind), request)
+    def list(self, request: Mapping[str, Any], resources: Iterable[Resource] | None = None) -> dict[str, Any]:
+        """Return the List answer, of all resources of the kind or of some."""
+        page = listing.page(self._kind, self.all() if resources is None else resources, request)
         return {
             self._kind.listed: [_view(each) for each in page.resources],
             "NextToken": page.next_token,
@@ -91,8 +99,11 @@ class Records:
             raise self._kind.not_found(self._account, name) from error
 
     def delete(self, request: Mapping[str, Any]) -> None:
-        """Remove the resource and its tags."""
-        name = self.name(request)
+        """Remove the resource of a request, and its tags."""
+        self.remove(self.name(request))
+
+    def remove(self, name: str) -> None:
+        """Remove a resource and its tags."""
         try:
             self._store.delete(self._kind.kind, name)
         except MissingError as error:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from sagelocal.settings import Settings
     from sagelocal.storage import Storage
 
+RESOLVED = "ResolvedContainers"
+"""The member of a model's body, beside its Describe response, that holds the containers that run: where it
+was made from a model package, those of the package."""
 STARTUP_SECONDS = 600.0
 PING_SECONDS = 2.0
 STOP_SECONDS = 35.0
@@ -46,9 +49,8 @@ def container_of(model: Mapping[str, Any]) -> dict[str, Any]:
         errors.NotSupported: the model is a pipeline of several containers, or hosts several models.
 
     """
-    containers = (
-        [model["PrimaryContainer"]] if "PrimaryContainer" in model else list(model.get("Containers", []))
-    )
+    given = [model["PrimaryContainer"]] if "PrimaryContainer" in model else list(model.get("Containers", []))
+    containers = list(model.get(RESOLVED, given))
     if len(containers) != 1:
         raise errors.NotSupported(
             f"sagelocal cannot serve {model['ModelName']}, an inference pipeline of {len(containers)} "
