@@ -117,7 +117,7 @@ def content(storage: Storage, channel: Channel, found: list[Source]) -> Callable
 
 
 def shuffled(entries: list[Any], channel: Channel, epoch: int) -> list[Any]:
-    """Return the entries in this epoch's order: another for each, the same for the same ShuffleConfig.Seed."""
+    """Return the entries in this epoch's order, which follows from ShuffleConfig.Seed."""
     if channel.shuffle_seed is None:
         return entries
     order = list(entries)
