@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sagelocal import __version__, server, settings
+from sagelocal.container import command as environments_command
 from sagelocal.emulator import EmulatorError, command
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments.command == "emulator":
             return command.run(arguments, settings.from_environment(environ), environ)
+        if arguments.command == "envs":
+            return environments_command.run(arguments, settings.from_environment(environ).data_dir)
         server.serve(_settings(arguments, environ), environ)
     except (server.StartError, settings.SettingsError, EmulatorError) as error:
         print(f"sagelocal: {error}", file=sys.stderr)  # noqa: T201  (the command line's own words)
@@ -68,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("--on-exit", choices=["keep", "stop"], help="what a clean end does to running jobs")
     command.add(commands)
+    environments_command.add(commands)
     return parser
 
 

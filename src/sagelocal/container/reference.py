@@ -1,0 +1,100 @@
+"""`docs/reference/containers.md`, made from the tables: `python -m sagelocal.container.reference > …`."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING
+
+from sagelocal.container import images
+
+if TYPE_CHECKING:
+    from sagelocal.container.images import Family, Release
+
+_PACKAGE = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
+SHOWN = ("numpy", "scipy", "pandas", "joblib", "boto3", "xgboost", "torch", "tensorflow")
+"""The packages worth a column; the locks hold all."""
+
+_HEAD = """\
+# Containers
+
+Made from the code by `python -m sagelocal.container.reference`; do not edit.
+
+sagelocal runs no container image. An image URI stands for a Python environment, made once by uv
+from a lock file with hashes and cached by its content; the user's `requirements.txt` is another
+cached environment on top. Registry account and region do not matter. What is not in these tables is
+refused with a reason.
+
+Where Python is `none`, the image's framework version has no wheel for any interpreter that
+sagelocal runs on: the request is refused with the nearest version's name, or run with that version
+when `SAGELOCAL_IMAGE_POLICY=nearest`; the job then says so in its log and in the message of its
+transition to Training.
+"""
+
+_TAIL = """
+## What is as in SageMaker's containers
+
+- `/opt/ml` with all its files, `SM_*` variables, arguments, working directory and exit semantics of
+  the training toolkit: a test holds them against sagemaker-training 5.1.4 itself.
+- The host's name `algo-N`, and an address of its own for each of several hosts, all reachable from
+  each other.
+- A job writes to `/opt/ml` and its own `/tmp` only, and to its environment in a layer that ends
+  with it; it does not see the service's state, other jobs, or `~/.aws`. All its processes end with
+  its first one.
+- SIGTERM, 120 seconds (`SAGELOCAL_STOP_GRACE_SECONDS`), SIGKILL; artifacts are kept.
+- File, FastFile and Pipe input, manifests and augmented manifests, sharding, checkpoints, spot
+  interruptions (`kill -USR1` to the job's supervisor), retries after errors of the platform.
+
+## What is not
+
+- The operating system, its packages and the Python version are those of this machine. Of the
+  packages of an environment only the framework's own version is the image's; the others are the
+  newest that go with it.
+- FastFile data is fetched before the start, not on access.
+- No GPU, no MPI, no limits of memory or processors from the instance type, no network isolation.
+- `PYTHONPATH` holds the code folder alone; `HOME` is `/tmp`.
+- Files outside `/opt/ml`, `/tmp` and the environment are the machine's own, read-only.
+- Where bubblewrap does not work (another system than Linux, no user namespaces), paths are
+  relocated below the job's folder, `SM_*` variables and `/opt/ml` in commands follow, and the log
+  says so.
+"""
+
+
+def markdown() -> str:
+    """Return the page."""
+    sections = [_section(name, family) for name, family in images.FAMILIES.items()]
+    return "\n".join([_HEAD, *sections]) + _TAIL
+
+
+def _section(name: str, family: Family) -> str:
+    columns = [package for package in SHOWN if any(package in _versions(each) for each in family.releases)]
+    lines = [
+        f"## `{name}`\n",
+        f"{family.framework}.\n",
+        "| " + " | ".join(["tag", "version", "Python", *columns]) + " |",
+        "|" + "---|" * (3 + len(columns)),
+    ]
+    for release in family.releases:
+        versions = _versions(release)
+        cells = [f"`{release.tag}`", release.version, _pythons(release)]
+        lines.append("| " + " | ".join([*cells, *(versions.get(package, "") for package in columns)]) + " |")
+    return "\n".join([*lines, ""])
+
+
+def _versions(release: Release) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, version in _PACKAGE.findall(images.lock_text(release.lock)) if release.lock else []:
+        # A lock may hold one version for each interpreter.
+        found[name] = f"{found[name]} or {version}" if name in found else version
+    return found
+
+
+def _pythons(release: Release) -> str:
+    if not release.lock:
+        return "none"
+    (low_major, low), (_, high) = release.python
+    return ", ".join(f"{low_major}.{minor}" for minor in range(low, high))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())
