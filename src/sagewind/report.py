@@ -28,8 +28,8 @@ def report(
 ) -> dict[str, Any]:
     """Return the run's account as plain JSON.
 
-    Keys: one for each metric of the spec (`accuracy`), `training_job`, `model_artifact`, `predictions`
-    (`features`, `predicted`, `truth`), `scores_uri`, `rows_in`, `rows_out`, `endpoint`, `hyperparameters` and
+    Keys: one for each metric of the spec (`accuracy`), `training_job`, `model_artifact`, `columns`,
+    `predictions` (`features` in the order of `columns`, `predicted`, `truth`), `scores_uri`, `rows_in`, `rows_out`, `endpoint`, `hyperparameters` and
     `durations` (seconds for each step).
 
     Raises:
@@ -51,6 +51,7 @@ def report(
         "model_artifact": job["ModelArtifacts"]["S3ModelArtifacts"],
         "hyperparameters": {name: job["HyperParameters"][name] for name in model.hyperparameters},
         "data_hash": uploaded["data_hash"],
+        "columns": verified["columns"],
         "predictions": verified["predictions"],
         "endpoint": verified["endpoint"],
         "transform_job": transform_job,

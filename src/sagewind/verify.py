@@ -50,6 +50,7 @@ def verify(
     return {
         "endpoint": endpoint,
         "endpoint_config": live,
+        "columns": list(rows.columns),  # apart: the database that keeps XCom reorders an object's keys
         "predictions": predictions,
         "seconds": round(time.monotonic() - started, 2),
     }
@@ -89,7 +90,7 @@ def _predict(runtime: Any, endpoint: str, rows: table.Table) -> list[dict[str, A
         raise VerifyError(f"endpoint {endpoint} predicts {strangers[0]!r}; the data has {known}")
     return [
         {
-            "features": dict(zip(rows.columns, asked[index], strict=True)),
+            "features": list(asked[index]),
             "predicted": predicted[index],
             "truth": rows.truth[row],
         }

@@ -120,12 +120,8 @@ def test_a_live_endpoint_is_verified_and_its_model_tagged(cloud):
     assert [each["truth"] for each in told["predictions"]] == [
         "setosa", "setosa", "versicolor", "virginica", "virginica",
     ]  # fmt: skip
-    assert set(told["predictions"][0]["features"]) == {
-        "SepalLength",
-        "SepalWidth",
-        "PetalLength",
-        "PetalWidth",
-    }
+    assert told["columns"] == ["SepalLength", "SepalWidth", "PetalLength", "PetalWidth"]
+    assert told["predictions"][0]["features"] == ["5.7", "4.4", "1.5", "0.4"]
     tags = cloud.account.called("AddTags")[0]["Tags"]
     assert [tag["Key"] for tag in tags] == [requests.VERIFIED_TAG]
 
