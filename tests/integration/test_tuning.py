@@ -15,7 +15,7 @@ SECONDS = 180
 SCRIPT = """
 import argparse, time
 parser = argparse.ArgumentParser()
-parser.add_argument("--x", type=float)
+parser.add_argument("--rate", type=float)
 parser.add_argument("--kind", default="good")
 parser.add_argument("--steps", type=int, default=1)
 parser.add_argument("--pause", type=float, default=0.0)
@@ -23,7 +23,7 @@ args, _ = parser.parse_known_args()
 if args.kind == "raises":
     raise ValueError("told to")
 for step in range(args.steps):
-    print("score=%f;" % (1 - (args.x - 0.3) ** 2), flush=True)
+    print("score=%f;" % (1 - (args.rate - 0.3) ** 2), flush=True)
     time.sleep(args.pause)
 """
 
@@ -38,7 +38,7 @@ def source(aws):
 def request(source, *, strategy="Random", jobs=3, parallel=2, static=None, ranges=None, **config):
     name = f"tune-{uuid.uuid4().hex[:8]}"
     limits = {"MaxParallelTrainingJobs": parallel} | ({"MaxNumberOfTrainingJobs": jobs} if jobs else {})
-    continuous = {"ContinuousParameterRanges": [{"Name": "x", "MinValue": "0", "MaxValue": "1"}]}
+    continuous = {"ContinuousParameterRanges": [{"Name": "rate", "MinValue": "0", "MaxValue": "1"}]}
     return {
         "HyperParameterTuningJobName": name,
         "HyperParameterTuningJobConfig": {
@@ -110,8 +110,8 @@ def test_a_tuning_job_finds_the_best_of_its_training_jobs(aws, source):
     assert job["BestTrainingJob"]["TrainingJobName"] == found[0]["TrainingJobName"]
     best = sagemaker.describe_training_job(TrainingJobName=found[0]["TrainingJobName"])
     assert best["TuningJobArn"] == job["HyperParameterTuningJobArn"]
-    assert best["HyperParameters"]["x"] == job["BestTrainingJob"]["TunedHyperParameters"]["x"]
-    assert values[0] == pytest.approx(1 - (float(best["HyperParameters"]["x"]) - 0.3) ** 2, abs=1e-5)
+    assert best["HyperParameters"]["rate"] == job["BestTrainingJob"]["TunedHyperParameters"]["rate"]
+    assert values[0] == pytest.approx(1 - (float(best["HyperParameters"]["rate"]) - 0.3) ** 2, abs=1e-5)
     assert found[0]["TrainingJobName"].startswith(f"{name}-00")
     listed = sagemaker.list_hyper_parameter_tuning_jobs(NameContains=name)["HyperParameterTuningJobSummaries"]
     assert [(each["HyperParameterTuningJobName"], each["Strategy"]) for each in listed] == [(name, "Random")]
@@ -119,7 +119,7 @@ def test_a_tuning_job_finds_the_best_of_its_training_jobs(aws, source):
 
 def test_a_grid_with_a_failing_point(aws, source):
     kinds = {"CategoricalParameterRanges": [{"Name": "kind", "Values": ["good", "raises"]}]}
-    what = request(source, strategy="Grid", jobs=0, ranges=kinds, static={"x": "0.5"})
+    what = request(source, strategy="Grid", jobs=0, ranges=kinds, static={"rate": "0.5"})
 
     job = tune(aws("sagemaker"), what)
 
@@ -172,7 +172,7 @@ def test_a_stop_stops_the_training_jobs(aws, source):
 
 
 def test_hyperband_stops_the_worse_ones(aws, source):
-    ranges = {"CategoricalParameterRanges": [{"Name": "x", "Values": ["0.3", "5", "9"]}]}
+    ranges = {"CategoricalParameterRanges": [{"Name": "rate", "Values": ["0.3", "5", "9"]}]}
     what = request(
         source,
         strategy="Hyperband",
@@ -186,7 +186,7 @@ def test_hyperband_stops_the_worse_ones(aws, source):
     job = tune(aws("sagemaker"), what)
 
     assert job["HyperParameterTuningJobStatus"] == "Completed", job.get("FailureReason")
-    assert job["BestTrainingJob"]["TunedHyperParameters"] == {"x": "0.3"}
+    assert job["BestTrainingJob"]["TunedHyperParameters"] == {"rate": "0.3"}
     assert job["BestTrainingJob"]["TrainingJobStatus"] == "Completed"
 
 
