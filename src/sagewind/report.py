@@ -29,7 +29,8 @@ def report(
     """Return the run's account as plain JSON.
 
     Keys: one for each metric of the spec (`accuracy`), `training_job`, `model_artifact`, `columns`,
-    `predictions` (`features` in the order of `columns`, `predicted`, `truth`), `scores_uri`, `rows_in`, `rows_out`, `endpoint`, `hyperparameters` and
+    `predictions` (`features` in the order of `columns`, `predicted`, `truth`), `scores_uri`, `rows_in`,
+    `rows_out`, `endpoint`, `transform_job`, `data_hash`, `hyperparameters` and
     `durations` (seconds for each step).
 
     Raises:
