@@ -13,7 +13,7 @@ def error(code: str, message: str, status: int = 400) -> ClientError:
 
 
 class SageMaker:
-    """Training jobs by name. `faults` are raised, one for each call of the method, before it does anything."""
+    """Training jobs by name. `faults` are raised, one for each call of the method, before it acts."""
 
     def __init__(self) -> None:
         self.jobs: dict[str, dict[str, Any]] = {}
