@@ -272,3 +272,21 @@ def test_an_endpoint_survives_the_service_and_a_killed_instance_is_started_again
                 break
     assert again.end() == 0
     assert processes(f"/endpoint/{name}/") == []
+
+
+def test_an_update_goes_on_after_the_service_was_killed_in_the_middle(serve, emulator):
+    service = serve(**emulator.client_environment)
+    sagemaker, name = service.client("sagemaker"), models.unique("halfway")
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=models.make_config(service.client))
+    assert models.wait(service.client, name)["EndpointStatus"] == "InService"
+    script = models.MODEL_FN + "def output_fn(p, accept):\n    return 'new'\n"
+    new = models.make_config(service.client, script=script)
+    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new)
+    service.kill()
+    again = serve(data_dir=service.data_dir, **emulator.client_environment)
+    assert invoke(again.client, name)[0] in (b"[0]", b"new")
+    found = models.wait(again.client, name)
+    assert (found["EndpointConfigName"], invoke(again.client, name)[0]) == (new, b"new")
+    again.client("sagemaker").delete_endpoint(EndpointName=name)
+    gone(again.client, name)
+    assert processes(f"/endpoint/{name}/") == []

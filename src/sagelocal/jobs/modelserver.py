@@ -189,10 +189,10 @@ class ModelServer:
         finally:
             one.close()
 
-    def stop(self) -> None:
-        """Let it answer what it has, then end it."""
+    def stop(self, grace: float = STOP_SECONDS) -> None:
+        """Let it answer what it has, `grace` seconds at most, then end it."""
         if self.process is not None:
-            self.process.stop(STOP_SECONDS)
+            self.process.stop(grace)
 
     def line(self, line: str) -> None:
         """Take a line of the log."""

@@ -36,6 +36,8 @@ DEFAULT_TIMEOUT_SECONDS = 600
 DEFAULT_RETRIES = 3
 RETRY_PAUSE_SECONDS = 0.2
 PROGRESS_SECONDS = 5.0
+STOP_SECONDS = 3.0
+"""For the model server to end: it has nothing to answer any more, or nobody wants the answer."""
 _UNAVAILABLE = 503
 
 
@@ -149,7 +151,7 @@ def _carry_out(job: Job, say: Callable[[str], None], tell: Callable[[str], None]
         return JobStatus.FAILED, f"ClientError: {error}"
     finally:
         if server is not None:
-            server.stop()
+            server.stop(STOP_SECONDS)
     return (JobStatus.FAILED, _reason(failures)) if failures else (JobStatus.COMPLETED, "")
 
 

@@ -71,7 +71,8 @@ class Handlers:
                 )
             return self._answer(body, content_type, accept)
         except Exception as error:  # noqa: BLE001  (the user's code may raise anything, and the server must live)
-            return failure(error)
+            # A built-in algorithm knows when the request is at fault.
+            return failure(error, getattr(error, "http_status", 500))
 
     def wanted(self, accept: str) -> str:
         """Return the type asked for; nothing and `*/*` mean the default."""
