@@ -1,4 +1,4 @@
-"""A training job tries again after errors of the platform and after interruptions, and never after its own."""
+"""A training job tries again after errors of the platform and after interruptions, not after its own."""
 
 import pytest
 
