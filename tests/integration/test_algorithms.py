@@ -43,6 +43,10 @@ def as_recordio(features, labels=None):
     return frames.getvalue()
 
 
+def as_csv(features):
+    return "".join(",".join(map(str, row)) + "\n" for row in features.tolist()).encode()
+
+
 def train(aws, image, parameters, **channels):
     name = unique("algo")
     aws("sagemaker").create_training_job(
@@ -140,7 +144,7 @@ def test_knn_trains_and_reports_its_metric(aws, knn):
 def test_knn_predicts(aws, endpoint, iris, content_type, accept):
     features, labels = iris
     bodies = {
-        "text/csv": "\n".join(",".join(map(str, row)) for row in features[:5].tolist()).encode(),
+        "text/csv": as_csv(features[:5]),
         "application/json": json.dumps(
             {"instances": [{"features": row} for row in features[:5].tolist()]}
         ).encode(),
@@ -172,6 +176,105 @@ def test_knn_says_its_neighbours(aws, endpoint):
     (row,) = json.loads(answer["Body"].read())["predictions"]
     assert row["labels"] == [0.0, 0.0, 0.0]
     assert len(row["distances"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "accept", "status"),
+    [
+        (b"1,2,3", "text/csv", "application/json", 400),  # three features for a model of four
+        (b"a,b", "text/csv", "application/json", 400),
+        (b"1,2,3,4", "image/png", "application/json", 415),
+        (b"1,2,3,4", "text/csv", "image/png", 406),
+    ],
+)
+def test_bad_requests_are_the_clients_fault(aws, endpoint, body, content_type, accept, status):
+    with pytest.raises(aws("sagemaker-runtime").exceptions.ModelError) as caught:
+        aws("sagemaker-runtime").invoke_endpoint(
+            EndpointName=endpoint, Body=body, ContentType=content_type, Accept=accept
+        )
+
+    assert caught.value.response["OriginalStatusCode"] == status
+
+
+@pytest.mark.parametrize(
+    ("content_type", "split", "accept"),
+    [
+        ("text/csv", "Line", "application/jsonlines"),
+        ("application/x-recordio-protobuf", "RecordIO", "application/jsonlines"),
+    ],
+)
+def test_knn_transforms(aws, s3, knn, endpoint, iris, content_type, split, accept):
+    features, labels = iris
+    name = unique("transform")
+    body = as_recordio(features) if split == "RecordIO" else as_csv(features)
+    s3.put_object(Bucket=BUCKET, Key=f"{name}/in/data", Body=body)
+    aws("sagemaker").create_transform_job(
+        TransformJobName=name,
+        ModelName=endpoint,  # the model has the endpoint's name
+        TransformInput={
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/{name}/in/"}},
+            "ContentType": content_type,
+            "SplitType": split,
+        },
+        TransformOutput={
+            "S3OutputPath": f"s3://{BUCKET}/{name}/out",
+            "Accept": accept,
+            "AssembleWith": "Line",
+        },
+        TransformResources={"InstanceCount": 1, "InstanceType": "ml.m5.large"},
+    )
+
+    job = until_over(
+        lambda: aws("sagemaker").describe_transform_job(TransformJobName=name),
+        "TransformJobStatus",
+        *("Completed", "Failed"),
+    )
+
+    assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
+    answer = s3.get_object(Bucket=BUCKET, Key=f"{name}/out/data.out")["Body"].read()
+    predicted = [json.loads(line)["predicted_label"] for line in answer.splitlines() if line]
+    assert len(predicted) == 150
+    assert np.mean(np.array(predicted) == labels) > 0.9
+
+
+def test_knn_is_tuned(aws, s3, knn):
+    name = unique("tune")
+    specification = {"TrainingImage": f"{ACCOUNT}/knn:1", "TrainingInputMode": "File"}
+    aws("sagemaker").create_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=name,
+        HyperParameterTuningJobConfig={
+            "Strategy": "Bayesian",
+            "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "test:accuracy"},
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 2, "MaxParallelTrainingJobs": 2},
+            "ParameterRanges": {
+                "IntegerParameterRanges": [
+                    {"Name": "k", "MinValue": "1", "MaxValue": "20"},
+                    {"Name": "sample_size", "MinValue": "50", "MaxValue": "100"},
+                ]
+            },
+        },
+        TrainingJobDefinition={
+            "StaticHyperParameters": {"predictor_type": "classifier", "feature_dim": "4"},
+            "AlgorithmSpecification": specification,
+            "InputDataConfig": knn["InputDataConfig"],
+            "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/out"},
+            "ResourceConfig": {"InstanceCount": 1, "InstanceType": "ml.c4.xlarge", "VolumeSizeInGB": 5},
+            "RoleArn": ROLE,
+            "StoppingCondition": {"MaxRuntimeInSeconds": 300},
+        },
+    )
+
+    job = until_over(
+        lambda: aws("sagemaker").describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name),
+        "HyperParameterTuningJobStatus",
+        *("Completed", "Failed"),
+    )
+
+    assert job["HyperParameterTuningJobStatus"] == "Completed", job.get("FailureReason")
+    best = job["BestTrainingJob"]
+    assert best["FinalHyperParameterTuningJobObjectiveMetric"]["MetricName"] == "test:accuracy"
+    assert best["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] > 0.8
+    assert set(best["TunedHyperParameters"]) == {"k", "sample_size"}
 
 
 def test_wrong_hyperparameters_fail_the_job_in_awss_words(aws, s3, knn):

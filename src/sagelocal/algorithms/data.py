@@ -46,6 +46,19 @@ class Dataset:
         """The number of features."""
         return int(self.features.shape[1])
 
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the features are a sparse matrix."""
+        return bool(sparse.issparse(self.features))
+
+    def widened(self, width: int) -> Dataset:
+        """Return the rows with `width` features; sparse ones that end earlier are filled with zeros."""
+        if not self.is_sparse or self.width == width:
+            return self
+        features = self.features.copy()
+        features.resize((len(self), width))
+        return Dataset(features=features, labels=self.labels, weights=self.weights)
+
     def dense(self) -> Array:
         """Return the features as an array."""
         if sparse.issparse(self.features):

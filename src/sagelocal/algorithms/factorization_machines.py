@@ -75,6 +75,11 @@ class Machine:
     linear: Array
     factors: Array
 
+    @property
+    def width(self) -> int:
+        """The number of features that a row must have."""
+        return int(self.linear.shape[0])
+
     def raw(self, features: Any) -> Array:
         """Return y(x) for CSR rows."""
         first = features @ self.factors

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xgboost
-from scipy import sparse
 from sklearn import metrics
 
 from sagelocal.algorithms.errors import CustomerError
@@ -78,17 +77,17 @@ class Boosted:
 
     booster: Any
 
+    @property
+    def width(self) -> int:
+        """The number of features that a row must have."""
+        return int(self.booster.num_features())
+
     def predict(self, data: Dataset, *, verbose: bool) -> list[dict[str, Any]]:  # noqa: ARG002  (as all models)
         """Return `score` for each row: a number, or a list of probabilities."""
-        features, width = data.features, self.booster.num_features()
-        if sparse.issparse(features) and features.shape[1] < width:
-            features.resize((features.shape[0], width))
-        if features.shape[1] != width:
-            raise CustomerError(f"The request has {features.shape[1]} features; the model has {width}")
         last = self.booster.attr("best_iteration")
         end = int(last) + 1 if last is not None else 0
         scores = self.booster.predict(
-            xgboost.DMatrix(features), iteration_range=(0, end), validate_features=False
+            xgboost.DMatrix(data.features), iteration_range=(0, end), validate_features=False
         )
         return [{"score": score.tolist()} for score in scores]
 

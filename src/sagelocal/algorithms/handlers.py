@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagelocal.algorithms import inference, training
 from sagelocal.algorithms.catalog import SPECS
-from sagelocal.serving import codecs
+from sagelocal.algorithms.errors import CustomerError
 
 if TYPE_CHECKING:
     from sagelocal.algorithms.specs.algorithm import Spec
@@ -38,11 +38,15 @@ def model_fn(model_dir: str) -> Loaded:
 
 
 def transform_fn(loaded: Loaded, body: Any, content_type: str, accept: str) -> tuple[bytes, str]:
-    """Answer one request."""
+    """Answer one request.
+
+    Raises:
+        CustomerError: the request is at fault; it carries the status to answer with.
+
+    """
     raw = body.encode() if isinstance(body, str) else bytes(body)
-    try:
-        rows = inference.read(loaded.spec, raw, content_type)
-        predicted = loaded.model.predict(rows, verbose=inference.is_verbose(accept))
-        return inference.write(loaded.spec, predicted, accept, batch=loaded.batch)
-    except inference.UnsupportedTypeError as error:
-        raise codecs.UnsupportedFormatError(content_type) from error
+    rows = inference.read(loaded.spec, raw, content_type)
+    if rows.width > loaded.model.width or (rows.width < loaded.model.width and not rows.is_sparse):
+        raise CustomerError(f"The request has {rows.width} features; the model has {loaded.model.width}")
+    predicted = loaded.model.predict(rows.widened(loaded.model.width), verbose=inference.is_verbose(accept))
+    return inference.write(loaded.spec, predicted, accept, batch=loaded.batch)

@@ -23,7 +23,15 @@ Rows = list[dict[str, Any]]
 
 
 class UnsupportedTypeError(CustomerError):
-    """The content type, or the type asked for, is none that the algorithm knows."""
+    """The content type is none that the algorithm reads."""
+
+    http_status = 415
+
+
+class NotAcceptableError(CustomerError):
+    """The type asked for is none that the algorithm writes."""
+
+    http_status = 406
 
 
 def read(spec: Spec, body: bytes, content_type: str) -> Dataset:
@@ -52,7 +60,7 @@ def write(spec: Spec, rows: Rows, accept: str, *, batch: bool = False) -> tuple[
     """Return the body and the content type of a response; `accept` may list several types.
 
     Raises:
-        UnsupportedTypeError: none of them is one that the algorithm gives.
+        NotAcceptableError: none of them is one that the algorithm gives.
 
     """
     for part in (accept or "*/*").split(","):
@@ -61,7 +69,7 @@ def write(spec: Spec, rows: Rows, accept: str, *, batch: bool = False) -> tuple[
             kind = spec.response_formats[0]
         if kind in spec.response_formats:
             return _WRITERS[kind](spec, rows, batch), kind
-    raise UnsupportedTypeError(
+    raise NotAcceptableError(
         f"Accept type {accept} is not supported. "
         f"Supported accept types are {', '.join(spec.response_formats)}"
     )

@@ -56,6 +56,11 @@ class Clusters:
 
     centers: Array
 
+    @property
+    def width(self) -> int:
+        """The number of features that a row must have."""
+        return int(self.centers.shape[1])
+
     def predict(self, data: Dataset, *, verbose: bool) -> list[dict[str, Any]]:  # noqa: ARG002  (as all models)
         """Return `closest_cluster` and `distance_to_cluster` (Euclidean) for each row."""
         closest, distances = pairwise_distances_argmin_min(data.dense(), self.centers)

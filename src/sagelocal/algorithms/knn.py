@@ -54,6 +54,7 @@ def load(model_dir: Path) -> Knn:
     values, arrays = artifact.load(model_dir)
     return Knn(
         k=values["k"],
+        width=arrays.get("projection", arrays["features"].T).shape[0],
         classify=values["predictor_type"] == "classifier",
         search=_search(values["index_metric"], arrays["features"]),
         labels=arrays["labels"],
@@ -66,6 +67,7 @@ class Knn:
     """An index with its labels."""
 
     k: int
+    width: int
     classify: bool
     search: Any
     labels: Array

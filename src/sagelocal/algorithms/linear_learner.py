@@ -88,6 +88,11 @@ class Linear:
     weights: Array
     bias: Array
 
+    @property
+    def width(self) -> int:
+        """The number of features that a row must have."""
+        return int(self.weights.shape[0])
+
     def raw(self, data: Dataset) -> Array:
         """Return the raw scores, (n, outputs)."""
         features = data.features if sparse.issparse(data.features) else data.dense()

@@ -59,6 +59,11 @@ class Projection:
     mean: Array
     components: Array
 
+    @property
+    def width(self) -> int:
+        """The number of features that a row must have."""
+        return int(self.components.shape[1])
+
     def predict(self, data: Dataset, *, verbose: bool) -> list[dict[str, Any]]:  # noqa: ARG002  (as all models)
         """Return `projection` for each row."""
         projected = (data.dense() - self.mean) @ self.components.T

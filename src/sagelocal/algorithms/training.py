@@ -42,6 +42,10 @@ class Job:
 class Model(Protocol):
     """A trained model, ready to predict."""
 
+    @property
+    def width(self) -> int:
+        """The number of features that a row must have."""
+
     def predict(self, data: Dataset, *, verbose: bool) -> list[dict[str, Any]]:
         """Return one document for each row, in the members that the AWS documentation gives."""
 
