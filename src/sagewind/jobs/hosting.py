@@ -9,7 +9,7 @@ from sagewind.jobs import kinds, resources, tail
 from sagewind.jobs.deployment import Live
 from sagewind.jobs.failures import Cause
 from sagewind.jobs.kinds import Phase
-from sagewind.jobs.service import CallError, drive
+from sagewind.jobs.service import CallError, drive, tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,7 +45,7 @@ class Hosting:
 
     def last_good(self, description: Mapping[str, Any]) -> str:
         """Return the configuration to go back to: the one that passed its checks, else the live one."""
-        good = (resources.tags_of(self._caller, KIND.arn(description)) or {}).get(GOOD_TAG)
+        good = (tags_of(self._caller, KIND.arn(description)) or {}).get(GOOD_TAG)
         if good and self.config(good):
             return good
         return str(description["EndpointConfigName"])

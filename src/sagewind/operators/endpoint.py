@@ -36,7 +36,7 @@ Plan = dict[str, Any]
 """Where a deployment stands, as plain JSON: `endpoint`, `config`, `stage`, `good`, `reason`."""
 
 
-class SageMakerEndpointOperator(base.SagewindOperator, _Provided):
+class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: ignore[valid-type, misc]
     """Creates or updates an endpoint; green only when it serves what was asked for, rightly and in time.
 
     Beside the provider's arguments (`operation` no longer matters: create or update is one):

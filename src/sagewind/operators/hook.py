@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.providers.amazon.aws.hooks import sagemaker as provider
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.amazon.aws.hooks.logs import AwsLogsHook
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from airflow.providers.amazon.aws.hooks.sagemaker import SageMakerHook as ProvidedHook
 from airflow.providers.common.compat.sdk import AirflowException
 from botocore.config import Config
 
@@ -19,7 +19,7 @@ TOTAL_ATTEMPTS = 10
 """Calls in all before an error counts; botocore's own 5 are too few for a burst of throttling."""
 
 
-class SageMakerHook(provider.SageMakerHook):
+class SageMakerHook(ProvidedHook):
     """The provider's hook; same arguments."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -58,4 +58,4 @@ def patient(config: Config | dict[str, Any] | None) -> Config:
     """Return the configuration of a client, with more attempts unless the user set their number."""
     given = Config(**config) if isinstance(config, dict) else config or Config()
     ours = Config(retries={"mode": "standard", "total_max_attempts": TOTAL_ATTEMPTS})
-    return given if given.retries else given.merge(ours)
+    return given if getattr(given, "retries", None) else given.merge(ours)

@@ -165,7 +165,7 @@ class JobOperator(base.SagewindOperator):
         if self._killed:
             self._stop_and_wait(claim.name)
             raise AirflowException(f"{self.kind.noun} {claim.name} was stopped: its task was killed")
-        description = claim.description or self._describe(claim.name)
+        description = dict(claim.description) or self._describe(claim.name)
         if not self.wait_for_completion:
             return self._result(description, {"Job": claim.name})
         position = positions.load_now(context["ti"], claim.name) or tail.Position()
@@ -294,7 +294,7 @@ class JobOperator(base.SagewindOperator):
 
     def _patience(self) -> float:
         """Return the seconds to wait at most: as the user said, else as the job's own limits say."""
-        said = [self.max_ingestion_time]
+        said: list[float | None] = [self.max_ingestion_time]
         said += [self.max_attempts * self._interval()] if self.max_attempts else []
         said += [self.execution_timeout.total_seconds()] if self.execution_timeout else []
         return min(

@@ -33,6 +33,7 @@ class ExecutionOperator(base.SagewindOperator):
 
     check_interval: float | None
     waiter_max_attempts: int
+    wait_for_completion: bool
 
     def __init__(
         self, *, deferrable: bool | None = None, check_interval: float | None = None, **kwargs: Any

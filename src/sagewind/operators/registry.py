@@ -26,7 +26,7 @@ _STATUSES = ("Approved", "Rejected", "PendingManualApproval")
 _Provided = provider.SageMakerRegisterModelVersionOperator
 
 
-class SageMakerRegisterModelVersionOperator(base.SagewindOperator, _Provided):
+class SageMakerRegisterModelVersionOperator(base.SagewindOperator, _Provided):  # type: ignore[valid-type, misc]
     """Registers a model version, once: a retry returns the version that its predecessor made.
 
     Beside the provider's arguments:
