@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
 _PAGES = 200
 Answer = dict[str, Any] | None
@@ -70,13 +70,13 @@ class Position:
         return cls(marks={stream: Mark(timestamp=int(t), count=int(n)) for stream, (t, n) in value.items()})
 
 
-def label(stream: str, streams: int) -> str:
-    """Return what to write before a line: nothing for a job of one stream, else the host (`algo-1`)."""
-    if streams <= 1:
+def label(stream: str, streams: Sequence[str]) -> str:
+    """Return what to write before a line: nothing for one stream, else its host (`algo-1`) or its job."""
+    if len(streams) <= 1:
         return ""
-    host = stream.rsplit("/", maxsplit=1)[-1]
-    parts = host.split("-")
-    return f"[{'-'.join(parts[:2])}] "
+    jobs = {each.rpartition("/")[0] for each in streams}
+    job, _, host = stream.rpartition("/")
+    return f"[{job}] " if len(jobs) > 1 else f"[{'-'.join(host.split('-')[:2])}] "
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,7 @@ def read(group: str, prefix: str, position: Position) -> Generator[Call, Answer,
     for stream in streams:
         events = yield from _events(group, stream, position.start(stream))
         new, position = position.advance(stream, events)
-        lines += [label(stream, len(streams)) + line for line in new]
+        lines += [label(stream, streams) + line for line in new]
     return Reading(lines=tuple(lines), position=position)
 
 
@@ -146,5 +146,5 @@ def last_lines(group: str, prefix: str, count: int) -> Generator[Call, Answer, l
             },
         )
         events = (page or {}).get("events", [])
-        lines += [label(stream, len(streams)) + str(event["message"]) for event in events]
+        lines += [label(stream, streams) + str(event["message"]) for event in events]
     return lines
