@@ -17,7 +17,7 @@ import botocore.session
 import uv
 
 PACKAGE = "sagemaker-core==2.27.0"
-TABLES = {"scikit-learn": "sklearn.json"}
+TABLES = {"scikit-learn": "sklearn.json", "xgboost": "xgboost.json"}
 TARGET = Path(__file__).parents[1] / "src" / "sagewind" / "data" / "images.json"
 
 

@@ -32,7 +32,7 @@ def versions(framework: str) -> tuple[str, ...]:
 
 
 def uri(image: spec.Image, region: str) -> str:
-    """Return `<account>.dkr.ecr.<region>.<suffix>/<repository>:<version>-cpu-<python>`.
+    """Return `<account>.dkr.ecr.<region>.<suffix>/<repository>:<version>[-cpu-<python>]`.
 
     Raises:
         ImageError: the version is not published, or not in this region, or not for this Python.
@@ -47,7 +47,8 @@ def uri(image: spec.Image, region: str) -> str:
         raise ImageError(
             f"region is {region!r}; {image.framework} is in {', '.join(sorted(row['registries']))}"
         )
-    if image.python not in row["pythons"]:
+    if row["pythons"] and image.python not in row["pythons"]:
         raise ImageError(f"image.python is {image.python!r}; {image.version} has {', '.join(row['pythons'])}")
-    tag = f"{image.version}-{row['processors'][0]}-{image.python}"
+    # Newer images are for one processor and Python each, and their tag is the version alone.
+    tag = "-".join([image.version, *row["processors"][:1], *([image.python] if row["pythons"] else [])])
     return f"{account}.dkr.ecr.{region}.{_table()['suffixes'][region]}/{row['repository']}:{tag}"

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
+import os
 import types
 import typing
 from collections.abc import Mapping
@@ -16,7 +18,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
-from sagewind import spec
+from sagewind import overlay, rules, spec
 from sagewind.errors import SagewindError
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -39,11 +41,13 @@ class _Place:
         return dataclasses.replace(self, key=f"{self.key}.{key}" if self.key else key)
 
     def error(self, node: yaml.Node, message: str) -> LoadError:
-        return LoadError(f"{self.file}:{node.start_mark.line + 1}: {message}")
+        return LoadError(f"{node.start_mark.name}:{node.start_mark.line + 1}: {message}")
 
 
-def load(path: Path | str) -> spec.Model:
-    """Read a model's spec, and see that the files which it names are there.
+def load(path: Path | str, *, environ: Mapping[str, str] | None = None) -> spec.Model:
+    """Read a model's spec, laid over by the environment that SAGEWIND_ENVIRONMENT names, if it does.
+
+    See that the files which it names are there.
 
     Raises:
         LoadError: the file is missing or no YAML, a key is unknown, missing, given twice or of a wrong value,
@@ -51,16 +55,17 @@ def load(path: Path | str) -> spec.Model:
 
     """
     file = Path(path)
-    root = _compose(file)
+    root = _overlaid(_compose(file), file, os.environ if environ is None else environ)
     model: spec.Model = _build(spec.Model, root, _Place(file))
     model = dataclasses.replace(model, path=file.resolve())
+    _check_columns(model, root, _Place(file))
     _check_files(model, root, _Place(file))
     return model
 
 
 def source_directory(model: spec.Model) -> Path | None:
-    """Return the folder of the model's code, or None when the spec names a package that is on S3 already."""
-    if model.source.directory.startswith("s3://"):
+    """Return the folder of the model's code, or None when it is on S3 already or there is none."""
+    if model.is_algorithm or model.source.directory.startswith("s3://"):
         return None
     return _beside(model, model.source.directory)
 
@@ -70,6 +75,21 @@ def data_file(model: spec.Model) -> Path:
     return _beside(model, model.data.file)
 
 
+def _overlaid(root: yaml.Node, file: Path, environ: Mapping[str, str]) -> yaml.Node:
+    """Lay over the spec what its environment says; unchanged when none is chosen."""
+    chosen = environ.get(overlay.CHOSEN, "")
+    if not chosen:
+        return root
+    everything = _compose(file.parent.parent / overlay.FILE)
+    place = _Place(Path(everything.start_mark.name))
+    sections = _entries(everything, place, None)
+    if chosen not in sections:
+        allowed = f"allowed are {', '.join(sections) or 'none'}"
+        raise place.error(everything, f"{overlay.CHOSEN} is {chosen!r}; {allowed}")
+    _entries(sections[chosen], place.at(chosen), list(overlay.SECTIONS))
+    return overlay.merge(root, sections[chosen])
+
+
 def _beside(model: spec.Model, relative: str) -> Path:
     folder = model.path.parent if model.path else Path.cwd()
     return (folder / relative).resolve()
@@ -77,11 +97,10 @@ def _beside(model: spec.Model, relative: str) -> Path:
 
 def _compose(file: Path) -> yaml.Node:
     try:
-        text = file.read_text(encoding="utf-8")
+        with file.open(encoding="utf-8") as stream:
+            root = yaml.compose(stream, Loader=_LOADER)
     except (OSError, UnicodeDecodeError) as error:
         raise LoadError(f"{file}:1: cannot be read: {error}") from error
-    try:
-        root = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise LoadError(f"{file}:{line}: is no YAML: {error.problem}") from error
@@ -92,9 +111,15 @@ def _compose(file: Path) -> yaml.Node:
     return root
 
 
+@functools.cache
+def _hints(kind: Any) -> dict[str, Any]:
+    """Return a dataclass's types: resolving them is most of a load's time."""
+    return get_type_hints(kind)
+
+
 def _build(kind: Any, node: yaml.Node, place: _Place, **given: Any) -> Any:
     """Make a spec dataclass of a mapping node."""
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     known = [f for f in dataclasses.fields(kind) if f.name not in _NOT_IN_YAML and f.name not in given]
     nodes = _entries(node, place, [f.name for f in known])
     for each in known:
@@ -103,7 +128,7 @@ def _build(kind: Any, node: yaml.Node, place: _Place, **given: Any) -> Any:
     values = {key: _value(hints[key], value, place.at(key)) for key, value in nodes.items()}
     try:
         return kind(**values, **given)
-    except spec.SpecError as error:
+    except rules.SpecError as error:
         where = nodes.get(error.key, node)
         message = f"{place.at(error.key).key} is {error.value!r}; allowed is {error.allowed}"
         raise place.error(where, message) from error
@@ -143,6 +168,9 @@ def _value(hint: Any, node: yaml.Node, place: _Place) -> Any:
     if origin is tuple:
         return _tuple(get_args(hint)[0], node, place)
     if origin in (Union, types.UnionType):
+        values = [each for each in get_args(hint) if dataclasses.is_dataclass(each)]
+        if values:
+            return _build(values[0], node, place)
         return _scalar(get_args(hint), node, place)
     return _scalar((hint,), node, place)
 
@@ -189,6 +217,22 @@ def _shown(node: yaml.Node) -> str:
     return "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
 
 
+def _check_columns(model: spec.Model, root: yaml.Node, place: _Place) -> None:
+    """See that the columns which the sections name agree."""
+    roles = {model.data.target: "data.target", model.data.id_column: "data.id_column"}
+    for name in model.score.features:
+        if name in roles:
+            where = _find(root, "score", "features")
+            raise place.error(where, f"score.features has {name!r}; that is {roles[name]}, and no feature")
+    if model.schema is None or model.schema.allow_extra:
+        return
+    for name in filter(None, roles):
+        if name not in model.schema.columns:
+            listed = ", ".join(model.schema.columns)
+            where = _find(root, "schema", "columns")
+            raise place.error(where, f"schema.columns lacks {name!r}, {roles[name]}; it has {listed}")
+
+
 def _check_files(model: spec.Model, root: yaml.Node, place: _Place) -> None:
     """See that the code and the data are there, and that nothing else is named."""
     table = data_file(model)
@@ -199,18 +243,25 @@ def _check_files(model: spec.Model, root: yaml.Node, place: _Place) -> None:
     folder = source_directory(model)
     if folder is None:
         return
+    _check_folder(model, folder, root, place)
+
+
+def _check_folder(model: spec.Model, folder: Path, root: yaml.Node, place: _Place) -> None:
+    """See that the scripts are in the folder of the code."""
     if not folder.is_dir():
         where = _find(root, "source", "directory")
         allowed = "allowed is a folder, or the s3:// address of a sourcedir.tar.gz"
         raise place.error(
             where, f"source.directory is {model.source.directory!r}; no folder is at {folder}; {allowed}"
         )
-    script = folder / model.source.entry_point
-    if not script.is_file():
-        found = ", ".join(sorted(p.name for p in folder.glob("*.py"))) or "no .py file"
-        where = _find(root, "source", "entry_point")
-        message = f"source.entry_point is {model.source.entry_point!r}; {folder} has {found}"
-        raise place.error(where, message)
+    scripts = {"source": model.source.entry_point}
+    if model.gate.has_rules and model.evaluates_by_script:
+        scripts["evaluation"] = model.evaluation.entry_point
+    for section, script in scripts.items():
+        if not (folder / script).is_file():
+            found = ", ".join(sorted(p.name for p in folder.glob("*.py"))) or "no .py file"
+            where = _find(root, section, "entry_point")
+            raise place.error(where, f"{section}.entry_point is {script!r}; {folder} has {found}")
 
 
 def _find(node: yaml.Node, *keys: str) -> yaml.Node:

@@ -2,107 +2,36 @@
 
 A spec says what is trained, with what, and where it goes; it says nothing of Airflow or of a run. Values
 check themselves when made, so a spec that exists is a spec that holds. `load` makes one from YAML and adds
-the file and line to what is raised here.
+the file and line to what is raised here. The sections about the life of a model are in `sections`.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping  # noqa: TC003 - `load` reads the annotations when it runs
 from dataclasses import dataclass, field
 from pathlib import Path  # noqa: TC003
-from typing import Any
 
-from sagewind.errors import SagewindError
+from sagewind import sections
+from sagewind.rules import Checked, Rule, SpecError, rule
+from sagewind.sections import INSTANCE, NAME
 
-NAME = r"[a-zA-Z0-9](-*[a-zA-Z0-9])*"
-"""What SageMaker allows in a name (API reference, CreateTrainingJob: TrainingJobName), but for the length."""
+__all__ = ["INSTANCE", "NAME", "SpecError"]
 
-INSTANCE = r"ml\.[a-z0-9-]+\.[a-z0-9]+"
-S3_URI = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?"
+SCRIPTED = ("scikit-learn",)
+"""Frameworks whose images run a script of the user's."""
+ALGORITHMS = ("xgboost",)
+"""Images that are an algorithm of Amazon's own when they are given no script."""
 
-
-class SpecError(SagewindError, ValueError):
-    """A value of the spec is not allowed; `key` says where in the spec it stands (`training.volume_gb`)."""
-
-    def __init__(self, key: str, value: object, allowed: str) -> None:
-        super().__init__(f"{key} is {value!r}; allowed is {allowed}")
-        self.key = key
-        self.value = value
-        self.allowed = allowed
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What a field allows beyond its type."""
-
-    pattern: str | None = None
-    one_of: tuple[str, ...] = ()
-    minimum: float | None = None
-    maximum: float | None = None
-    longest: int | None = None
-    says: str = ""
-    """The rule in words, for the error."""
-
-    def broken_by(self, value: object) -> str | None:
-        """Return what would be allowed when `value` breaks the rule, else None."""
-        if isinstance(value, str):
-            return self._text_broken_by(value)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            below = self.minimum is not None and value < self.minimum
-            above = self.maximum is not None and value > self.maximum
-            return f"a number {self._range()}" if below or above else None
-        return None
-
-    def _text_broken_by(self, value: str) -> str | None:
-        if self.one_of and value not in self.one_of:
-            return "one of " + ", ".join(self.one_of)
-        if self.pattern is not None and not re.fullmatch(self.pattern, value):
-            return self.says or f"text of the form {self.pattern}"
-        if self.longest is not None and len(value) > self.longest:
-            return f"at most {self.longest} characters"
-        return None
-
-    def _range(self) -> str:
-        if self.maximum is None:
-            return f"from {self.minimum:g}"
-        if self.minimum is None:
-            return f"up to {self.maximum:g}"
-        return f"from {self.minimum:g} to {self.maximum:g}"
-
-
-def rule(default: Any = dataclasses.MISSING, **limits: Any) -> Any:
-    """Declare a dataclass field with a `Rule`; without a default the key is required."""
-    return field(default=default, metadata={"rule": Rule(**limits)})
-
-
-def check(value: Any) -> None:
-    """Hold every field of a spec value to its rule.
-
-    Raises:
-        SpecError: a field breaks its rule.
-
-    """
-    for each in dataclasses.fields(value):
-        limits = each.metadata.get("rule")
-        allowed = limits.broken_by(getattr(value, each.name)) if limits else None
-        if allowed:
-            raise SpecError(each.name, getattr(value, each.name), allowed)
-
-
-class Checked:
-    """Base of the spec's values: checks the fields when made."""
-
-    def __post_init__(self) -> None:
-        check(self)
+CRON = r"@(hourly|daily|weekly|monthly|yearly)|([\d*/,a-zA-Z#?-]+ ){4}[\d*/,a-zA-Z#?-]+"
+_A_CRON = "five fields of cron such as 0 3 * * 1, or @hourly, @daily, @weekly, @monthly, @yearly"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Image(Checked):
     """Which of Amazon's prebuilt images the model uses; `images.uri` turns it into an address."""
 
-    framework: str = rule("scikit-learn", one_of=("scikit-learn",))
+    framework: str = rule("scikit-learn", one_of=(*SCRIPTED, *ALGORITHMS))
     version: str = rule(pattern=r"[0-9][0-9A-Za-z.-]*", says="a version such as 1.9-0")
     python: str = rule("py3", pattern=r"py3[0-9]*", says="py3, or a version such as py312")
 
@@ -111,8 +40,9 @@ class Image(Checked):
 class Source(Checked):
     """The code that runs inside the container."""
 
-    directory: str = rule(longest=1024)
-    """A folder, relative to the spec's own; or the S3 address of a `sourcedir.tar.gz` there."""
+    directory: str = rule("", longest=1024)
+    """A folder, relative to the spec's own; or the S3 address of a `sourcedir.tar.gz` there. Empty: the
+    image's own algorithm."""
     entry_point: str = rule("train.py", pattern=r"[\w./-]+\.py", says="the path of a .py file in the folder")
 
 
@@ -124,6 +54,11 @@ class Data(Checked):
     """Relative to the spec's own folder; it travels with the DAGs. A run may name another on S3."""
     target: str = rule(longest=256)
     """The column that is predicted."""
+    id_column: str = rule("", longest=256)
+    """The column that names a row; it is no feature. Empty: rows are named by their number."""
+    history: str = rule("", pattern=r"([\w./=-]+/)?", says="a prefix such as history/")
+    """Below `s3://<bucket>/<model>/`: partitions `ds=YYYY-MM-DD/` of rows. A run is trained on those that
+    ended by its data interval's end. Empty: on `file`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +120,10 @@ class Endpoint(Checked):
     """Empty: the model's name."""
     instance_type: str = rule("ml.m5.large", pattern=INSTANCE, says="an instance type such as ml.m5.large")
     instance_count: int = rule(1, minimum=1, maximum=100)
+    ttl_hours: float = rule(0.0, minimum=0, maximum=8760)
+    """After so many hours the janitor may delete it. 0: it stays."""
+    capture_percent: int = rule(0, minimum=0, maximum=100)
+    """The share of requests that SageMaker writes to `capture/`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,6 +145,17 @@ class Account(Checked):
     """What the jobs may do. A name becomes an ARN of the caller's account."""
     bucket: str = rule("", pattern=r"([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?", says="a bucket's name")
     """Empty: `sagemaker-<region>-<account>`, as the SageMaker SDK names it."""
+    kms_key: str = rule("", longest=2048)
+    """Encrypts artifacts, outputs and volumes. Empty: as the bucket does."""
+    subnets: tuple[str, ...] = ()
+    """Of the VPC that the jobs and the models run in."""
+    security_groups: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if bool(self.subnets) != bool(self.security_groups):
+            missing = "security_groups" if self.subnets else "subnets"
+            raise SpecError(missing, (), "at least one: a VPC needs both subnets and security_groups")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,9 +164,9 @@ class Model(Checked):
 
     name: str = rule(pattern=NAME, longest=32, says="letters, digits and inner hyphens")
     description: str = ""
-    schedule: str = rule("", longest=256)
+    schedule: str = rule("", pattern=f"({CRON})?", longest=256, says=_A_CRON)
     """Cron, UTC: when to train. Empty: only on demand."""
-    score_schedule: str = rule("0 0 * * *", longest=256)
+    score_schedule: str = rule("0 0 * * *", pattern=CRON, longest=256, says=_A_CRON)
     """Cron, UTC: when to score; one partition for each interval."""
     image: Image
     source: Source
@@ -227,6 +177,17 @@ class Model(Checked):
     endpoint: Endpoint = field(default_factory=Endpoint)
     transform: Transform = field(default_factory=Transform)
     account: Account = field(default_factory=Account)
+    schema: sections.Schema | None = None
+    evaluation: sections.Evaluation = field(default_factory=sections.Evaluation)
+    gate: sections.Gate = field(default_factory=sections.Gate)
+    approval: sections.Approval = field(default_factory=sections.Approval)
+    score: sections.Score = field(default_factory=sections.Score)
+    monitor: sections.Monitor = field(default_factory=sections.Monitor)
+    tuning: sections.Tuning | None = None
+    budget: sections.Budget = field(default_factory=sections.Budget)
+    card: sections.Card = field(default_factory=sections.Card)
+    notifications: sections.Notifications = field(default_factory=sections.Notifications)
+    deadline: sections.Deadline = field(default_factory=sections.Deadline)
     tags: Mapping[str, str] = field(default_factory=dict)
     poll_seconds: int = rule(30, minimum=1, maximum=3600)
     """How often a waiting task asks AWS; one second when SageMaker is local."""
@@ -237,6 +198,28 @@ class Model(Checked):
         super().__post_init__()
         if not self.metrics:
             raise SpecError("metrics", {}, "at least one metric: a run without one cannot be judged")
+        if not self.source.directory and self.image.framework in SCRIPTED:
+            raise SpecError("source", "", f"a directory: {self.image.framework} is no algorithm by itself")
+        if self.tuning is not None:
+            self._check_tuning(self.tuning)
+
+    def _check_tuning(self, tuning: sections.Tuning) -> None:
+        """Hold the tuning's names against those of the spec."""
+        if tuning.objective not in self.metrics:
+            raise SpecError("tuning", tuning.objective, f"as objective one of {', '.join(self.metrics)}")
+        twice = [name for name in tuning.ranges if name in self.hyperparameters]
+        if twice:
+            raise SpecError("tuning", twice[0], "as a range what is no hyperparameter besides")
+
+    @property
+    def evaluates_by_script(self) -> bool:
+        """Whether a script measures the model; otherwise a batch of scores is measured."""
+        return bool(self.evaluation.entry_point) and not self.is_algorithm
+
+    @property
+    def is_algorithm(self) -> bool:
+        """Whether the image's own algorithm is trained, without a script."""
+        return not self.source.directory
 
     @property
     def endpoint_name(self) -> str:

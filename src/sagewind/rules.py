@@ -1,0 +1,85 @@
+"""What a spec's value allows beyond its type, and the error that names key, value and what is allowed."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from sagewind.errors import SagewindError
+
+
+class SpecError(SagewindError, ValueError):
+    """A value of the spec is not allowed; `key` says where in the spec it stands (`training.volume_gb`)."""
+
+    def __init__(self, key: str, value: object, allowed: str) -> None:
+        super().__init__(f"{key} is {value!r}; allowed is {allowed}")
+        self.key = key
+        self.value = value
+        self.allowed = allowed
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a field allows beyond its type."""
+
+    pattern: str | None = None
+    one_of: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    longest: int | None = None
+    says: str = ""
+    """The rule in words, for the error."""
+
+    def broken_by(self, value: object) -> str | None:
+        """Return what would be allowed when `value` breaks the rule, else None."""
+        if isinstance(value, str):
+            return self._text_broken_by(value)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            below = self.minimum is not None and value < self.minimum
+            above = self.maximum is not None and value > self.maximum
+            return f"a number {self._range()}" if below or above else None
+        return None
+
+    def _text_broken_by(self, value: str) -> str | None:
+        if self.one_of and value not in self.one_of:
+            return "one of " + ", ".join(self.one_of)
+        if self.pattern is not None and not re.fullmatch(self.pattern, value):
+            return self.says or f"text of the form {self.pattern}"
+        if self.longest is not None and len(value) > self.longest:
+            return f"at most {self.longest} characters"
+        return None
+
+    def _range(self) -> str:
+        if self.maximum is None:
+            return f"from {self.minimum:g}"
+        if self.minimum is None:
+            return f"up to {self.maximum:g}"
+        return f"from {self.minimum:g} to {self.maximum:g}"
+
+
+def rule(default: Any = dataclasses.MISSING, **limits: Any) -> Any:
+    """Declare a dataclass field with a `Rule`; without a default the key is required."""
+    return field(default=default, metadata={"rule": Rule(**limits)})
+
+
+def check(value: Any) -> None:
+    """Hold every field of a spec value to its rule.
+
+    Raises:
+        SpecError: a field breaks its rule.
+
+    """
+    for each in dataclasses.fields(value):
+        limits = each.metadata.get("rule")
+        allowed = limits.broken_by(getattr(value, each.name)) if limits else None
+        if allowed:
+            raise SpecError(each.name, getattr(value, each.name), allowed)
+
+
+class Checked:
+    """Base of the spec's values: checks the fields when made."""
+
+    def __post_init__(self) -> None:
+        check(self)
