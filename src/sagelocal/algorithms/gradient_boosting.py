@@ -118,7 +118,7 @@ def _callbacks(job: Job, chosen: dict[str, Any]) -> list[Any]:
         last = chosen["eval_metric"][-1] if chosen["eval_metric"] else None
         callbacks.append(
             xgboost.callback.EarlyStopping(
-                rounds,
+                rounds=rounds,
                 metric_name=last,
                 data_name="validation",
                 maximize=last.partition("@")[0] in MAXIMIZED if last else None,

@@ -8,8 +8,8 @@ import pytest
 from sagelocal.algorithms import protobuf
 from sagelocal.serving import recordio
 
-BASE = {"feature_dim": 20, "num_factors": 4, "epochs": 60, "mini_batch_size": 50}
-RATES = {"bias_lr": 0.05, "linear_lr": 0.05, "factors_lr": 0.05, "factors_init_sigma": 0.1}
+BASE = {"feature_dim": 20, "num_factors": 4, "epochs": 25, "mini_batch_size": 50}
+RATES = {"bias_lr": 0.1, "linear_lr": 0.1, "factors_lr": 0.1, "factors_init_sigma": 0.1}
 
 
 def ratings(classes):
