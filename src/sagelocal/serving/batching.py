@@ -41,7 +41,7 @@ class Batcher:
     """Answers invocations of default handlers, merged by turns of the event loop."""
 
     def __init__(self, loaded: handlers.Handlers, loop: asyncio.AbstractEventLoop) -> None:
-        if loaded.fast is None:
+        if loaded.fast is None or loaded.read or loaded.write:
             raise ValueError("only default handlers can be merged; these have functions of the user's")
         self._handlers = loaded
         self._engine = loaded.fast

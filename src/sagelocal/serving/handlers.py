@@ -49,7 +49,7 @@ class Answer(NamedTuple):
 class Handlers:
     """A loaded model with the functions that answer for it.
 
-    `fast` is set when input, predict and output are all the defaults: then the server may merge requests.
+    `fast` is set when `predict_fn` is the default. When the others are too, the server may merge requests.
     """
 
     model: Any
@@ -136,13 +136,14 @@ def load(module: ModuleType, model_dir: Path, environ: Mapping[str, str]) -> Han
     if model_fn is None:
         raise HandlerError(f"Please provide a model_fn implementation: {module.__file__} defines none")
     model = _flexible(model_fn, 1)(str(model_dir))
+    default_predict = not own["transform_fn"] and not own["predict_fn"]
     return Handlers(
         model=model,
         transform=_flexible(own["transform_fn"], 4),
         read=_flexible(own["input_fn"], 2),
         predict=_flexible(own["predict_fn"], 2),
         write=_flexible(own["output_fn"], 2),
-        fast=engine.choose(model) if not customised(module) and hasattr(model, "predict") else None,
+        fast=engine.choose(model) if default_predict and hasattr(model, "predict") else None,
         default_accept=environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", codecs.JSON),
     )
 

@@ -29,7 +29,7 @@ FAILED = 2
 
 
 class WorkerDiedError(RuntimeError):
-    """A worker process ended by itself; its exit status is in the message."""
+    """A worker process ended by itself; the message names it."""
 
 
 def serve(sock: socket.socket, load: Callable[[], handlers.Handlers]) -> None:
@@ -54,8 +54,12 @@ def serve(sock: socket.socket, load: Callable[[], handlers.Handlers]) -> None:
         sock.sendall(_FRAME.pack(answer.status, len(encoded), len(answer.body)) + encoded + answer.body)
 
 
-class Worker:
-    """The parent's end of one worker."""
+def _nothing() -> None:
+    """Do nothing."""
+
+
+class Worker(asyncio.Protocol):
+    """The parent's end of one worker: one request at a time."""
 
     def __init__(self, load: Callable[[], handlers.Handlers]) -> None:
         ours, theirs = socket.socketpair()
@@ -74,34 +78,70 @@ class Worker:
                 os._exit(status)
         theirs.close()
         self.sock = ours
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._transport: asyncio.Transport | None = None
+        self._ready: asyncio.Future[bool] | None = None
+        self._answered: Callable[[handlers.Answer | None], None] | None = None
+        self._buffer = bytearray()
+        self._closing = False
+        self.died: Callable[[], None] = _nothing
+        """Called when the worker ends by itself, busy or idle."""
 
     async def ready(self) -> bool:
         """Wait until the model is loaded; False when it could not be."""
-        self.sock.setblocking(False)
-        self._streams = await asyncio.open_connection(sock=self.sock, limit=2**20)
-        return await self._streams[0].read(1) == bytes([READY])
+        loop = asyncio.get_running_loop()
+        self._ready = loop.create_future()
+        await loop.create_connection(lambda: self, sock=self.sock)
+        return await self._ready
 
-    async def ask(self, request: Request) -> handlers.Answer:
-        """Send one request and wait for its answer."""
-        assert self._streams is not None
-        reader, writer = self._streams
+    def ask(self, request: Request, answered: Callable[[handlers.Answer | None], None]) -> None:
+        """Send a request; `answered` gets the answer, or None when the worker died."""
+        self._answered = answered
         kind, accept = request.content_type.encode(), request.accept.encode()
-        writer.write(_FRAME.pack(len(kind), len(accept), len(request.body)))
-        writer.writelines((kind, accept, request.body))
-        try:
-            status, size, length = _FRAME.unpack(await reader.readexactly(_FRAME.size))
-            content_type = (await reader.readexactly(size)).decode()
-            return handlers.Answer(status, content_type, await reader.readexactly(length))
-        except (asyncio.IncompleteReadError, ConnectionError) as error:
-            raise WorkerDiedError(
-                f"the worker process {self.pid} died while it answered a request"
-            ) from error
+        head = _FRAME.pack(len(kind), len(accept), len(request.body))
+        if self._transport is None:
+            self._finish(None)
+        else:
+            self._transport.write(b"".join((head, kind, accept, request.body)))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember the transport (asyncio)."""
+        self._transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        """Gather an answer (asyncio)."""
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_result(data[0] == READY)
+            return
+        self._buffer += data
+        if len(self._buffer) < _FRAME.size:
+            return
+        status, kind, size = _FRAME.unpack_from(self._buffer)
+        if len(self._buffer) < _FRAME.size + kind + size:
+            return
+        body = bytes(self._buffer[_FRAME.size + kind :])
+        content_type = self._buffer[_FRAME.size : _FRAME.size + kind].decode()
+        self._buffer.clear()
+        self._finish(handlers.Answer(status, content_type, body))
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """Tell who waits (asyncio)."""
+        self._transport = None
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_result(False)
+        self._finish(None)
+        if not self._closing:
+            self.died()
 
     def close(self) -> None:
         """Let the worker end after what it does now."""
-        if self._streams is not None:
-            self._streams[1].close()
+        self._closing = True
+        if self._transport is not None:
+            self._transport.close()
+
+    def _finish(self, answer: handlers.Answer | None) -> None:
+        answered, self._answered = self._answered, None
+        if answered is not None:
+            answered(answer)
 
 
 class Pool:
@@ -109,10 +149,10 @@ class Pool:
 
     def __init__(self, workers: list[Worker], died: Callable[[], None]) -> None:
         self._workers = workers
-        self._died = died
+        for worker in workers:
+            worker.died = died
         self._idle = deque(workers)
         self._waiting: deque[Request] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def depth(self) -> int:
@@ -121,27 +161,27 @@ class Pool:
 
     def submit(self, request: Request) -> None:
         """Take a request."""
-        self._waiting.append(request)
-        self._next()
+        if self._idle:
+            self._give(self._idle.popleft(), request)
+        else:
+            self._waiting.append(request)
 
     def close(self) -> None:
         """Let every worker end."""
         for worker in self._workers:
             worker.close()
 
-    def _next(self) -> None:
-        while self._waiting and self._idle:
-            task = asyncio.ensure_future(self._run(self._idle.popleft(), self._waiting.popleft()))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    def _give(self, worker: Worker, request: Request) -> None:
+        worker.ask(request, lambda answer: self._answered(worker, request, answer))
 
-    async def _run(self, worker: Worker, request: Request) -> None:
-        try:
-            answer = await worker.ask(request)
-        except WorkerDiedError as error:
-            request.deliver(handlers.failure(error))
-            self._died()
+    def _answered(self, worker: Worker, request: Request, answer: handlers.Answer | None) -> None:
+        if answer is None:
+            words = f"worker process {worker.pid} died while it answered a request"
+            request.deliver(handlers.failure(WorkerDiedError(words)))
             return
+        # The next request goes out before this answer, so that the worker does not wait for the network.
+        if self._waiting:
+            self._give(worker, self._waiting.popleft())
+        else:
+            self._idle.append(worker)
         request.deliver(answer)
-        self._idle.append(worker)
-        self._next()
