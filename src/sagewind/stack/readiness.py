@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sagewind.stack.home import Home, Memory
 
 _SECONDS = 5.0
+_FIRST_SECONDS = 120.0
 
 
 def probes(home: Home, memory: Memory) -> Mapping[str, Callable[[], bool]]:
@@ -25,7 +26,7 @@ def probes(home: Home, memory: Memory) -> Mapping[str, Callable[[], bool]]:
         # The bucket is the last thing that the emulator's account is given.
         "emulator": lambda: _answers(bucket, "HEAD"),
         "sagelocal": lambda: _answers(f"{memory.address('sagelocal')}/_sagelocal/health"),
-        "airflow": lambda: _airflow(f"{memory.address('airflow')}/api/v2/monitor/health"),
+        "airflow": lambda: _airflow(memory.address("airflow")),
     }
 
 
@@ -41,16 +42,20 @@ def _postgres(home: Home) -> bool:
     return subprocess.run(command, check=False).returncode == 0
 
 
-def _answers(address: str, method: str = "GET") -> bool:
+def _answers(address: str, method: str = "GET", seconds: float = _SECONDS) -> bool:
     try:
-        return httpx.request(method, address, timeout=_SECONDS, trust_env=False).is_success
+        return httpx.request(method, address, timeout=seconds, trust_env=False).is_success
     except httpx.HTTPError:
         return False
 
 
 def _airflow(address: str) -> bool:
+    # The API that tasks talk to builds its routes at its first request, and answers nobody meanwhile: some ten
+    # seconds of one core. Here, that happens before anybody waits for it.
+    if not _answers(f"{address}/execution/health", seconds=_FIRST_SECONDS):
+        return False
     try:
-        answer = httpx.get(address, timeout=_SECONDS, trust_env=False)
+        answer = httpx.get(f"{address}/api/v2/monitor/health", timeout=_SECONDS, trust_env=False)
         return answer.is_success and all(part["status"] == "healthy" for part in answer.json().values())
     except (httpx.HTTPError, ValueError):
         return False
