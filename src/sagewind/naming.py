@@ -23,6 +23,7 @@ class DagRun(Protocol):
     """What of Airflow's DAG run its day is made of."""
 
     data_interval_start: dt.datetime | None
+    data_interval_end: dt.datetime | None
     logical_date: dt.datetime | None
     run_after: dt.datetime
 
@@ -99,3 +100,9 @@ def day_of(run: DagRun) -> str:
     """Return the day (UTC) that a run is about: of its data interval; of a run without one, of its start."""
     moment = run.data_interval_start or run.logical_date or run.run_after
     return moment.astimezone(dt.UTC).date().isoformat()
+
+
+def end_of(run: DagRun) -> str:
+    """Return the moment (ISO 8601, UTC) by which a run's data was there: its interval's end, or its start."""
+    moment = run.data_interval_end or run.logical_date or run.run_after
+    return moment.astimezone(dt.UTC).isoformat()

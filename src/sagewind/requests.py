@@ -68,60 +68,148 @@ def training(
     output: str,
     hyperparameters: Mapping[str, str],
     instance_type: str,
+    validation: str = "",
 ) -> Request:
     """Return the request of CreateTrainingJob.
 
-    `data` is the S3 address of the `train` channel, `output` the prefix of `<job>/output/model.tar.gz`.
+    `data` is the S3 address of the `train` channel, `validation` that of an algorithm's second one, `output`
+    the prefix of `<job>/output/model.tar.gz`.
     Script mode (`sagemaker_program` …): https://github.com/aws/sagemaker-training-toolkit
     """
-    script = {
-        "sagemaker_program": model.source.entry_point,
-        "sagemaker_submit_directory": place.code,
-        "sagemaker_container_log_level": "20",
-        "sagemaker_region": place.region,
-    }
     return {
         "TrainingJobName": name,
+        "HyperParameters": {**hyperparameters, **_script(model, place)},
+        **_job(model, place, data=data, output=output, instance_type=instance_type, validation=validation),
+        "Tags": tags(model),
+    }
+
+
+def tuning(
+    model: spec.Model,
+    *,
+    name: str,
+    place: Place,
+    data: str,
+    output: str,
+    hyperparameters: Mapping[str, str],
+    instance_type: str,
+    validation: str = "",
+) -> Request:
+    """Return the request of CreateHyperParameterTuningJob, whose training jobs are as `training`'s.
+
+    Values of a script's own hyperparameters are JSON, as the training toolkit reads them.
+
+    Raises:
+        ValueError: the spec has no section `tuning`.
+
+    """
+    wanted = model.tuning
+    if wanted is None:
+        raise ValueError(f"model {model.name}: the spec has no section tuning")
+    ranges: dict[str, list[Request]] = {}
+    for each in wanted.ranges.values():
+        kind = "IntegerParameterRanges" if each.is_integer else "ContinuousParameterRanges"
+        ranges.setdefault(kind, []).append(
+            {
+                "Name": each.name,
+                "MinValue": str(each.minimum),
+                "MaxValue": str(each.maximum),
+                "ScalingType": each.scale,
+            }
+        )
+    return {
+        "HyperParameterTuningJobName": name,
+        "HyperParameterTuningJobConfig": {
+            "Strategy": wanted.strategy,
+            "HyperParameterTuningJobObjective": {"Type": wanted.goal, "MetricName": wanted.objective},
+            "ResourceLimits": {
+                "MaxNumberOfTrainingJobs": wanted.max_jobs,
+                "MaxParallelTrainingJobs": wanted.parallel,
+            },
+            "ParameterRanges": ranges,
+            "RandomSeed": wanted.seed,
+        },
+        "TrainingJobDefinition": {
+            "StaticHyperParameters": {**hyperparameters, **_script(model, place)},
+            **_job(
+                model, place, data=data, output=output, instance_type=instance_type, validation=validation
+            ),
+        },
+        "Tags": tags(model),
+    }
+
+
+def evaluation(
+    model: spec.Model, *, name: str, place: Place, scripts: str, artifact: str, test: str, output: str
+) -> Request:
+    """Return the request of CreateProcessingJob: the evaluation script on the held-out rows.
+
+    `scripts` is the prefix of the code's files, `artifact` the model.tar.gz, `test` the prefix of the rows.
+    """
+    root = "/opt/ml/processing"
+    wanted = model.evaluation
+    arguments = {"target": model.data.target, "id": model.data.id_column, **wanted.arguments}
+    cluster = {
+        "InstanceType": wanted.instance_type,
+        "InstanceCount": 1,
+        "VolumeSizeInGB": wanted.volume_gb,
+        **({"VolumeKmsKeyId": model.account.kms_key} if model.account.kms_key else {}),
+    }
+    result = {"S3Uri": output, "LocalPath": f"{root}/evaluation", "S3UploadMode": "EndOfJob"}
+    vpc = {"NetworkConfig": network(model)} if model.account.subnets else {}
+    return {
+        "ProcessingJobName": name,
         "RoleArn": place.role,
-        "AlgorithmSpecification": {
-            "TrainingImage": place.image,
-            "TrainingInputMode": "File",
-            "MetricDefinitions": [{"Name": m.name, "Regex": m.regex} for m in model.metrics.values()],
+        "AppSpecification": {
+            "ImageUri": place.image,
+            "ContainerEntrypoint": ["python3", f"{root}/code/{wanted.entry_point}"],
+            "ContainerArguments": [f"--{key}={value}" for key, value in arguments.items()],
         },
-        "HyperParameters": {**hyperparameters, **script},
-        "InputDataConfig": [_channel("train", data)],
-        "OutputDataConfig": {"S3OutputPath": output},
-        "ResourceConfig": {
-            "InstanceType": instance_type,
-            "InstanceCount": model.training.instance_count,
-            "VolumeSizeInGB": model.training.volume_gb,
+        "ProcessingInputs": [
+            _processing_input(key, uri, f"{root}/{key}")
+            for key, uri in (("code", scripts), ("model", artifact), ("test", test))
+        ],
+        "ProcessingOutputConfig": {
+            "Outputs": [{"OutputName": "evaluation", "S3Output": result}],
+            **({"KmsKeyId": model.account.kms_key} if model.account.kms_key else {}),
         },
-        "StoppingCondition": {"MaxRuntimeInSeconds": model.training.max_runtime_seconds},
+        "ProcessingResources": {"ClusterConfig": cluster},
+        "StoppingCondition": {"MaxRuntimeInSeconds": wanted.max_runtime_seconds},
+        **vpc,
         "Tags": tags(model),
     }
 
 
 def create_model(model: spec.Model, *, name: str, place: Place, artifact: str) -> Request:
     """Return the request of CreateModel: the artifact served by the same script in the same image."""
+    variables = serving_environment(model, place)
+    container = {"Image": place.image, "ModelDataUrl": artifact}
     return {
         "ModelName": name,
         "ExecutionRoleArn": place.role,
-        "PrimaryContainer": {
-            "Image": place.image,
-            "ModelDataUrl": artifact,
-            "Environment": {
-                "SAGEMAKER_PROGRAM": model.source.entry_point,
-                "SAGEMAKER_SUBMIT_DIRECTORY": place.code,
-                "SAGEMAKER_CONTAINER_LOG_LEVEL": "20",
-                "SAGEMAKER_REGION": place.region,
-            },
-        },
+        "PrimaryContainer": {**container, **({"Environment": variables} if variables else {})},
+        **network(model),
         "Tags": tags(model),
     }
 
 
-def endpoint(model: spec.Model, *, name: str, model_name: str) -> Request:
-    """Return what the endpoint operator takes: a new config `name`, and the endpoint that shall have it."""
+def serving_environment(model: spec.Model, place: Place) -> dict[str, str]:
+    """Return what tells the serving container which code to serve with; empty for an algorithm."""
+    if model.is_algorithm:
+        return {}
+    return {
+        "SAGEMAKER_PROGRAM": model.source.entry_point,
+        "SAGEMAKER_SUBMIT_DIRECTORY": place.code,
+        "SAGEMAKER_CONTAINER_LOG_LEVEL": "20",
+        "SAGEMAKER_REGION": place.region,
+    }
+
+
+def endpoint(model: spec.Model, *, name: str, model_name: str, capture: str = "") -> Request:
+    """Return what the endpoint operator takes: a new config `name`, and the endpoint that shall have it.
+
+    `capture` is the S3 prefix that requests and answers are written to, when the spec asks for it.
+    """
     variant = {
         "VariantName": "AllTraffic",
         "ModelName": model_name,
@@ -129,30 +217,53 @@ def endpoint(model: spec.Model, *, name: str, model_name: str) -> Request:
         "InitialInstanceCount": model.endpoint.instance_count,
         "InitialVariantWeight": 1.0,
     }
-    config = {"EndpointConfigName": name, "ProductionVariants": [variant], "Tags": tags(model)}
+    config: Request = {"EndpointConfigName": name, "ProductionVariants": [variant], "Tags": tags(model)}
+    if model.account.kms_key:
+        config["KmsKeyId"] = model.account.kms_key
+    if model.endpoint.capture_percent and capture:
+        config["DataCaptureConfig"] = _capture(model, capture)
     place = {"EndpointName": model.endpoint_name, "EndpointConfigName": name, "Tags": tags(model)}
     return {"EndpointConfig": config, "Endpoint": place}
 
 
-def transform(model: spec.Model, *, name: str, model_name: str, data: str, output: str) -> Request:
+def transform(
+    model: spec.Model,
+    *,
+    name: str,
+    model_name: str,
+    data: str,
+    output: str,
+    kind: str = "S3Prefix",
+    processing: Mapping[str, str] | None = None,
+) -> Request:
     """Return the request of CreateTransformJob: CSV rows in, the same rows with the prediction appended out.
 
-    `data` is one object or a prefix; each object becomes `<output>/<its name>.out`.
+    `data` is one object, a prefix, or with the kind `ManifestFile` a list of objects; each object becomes
+    `<output>/<its name>.out`. `processing` is the request's DataProcessing, when it is another.
     """
-    batch = model.transform
+    batch, key = model.transform, model.account.kms_key
     return {
         "TransformJobName": name,
         "ModelName": model_name,
         "BatchStrategy": batch.strategy,
         "MaxPayloadInMB": batch.max_payload_mb,
         "TransformInput": {
-            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": data}},
+            "DataSource": {"S3DataSource": {"S3DataType": kind, "S3Uri": data}},
             "ContentType": "text/csv",
             "SplitType": "Line",
         },
-        "TransformOutput": {"S3OutputPath": output, "Accept": "text/csv", "AssembleWith": "Line"},
-        "DataProcessing": {"JoinSource": "Input"},
-        "TransformResources": {"InstanceType": batch.instance_type, "InstanceCount": batch.instance_count},
+        "TransformOutput": {
+            "S3OutputPath": output,
+            "Accept": "text/csv",
+            "AssembleWith": "Line",
+            **({"KmsKeyId": key} if key else {}),
+        },
+        "DataProcessing": dict(processing or {"JoinSource": "Input"}),
+        "TransformResources": {
+            "InstanceType": batch.instance_type,
+            "InstanceCount": batch.instance_count,
+            **({"VolumeKmsKeyId": key} if key else {}),
+        },
         "Tags": tags(model),
     }
 
@@ -160,6 +271,72 @@ def transform(model: spec.Model, *, name: str, model_name: str, data: str, outpu
 def tags(model: spec.Model) -> list[dict[str, str]]:
     """Return the tags of everything that is made for a model."""
     return [{"Key": key, "Value": value} for key, value in {MODEL_TAG: model.name, **model.tags}.items()]
+
+
+def _script(model: spec.Model, place: Place) -> dict[str, str]:
+    """Return the hyperparameters of script mode; empty for an algorithm."""
+    if model.is_algorithm:
+        return {}
+    return {
+        "sagemaker_program": model.source.entry_point,
+        "sagemaker_submit_directory": place.code,
+        "sagemaker_container_log_level": "20",
+        "sagemaker_region": place.region,
+    }
+
+
+def _job(
+    model: spec.Model, place: Place, *, data: str, output: str, instance_type: str, validation: str
+) -> Request:
+    """Return what a training job and a tuning job's definition of one have in common."""
+    key = model.account.kms_key
+    algorithm: Request = {"TrainingImage": place.image, "TrainingInputMode": "File"}
+    if not model.is_algorithm:
+        algorithm["MetricDefinitions"] = [{"Name": m.name, "Regex": m.regex} for m in model.metrics.values()]
+    channels = {"train": data, **({"validation": validation} if validation else {})}
+    return {
+        "RoleArn": place.role,
+        "AlgorithmSpecification": algorithm,
+        "InputDataConfig": [_channel(name, uri) for name, uri in channels.items()],
+        "OutputDataConfig": {"S3OutputPath": output, **({"KmsKeyId": key} if key else {})},
+        "ResourceConfig": {
+            "InstanceType": instance_type,
+            "InstanceCount": model.training.instance_count,
+            "VolumeSizeInGB": model.training.volume_gb,
+            **({"VolumeKmsKeyId": key} if key else {}),
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": model.training.max_runtime_seconds},
+        **network(model),
+    }
+
+
+def _capture(model: spec.Model, uri: str) -> Request:
+    """Return the request's DataCaptureConfig: both sides, text as text."""
+    return {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": model.endpoint.capture_percent,
+        "DestinationS3Uri": uri,
+        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+        "CaptureContentTypeHeader": {
+            "CsvContentTypes": ["text/csv"],
+            "JsonContentTypes": ["application/json"],
+        },
+    }
+
+
+def network(model: spec.Model) -> Request:
+    """Return `VpcConfig` of a job or a model, nothing when the spec names no VPC."""
+    account = model.account
+    if not account.subnets:
+        return {}
+    return {
+        "VpcConfig": {"Subnets": list(account.subnets), "SecurityGroupIds": list(account.security_groups)}
+    }
+
+
+def _processing_input(name: str, uri: str, path: str) -> Request:
+    source = {"S3Uri": uri, "LocalPath": path, "S3DataType": "S3Prefix", "S3InputMode": "File"}
+    return {"InputName": name, "S3Input": source}
 
 
 def _channel(name: str, uri: str) -> Request:

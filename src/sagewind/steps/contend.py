@@ -1,0 +1,75 @@
+"""Who is measured on the held-out rows: the new model and, on the same rows, the champion."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from sagewind import aws, load, naming, partition, requests
+from sagewind.objects import Address
+from sagewind.steps import champions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sagewind import spec
+
+CHALLENGER = "challenger"
+CHAMPION = "champion"
+
+
+def contend(
+    spec_file: Path | str,
+    *,
+    made: dict[str, Any],
+    artifact: str,
+    model_name: str,
+    name: str,
+    clients: aws.Clients = aws.client,
+) -> list[dict[str, Any]]:
+    """Return the request of one job for each contender, the challenger's first.
+
+    `made` is what `ready` returned, `name` what the jobs' names begin with. The champion takes part when the
+    spec has a challenge and there is one.
+    """
+    model = load.load(spec_file)
+    job = functools.partial(_job, model, made, name=name)
+    jobs = [job(CHALLENGER, artifact=artifact, model_name=model_name)]
+    sagemaker = clients("sagemaker")
+    champion = champions.current(sagemaker, model) if model.gate.challenge else None
+    if champion is not None:
+        serving = ""
+        if not model.evaluates_by_script:
+            serving = champions.sagemaker_model(sagemaker, model, champion, role=made["role"])
+        jobs.append(job(CHAMPION, artifact=champion.model_data, model_name=serving))
+    return jobs
+
+
+def output(run: str, who: str) -> Address:
+    """Return where a contender's evaluation is."""
+    return Address.parse(run) / "evaluation" / who
+
+
+def _job(
+    model: spec.Model, made: dict[str, Any], who: str, *, artifact: str, model_name: str, name: str
+) -> dict[str, Any]:
+    job_name = naming.name(f"{model.name}-evaluate-{who}", name, who)
+    where = str(output(made["run"], who))
+    if model.evaluates_by_script:
+        return requests.evaluation(
+            model,
+            name=job_name,
+            place=requests.Place(**{key: made[key] for key in ("role", "image", "region", "code")}),
+            scripts=made["scripts"],
+            artifact=artifact,
+            test=made["test"],
+            output=where,
+        )
+    return requests.transform(
+        model,
+        name=job_name,
+        model_name=model_name,
+        data=made["held_out"],
+        output=where,
+        processing=partition.DATA_PROCESSING,
+    )

@@ -1,0 +1,184 @@
+"""A model that passed the gate becomes a version in the registry, with its card beside the artifact."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import TYPE_CHECKING, Any
+
+from sagewind import aws, evaluation, load, naming, profile, requests
+from sagewind.approvals import Approvals
+from sagewind.card import Card, parse_importance
+from sagewind.errors import SagewindError
+from sagewind.gate import Check, Decision
+from sagewind.objects import Address, Objects
+from sagewind.registry import Artifacts, Candidate, Lineage, Registry, Serving, Version
+from sagewind.steps.contend import CHALLENGER, output
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sagewind import spec
+
+_INTERNAL = "sagemaker_"
+
+
+class ApprovalError(SagewindError):
+    """An answer to the question of approval is none."""
+
+
+def enrol(
+    spec_file: Path | str,
+    *,
+    made: dict[str, Any],
+    judged: dict[str, Any],
+    training_job: str,
+    clients: aws.Clients = aws.client,
+) -> dict[str, Any]:
+    """Register the model and write its card; both are the same when repeated.
+
+    `made` and `judged` are what `ready` and `judge` returned. Returns `arn`, `version`, and the card's `card`
+    (HTML) and `card_json` addresses.
+
+    Raises:
+        RegistryError: there are more facts than a version can carry.
+
+    """
+    model = load.load(spec_file)
+    sagemaker = clients("sagemaker")
+    objects = Objects(clients("s3"), kms_key=model.account.kms_key)
+    job = sagemaker.describe_training_job(TrainingJobName=training_job)
+    freeze = _freeze(objects, made)
+    candidate = _candidate(model, made, judged, job, freeze)
+    version = Registry(sagemaker).register(candidate)
+    card = _card(model, objects, made=made, judged=judged, candidate=candidate, version=version)
+    home = Address.parse(version.model_data).key.rpartition("/")[0]
+    beside = Address(Address.parse(version.model_data).bucket, home)
+    objects.write(beside / "card.html", card.to_html(), content_type="text/html; charset=utf-8")
+    objects.write(beside / "card.json", card.to_json_text(), content_type="application/json")
+    return {
+        "arn": version.arn,
+        "version": version.number,
+        "status": version.status,
+        "card": str(beside / "card.html"),
+        "card_json": str(beside / "card.json"),
+        "metrics": dict(judged["metrics"]),
+    }
+
+
+def settle(
+    spec_file: Path | str,
+    *,
+    enrolled: dict[str, Any],
+    answer: str,
+    by: str,
+    at: str,
+    clients: aws.Clients = aws.client,
+) -> dict[str, Any]:
+    """Write the answer (`Approve` or `Reject`) into the registry, from the time `at` (ISO 8601) on.
+
+    Raises:
+        ApprovalError: the answer is another.
+
+    """
+    load.load(spec_file)
+    registry = Registry(clients("sagemaker"))
+    approvals = Approvals(registry)
+    verbs = {"Approve": approvals.approve, "Reject": approvals.reject}
+    if answer not in verbs:
+        raise ApprovalError(f"approval: got {answer!r}; expected Approve or Reject")
+    version = registry.describe(enrolled["arn"])
+    done = verbs[answer](version, at=dt.datetime.fromisoformat(at), by=by, why=f"{answer} by {by}")
+    return {"arn": done.arn, "version": done.number, "status": done.status}
+
+
+def _candidate(
+    model: spec.Model, made: dict[str, Any], judged: dict[str, Any], job: dict[str, Any], freeze: Address
+) -> Candidate:
+    home = output(made["run"], CHALLENGER)
+    given = job.get("HyperParameters", {})
+    place = requests.Place(**{key: made[key] for key in ("role", "image", "region", "code")})
+    return Candidate(
+        group=model.name,
+        description=model.description,
+        lineage=Lineage(
+            job=job["TrainingJobName"],
+            code_hash=made["code_hash"],
+            data_hash=made["data_hash"],
+            environment_hash=naming.content_hash(freeze.key.encode()),
+            hyperparameters={k: v for k, v in given.items() if not k.startswith((_INTERNAL, "_"))},
+            metrics=judged["metrics"],
+        ),
+        artifacts=Artifacts(
+            model_data=job["ModelArtifacts"]["S3ModelArtifacts"],
+            evaluation=judged["evaluation"],
+            statistics=made["statistics"],
+            constraints=made["constraints"],
+            importance=str(home / "importance.json") if model.evaluates_by_script else "",
+            environment=str(freeze),
+        ),
+        serving=Serving(
+            image=made["image"],
+            environment=requests.serving_environment(model, place),
+            instance_types=tuple(
+                dict.fromkeys((model.endpoint.instance_type, model.transform.instance_type))
+            ),
+        ),
+        tags={requests.MODEL_TAG: model.name, **model.tags},
+    )
+
+
+def _freeze(objects: Objects, made: dict[str, Any]) -> Address:
+    """Put what the job's environment was made of (image and requirements) under its content; return where."""
+    needed = objects.read(Address.parse(made["requirements"])).decode() if made["requirements"] else ""
+    text = f"# image {made['image']}\n{needed}"
+    base = Address.parse(made["models"])
+    home = Address(base.bucket, base.key.rpartition("/")[0])
+    where = home / "environments" / f"{naming.content_hash(text.encode())}.txt"
+    if objects.head(where) is None:
+        objects.write(where, text)
+    return where
+
+
+def _card(
+    model: spec.Model,
+    objects: Objects,
+    *,
+    made: dict[str, Any],
+    judged: dict[str, Any],
+    candidate: Candidate,
+    version: Version,
+) -> Card:
+    home = output(made["run"], CHALLENGER)
+    importance = home / "importance.json"
+    found: dict[str, float] = {}
+    if objects.head(importance) is not None:
+        found = parse_importance(objects.read(importance).decode(), source=str(importance))
+    where = judged["evaluation"]
+    lineage = candidate.lineage
+    predictions = home / "predictions.csv"
+    return Card(
+        model=model.name,
+        version=str(version.number),
+        created=version.created.astimezone(dt.UTC).isoformat(timespec="seconds"),
+        description=model.description,
+        evaluation=evaluation.parse(objects.read(Address.parse(where)).decode(), source=where),
+        predictions=evaluation.parse_predictions(objects.read(predictions).decode(), source=str(predictions)),
+        decision=Decision(checks=tuple(Check(**each) for each in judged["decision"]["checks"])),
+        importance=found,
+        data=profile.from_statistics(
+            json.loads(objects.read(Address.parse(made["statistics"]))), source=made["statistics"]
+        ),
+        parameters=dict(lineage.hyperparameters),
+        lineage={
+            "training job": lineage.job,
+            "code": f"{lineage.code_hash} {made['code']}",
+            "data": f"{lineage.data_hash} {', '.join(made['files'][:3])}",
+            "data until": made["until"],
+            "environment": candidate.artifacts.environment,
+            "artifact": candidate.artifacts.model_data,
+            "version": version.arn,
+        },
+        intended_use=model.card.intended_use,
+        limits=model.card.limits,
+    )

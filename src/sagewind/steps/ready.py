@@ -1,0 +1,195 @@
+"""The first step of a pipeline: the data held against its schema, the budget against the bill, both uploaded.
+
+Everything that can be found wrong before a job is paid for is found here. Keys on S3 are made from content,
+so what did not change is not sent again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sagewind import aws, columns, dataset, holdout, images, load, naming, pack, profile, quality
+from sagewind.objects import Address, Objects
+from sagewind.steps import spending
+from sagewind.steps.rows import Rows, features, to_csv
+from sagewind.upload import put_once
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sagewind import spec
+
+VALIDATION_SHARE = 0.2
+"""Of the rows to train on, what an algorithm of Amazon's measures itself on while it trains or is tuned."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Table:
+    """The training table, and what errors and the manifest call it."""
+
+    content: bytes
+    name: str
+    files: tuple[str, ...]
+
+
+def ready(
+    spec_file: Path | str,
+    *,
+    data: str,
+    run_name: str,
+    until: str,
+    clients: aws.Clients = aws.client,
+) -> dict[str, Any]:
+    """Check data and budget, put code and data on S3, and return where everything is.
+
+    `data` is the S3 address of another table than the spec's; empty: the spec's. `until` is an ISO 8601 time:
+    of a history in partitions, only days that ended by then are used.
+
+    Raises:
+        SagewindError: `DataError` names the rows that break the schema, `BudgetExceededError` the amounts;
+            `LoadError`, `HoldoutError`, `PackError` and `ImageError` say what else cannot be used.
+
+    """
+    model = load.load(spec_file)
+    place = aws.account(model.account, clients)
+    image = images.uri(model.image, place.region)
+    spending.check(model, clients, now=dt.datetime.now(dt.UTC))
+    s3 = clients("s3")
+    aws.ensure_bucket(s3, place.bucket, place.region)
+    objects = Objects(s3, kms_key=model.account.kms_key)
+    base = Address(place.bucket, model.name)
+    run = base / "runs" / run_name
+    table = _table(model, objects, base, data, until)
+    _check(model, table, objects, run)
+    return {
+        "role": place.role,
+        "region": place.region,
+        "image": image,
+        **_code(model, objects, base),
+        **_data(model, objects, base, table),
+        "models": str(base / "models"),
+        "run": f"{run}/",
+        "capture": str(base / "capture"),
+        "until": until,
+    }
+
+
+def _table(model: spec.Model, objects: Objects, base: Address, data: str, until: str) -> _Table:
+    if data:
+        return _Table(content=objects.read(Address.parse(data)), name=data, files=(data,))
+    if not model.data.history:
+        file = load.data_file(model)
+        return _Table(content=file.read_bytes(), name=file.name, files=(file.name,))
+    chosen = dataset.as_of(objects, base / model.data.history, dt.datetime.fromisoformat(until))
+    parts = [Rows.parse(objects.read(each.address), str(each.address)) for each in chosen.entries]
+    first = parts[0]
+    cells = tuple(row for part in parts for row in part.pick(first.header))
+    whole = Rows(name=str(chosen.prefix), header=first.header, cells=cells)
+    return _Table(content=whole.to_csv(), name=whole.name, files=tuple(part.name for part in parts))
+
+
+def _check(model: spec.Model, table: _Table, objects: Objects, run: Address) -> None:
+    """Hold the table against the schema; the report of a failure is on S3 before the step fails."""
+    schema = to_schema(model)
+    if schema is None:
+        return
+    found = quality.check_csv(io.BytesIO(table.content), schema, file=table.name)
+    objects.write_json(run / "quality.json", found.to_json())
+    found.require()
+
+
+def to_schema(model: spec.Model) -> columns.Schema | None:
+    """Return the spec's schema as the data gate takes it, None when the spec has none."""
+    wanted = model.schema
+    if wanted is None:
+        return None
+    listed = tuple(
+        columns.Column(**{**vars(each), "type": columns.Type(each.type)}) for each in wanted.columns.values()
+    )
+    target = model.data.target if model.data.target in wanted.columns else ""
+    return columns.Schema(
+        columns=listed,
+        target=target,
+        min_rows=wanted.min_rows,
+        min_classes=wanted.min_classes,
+        allow_extra=wanted.allow_extra,
+    )
+
+
+def _code(model: spec.Model, objects: Objects, base: Address) -> dict[str, Any]:
+    """Put the code as one archive for training and serving, and file by file for the evaluation."""
+    folder = load.source_directory(model)
+    if folder is None:
+        return {"code": model.source.directory, "scripts": "", "code_hash": "", "requirements": ""}
+    key, archive = pack.pack(folder)
+    home = base / "code" / key
+    put_once(objects, home / "sourcedir.tar.gz", archive, "application/gzip")
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        if path.is_file() and not any(part.startswith((".", "__")) for part in relative.parts):
+            put_once(objects, home / "files" / relative.as_posix(), path.read_bytes(), "text/plain")
+    needed = folder / "requirements.txt"
+    return {
+        "code": str(home / "sourcedir.tar.gz"),
+        "scripts": f"{home / 'files'}/",
+        "code_hash": key,
+        "requirements": str(home / "files" / "requirements.txt") if needed.is_file() else "",
+    }
+
+
+def _data(model: spec.Model, objects: Objects, base: Address, table: _Table) -> dict[str, Any]:
+    """Hold rows out, and put both parts, the rows to score and the baseline for drift."""
+    key = naming.digest((naming.content_hash(table.content), str(model.evaluation.share)))[:16]
+    home = base / "data" / key
+    named = load.data_file(model).name
+    parts = holdout.split(
+        table.content, share=model.evaluation.share, name=table.name, id_column=model.data.id_column
+    )
+    test = Rows.parse(parts.test, table.name).with_ids(model.data.id_column)
+    ids = model.data.id_column or test.header[0]
+    given = features(model, test.header)
+    put_once(objects, home / "test" / "test.csv", parts.test, "text/csv")
+    to_score = to_csv(test.pick((ids, *given)))
+    put_once(objects, home / "held-out" / "test.csv", to_score, "text/csv")
+    channels = _channels(model, objects, home, parts.train, named)
+    baseline = _baseline(model, objects, home, Rows.parse(parts.train, table.name))
+    return {
+        **channels,
+        **baseline,
+        "test": f"{home / 'test'}/",
+        "held_out": str(home / "held-out" / "test.csv"),
+        "data_hash": key,
+        "rows": parts.train_rows + parts.test_rows,
+        "train_rows": parts.train_rows,
+        "test_rows": parts.test_rows,
+        "files": list(table.files),
+    }
+
+
+def _channels(model: spec.Model, objects: Objects, home: Address, train: bytes, named: str) -> dict[str, str]:
+    """Put the training rows: as a script reads them, or as algorithms do (target first, no header)."""
+    if not model.is_algorithm:
+        put_once(objects, home / "train" / named, train, "text/csv")
+        return {"train": f"{home / 'train'}/", "validation": ""}
+    parts = holdout.split(train, share=VALIDATION_SHARE, name=named, seed="validation")
+    for name, content in (("train", parts.train), ("validation", parts.test)):
+        rows = Rows.parse(content, named)
+        plain = to_csv(rows.pick((model.data.target, *features(model, rows.header))))
+        put_once(objects, home / name / "rows.csv", plain, "text/csv")
+    return {"train": f"{home / 'train'}/", "validation": f"{home / 'validation'}/"}
+
+
+def _baseline(model: spec.Model, objects: Objects, home: Address, train: Rows) -> dict[str, str]:
+    """Put the profile of what is trained on, as Model Monitor's two files."""
+    listed = model.schema.columns.values() if model.schema else ()
+    text = [each.name for each in listed if each.type == "string"]
+    made = profile.profile(train.columns(features(model, train.header)), text=text)
+    objects.write_json(home / "statistics.json", profile.to_statistics(made))
+    objects.write_json(home / "constraints.json", profile.to_constraints(made))
+    return {
+        "statistics": str(home / "statistics.json"),
+        "constraints": str(home / "constraints.json"),
+    }
