@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sagelocal import __version__, server, settings
+from sagelocal.client import addresses
+from sagelocal.client import command as client_command
 from sagelocal.container import command as environments_command
 from sagelocal.emulator import EmulatorError, command
 
@@ -34,10 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments.command == "emulator":
             return command.run(arguments, settings.from_environment(environ), environ)
+        if arguments.command == "env":
+            return client_command.run(arguments, settings.from_environment(environ).data_dir, environ)
         if arguments.command == "envs":
-            return environments_command.run(arguments, settings.from_environment(environ).data_dir)
+            return environments_command.run(arguments, settings.from_environment(environ).cache_dir)
         server.serve(_settings(arguments, environ), environ)
-    except (server.StartError, settings.SettingsError, EmulatorError) as error:
+    except (server.StartError, settings.SettingsError, EmulatorError, addresses.NotServingError) as error:
         print(f"sagelocal: {error}", file=sys.stderr)  # noqa: T201  (the command line's own words)
         return 1
     return 0
@@ -71,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("--on-exit", choices=["keep", "stop"], help="what a clean end does to running jobs")
     command.add(commands)
+    client_command.add(commands)
     environments_command.add(commands)
     return parser
 

@@ -8,9 +8,9 @@ boto3 reads for itself.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ PREFIX = "SAGELOCAL_"
 
 
 class SettingsError(ValueError):
-    """A setting has a value that it cannot have; the message names the variable, the value and what is allowed."""
+    """A setting has a value that it cannot have; the message says which, and what is allowed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,9 @@ class Settings:
     hosts: str = ""
     """Further names, separated by commas, by which clients may call the service besides loopback's."""
     data_dir: Path = Path(".sagelocal")
+    cache_dir: Path = field(default_factory=lambda: cache_folder({}))
+    """Where the environments that stand for images are kept. They are named by their content, so all data
+    directories of a user share them."""
     account: str = "123456789012"
     region: str = "us-east-1"
     bucket: str = ""
@@ -45,7 +48,7 @@ class Settings:
     stop_grace_seconds: int = 120
     """What a container has between SIGTERM and SIGKILL; SageMaker gives 120."""
     on_exit: str = "keep"
-    """What a graceful stop of the service does to running jobs: `keep` lets them run on, `stop` stops them."""
+    """What a graceful stop of the service does to running jobs: `keep` them running, or `stop` them."""
 
 
 _ALLOWED = {
@@ -68,11 +71,30 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
     if unknown:
         raise SettingsError(f"{unknown[0]} is no setting of sagelocal; known are {', '.join(sorted(known))}")
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or Settings.region
-    values: dict[str, object] = {"region": region}
+    values: dict[str, object] = {"region": region, "cache_dir": cache_folder(environ)}
     for variable, name in known.items():
         if variable in environ:
             values[name] = _parse(variable, environ[variable], hints[name])
     return Settings(**values)  # type: ignore[arg-type]
+
+
+def cache_folder(environ: Mapping[str, str]) -> Path:
+    """Return the user's cache folder of sagelocal (XDG base directories)."""
+    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sagelocal"
+
+
+def to_json(values: Settings) -> dict[str, Any]:
+    """Return the settings as a JSON object, for a job's folder."""
+    return {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in dataclasses.asdict(values).items()
+    }
+
+
+def from_json(values: Mapping[str, Any]) -> Settings:
+    """Read what `to_json` wrote."""
+    hints = get_type_hints(Settings)
+    return Settings(**{name: hints[name](value) for name, value in values.items()})
 
 
 def _parse(variable: str, text: str, kind: type) -> object:

@@ -30,9 +30,9 @@ def add(commands: Subparsers) -> None:
     )
 
 
-def run(arguments: argparse.Namespace, data_dir: Path) -> int:
+def run(arguments: argparse.Namespace, cache_dir: Path) -> int:
     """Carry it out and return the exit code."""
-    kept = Environments(data_dir / "envs")
+    kept = Environments(cache_dir / "envs")
     if arguments.action == "prune":
         for key in kept.prune(time.time() - arguments.unused_days * _DAY):
             sys.stdout.write(f"removed {key}\n")

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sagelocal import settings as configuration
 from sagelocal.emulator import account as accounts
 from sagelocal.emulator import process
 
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 
 def environments_folder(environ: Mapping[str, str]) -> Path:
     """Where environments are kept for every data directory of this user (XDG base directories)."""
-    cache = environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "sagelocal" / "emulator"
+    return configuration.cache_folder(environ) / "emulator"
 
 
 def add(commands: Subparsers) -> None:

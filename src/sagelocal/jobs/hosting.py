@@ -14,7 +14,6 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-blue-green
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import logging
 import os
@@ -28,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sagelocal import errors
+from sagelocal import settings as configuration
 from sagelocal.jobs import instance, modelserver
 from sagelocal.jobs.folder import JobFolder
 from sagelocal.jobs.kinds import LONGEST_REASON
@@ -341,10 +341,7 @@ class EndpointController:
         return folder.is_alive()
 
     def _launch(self, folder: JobFolder, spec: dict[str, Any]) -> None:
-        settings = {
-            key: str(value) if isinstance(value, Path) else value
-            for key, value in dataclasses.asdict(self._settings).items()
-        }
+        settings = configuration.to_json(self._settings)
         folder.write_job({"kind": KIND, "name": spec["endpoint"], "settings": settings, "body": spec})
         with folder.supervisor_log.open("ab") as log:
             self._children[folder.root] = subprocess.Popen(

@@ -19,14 +19,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sagelocal import errors, logs
+from sagelocal import settings as configuration
 from sagelocal.jobs import access, modelserver
 from sagelocal.jobs import folder as folders
 from sagelocal.jobs.kinds import LONGEST_REASON
-from sagelocal.settings import Settings
 from sagelocal.storage import S3Storage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from sagelocal.settings import Settings
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
@@ -57,7 +59,7 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
             return 0  # another one has it
         folder.pid.write_text(str(os.getpid()))
         job = json.loads(folder.job.read_text())
-        settings = Settings(**{**job["settings"], "data_dir": Path(job["settings"]["data_dir"])})
+        settings = configuration.from_json(job["settings"])
         return Instance(folder, settings, Spec(**job["body"]), environ).run()
 
 

@@ -7,7 +7,6 @@ One thread does everything, in rounds: it starts what there is room for and look
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import os
 import signal
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sagelocal import settings as configuration
 from sagelocal.jobs import mailbox, transitions
 from sagelocal.jobs.folder import JobFolder
 from sagelocal.jobs.kinds import JOB_KINDS
@@ -214,7 +214,7 @@ class Launcher:
 
     def _launch(self, kind: JobKind, name: str, folder: JobFolder) -> subprocess.Popen[bytes]:
         body = self._store.get(kind.kind, name).body
-        settings = {key: _plain(value) for key, value in dataclasses.asdict(self._settings).items()}
+        settings = configuration.to_json(self._settings)
         folder.write_job({"kind": kind.kind, "name": name, "settings": settings, "body": body})
         # A session of its own: neither a signal to the service's group nor its end reaches the job.
         with folder.supervisor_log.open("ab") as log:
@@ -277,10 +277,6 @@ class Launcher:
             self._store.update(kind.kind, name, change)
         except MissingError:
             _log.warning("%s %s ended after it was deleted", kind.kind, name)
-
-
-def _plain(value: object) -> object:
-    return str(value) if isinstance(value, Path) else value
 
 
 def _tail(path: Path) -> str:

@@ -119,13 +119,13 @@ class ModelServer:
             self._fetch_model()
             self._fetch_code()
             requirements, source = self._requirements()
-            made = environments.Environments(self._settings.data_dir / "envs")
+            made = environments.Environments(self._settings.cache_dir / "envs")
             self._environment = made.ensure(self._image, requirements, source)
         except (storing.StorageError, storing.AddressError, archive.ArchiveError) as error:
             raise ModelServerError(str(error)) from error
         except environments.EnvironmentMakingError as error:
             raise ModelServerError(f"the model's requirements.txt cannot be installed: {error}") from error
-        self._runtime = runtime.ensure(self._settings.data_dir / "runtime")
+        self._runtime = runtime.ensure(self._settings.cache_dir / "runtime")
 
     def start(self) -> None:
         """Start the process; `ready` tells when it serves."""

@@ -59,7 +59,7 @@ class Preparation:
         self._storage = storage
         self._trees = trees
         self._say = say
-        self._kept = environments.Environments(job.data_dir / "envs")
+        self._kept = environments.Environments(job.cache_dir / "envs")
 
     def run(self) -> Prepared:
         """Fetch data and source, make the environment and try the isolation, all at the same time.
@@ -168,7 +168,7 @@ class Preparation:
                     image=image,
                     environ=environ,
                     made=made,
-                    runtime_root=self._job.data_dir / "runtime",
+                    runtime_root=self._job.cache_dir / "runtime",
                 )
             except environment.EntryPointError as error:
                 raise JobFailedError(f"AlgorithmError: {error}, exit code: 1") from error

@@ -145,7 +145,7 @@ class Processing:
         settings = self._job.settings
         image = images.resolve(self._plan.image, settings["image_policy"])
         with ThreadPoolExecutor(max_workers=2) as pool:
-            making = pool.submit(environments.Environments(self._job.data_dir / "envs").ensure, image)
+            making = pool.submit(environments.Environments(self._job.cache_dir / "envs").ensure, image)
             isolated = isolation.probe(settings["isolation"])
             self._download()
             try:

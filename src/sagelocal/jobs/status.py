@@ -1,4 +1,4 @@
-"""Statuses and the transitions between them, as tables. A status that a table does not allow is never written.
+"""Statuses and the transitions between them, as tables. What a table does not allow is never written.
 
 Sources: the `*Status` enumerations of botocore's SageMaker model; for training's secondary statuses,
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_SecondaryStatusTransition.html
@@ -49,7 +49,12 @@ ENDPOINT_TRANSITIONS: dict[EndpointStatus, frozenset[EndpointStatus]] = {
         {EndpointStatus.UPDATING, EndpointStatus.FAILED, EndpointStatus.DELETING}
     ),
     EndpointStatus.UPDATING: frozenset(
-        {EndpointStatus.IN_SERVICE, EndpointStatus.ROLLING_BACK, EndpointStatus.FAILED, EndpointStatus.DELETING}
+        {
+            EndpointStatus.IN_SERVICE,
+            EndpointStatus.ROLLING_BACK,
+            EndpointStatus.FAILED,
+            EndpointStatus.DELETING,
+        }
     ),
     EndpointStatus.ROLLING_BACK: frozenset(
         {EndpointStatus.IN_SERVICE, EndpointStatus.FAILED, EndpointStatus.DELETING}
@@ -68,4 +73,6 @@ class IllegalTransitionError(RuntimeError):
 def check(old: str, new: str, table: dict[JobStatus, frozenset[JobStatus]] = JOB_TRANSITIONS) -> None:
     """Raise `IllegalTransitionError` unless `table` allows `old` → `new` (staying the same is allowed)."""
     if old != new and JobStatus(new) not in table[JobStatus(old)]:
-        raise IllegalTransitionError(f"{old} → {new} is not allowed; from {old}: {sorted(table[JobStatus(old)])}")
+        raise IllegalTransitionError(
+            f"{old} → {new} is not allowed; from {old}: {sorted(table[JobStatus(old)])}"
+        )

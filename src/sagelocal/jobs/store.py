@@ -1,7 +1,7 @@
 """The state of everything: one SQLite file in write-ahead mode, shared by the service and its supervisors.
 
-A resource is a row: its kind (`training-job`, as in its ARN), its name, and a body, a JSON object in the shape
-of the Describe response. Describe and List are views of that body through botocore's shapes. Every change is
+A resource is a row: its kind (`training-job`, as in its ARN), its name, and a body, a JSON object in the
+shape of the Describe response. Describe and List are views of that body through botocore's shapes. Every change is
 one transaction, so that a process killed at any moment leaves either the old state or the new one.
 """
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 FORMAT_VERSION = 1
@@ -103,7 +103,9 @@ class Store:
             MissingError: there is none.
 
         """
-        row = self._db().execute("SELECT * FROM resource WHERE kind = ? AND name = ?", (kind, name)).fetchone()
+        row = (
+            self._db().execute("SELECT * FROM resource WHERE kind = ? AND name = ?", (kind, name)).fetchone()
+        )
         if row is None:
             raise MissingError(f"{kind} {name}")
         return _resource(row)
@@ -120,7 +122,9 @@ class Store:
         rows = self._db().execute("SELECT * FROM resource WHERE kind = ? ORDER BY created, name", (kind,))
         return [_resource(row) for row in rows]
 
-    def update(self, kind: str, name: str, change: Callable[[dict[str, Any]], dict[str, Any] | None]) -> Resource:
+    def update(
+        self, kind: str, name: str, change: Callable[[dict[str, Any]], dict[str, Any] | None]
+    ) -> Resource:
         """Apply `change` to the body in one transaction; `change` edits in place, or returns a new body.
 
         An exception in `change` leaves the state as it was.
@@ -164,7 +168,7 @@ class Store:
         with self._transaction() as db:
             _put_tags(db, arn, tags)
 
-    def untag(self, arn: str, keys: list[str]) -> None:
+    def untag(self, arn: str, keys: Iterable[str]) -> None:
         """Remove tags; absent keys are ignored."""
         with self._transaction() as db:
             db.executemany("DELETE FROM tag WHERE arn = ? AND key = ?", [(arn, key) for key in keys])

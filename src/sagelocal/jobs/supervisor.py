@@ -82,6 +82,11 @@ class Job:
         return Path(self.settings["data_dir"])
 
     @property
+    def cache_dir(self) -> Path:
+        """Where the environments that stand for images are kept."""
+        return Path(self.settings["cache_dir"])
+
+    @property
     def stopping(self) -> bool:
         """Whether a stop was asked for."""
         return self.folder.stop.exists()

@@ -16,14 +16,13 @@ import time
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from sagelocal import errors, logs
+from sagelocal import errors, logs, settings
 from sagelocal import storage as objects
 from sagelocal.jobs import access, inputs, modelserver
 from sagelocal.jobs.kinds import JOB_KINDS, LONGEST_REASON
 from sagelocal.jobs.status import JobStatus
 from sagelocal.jobs.store import MissingError
 from sagelocal.serving import batch, client, dataprocessing, jsonpath
-from sagelocal.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -179,7 +178,7 @@ def _server(job: Job, storage: Storage, say: Callable[[str], None]) -> modelserv
     return modelserver.ModelServer(
         folder=job.folder.root,
         container=container,
-        settings=Settings(**{**job.settings, "data_dir": job.data_dir}),
+        settings=settings.from_json(job.settings),
         storage=storage,
         environ=access.variables(job.environ, role_arn=role, job_arn=arn),
         say=say,

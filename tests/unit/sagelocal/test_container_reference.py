@@ -27,7 +27,7 @@ def make(root, key, description, used):
 
 @pytest.fixture
 def data(tmp_path, monkeypatch):
-    monkeypatch.setenv("SAGELOCAL_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("SAGELOCAL_CACHE_DIR", str(tmp_path))
     make(tmp_path / "envs", "old", "an image", 1_000_000)
     make(tmp_path / "envs", "new", "another image", 4_000_000_000)
     (tmp_path / "envs" / "half").mkdir()  # being made

@@ -21,7 +21,7 @@ def job(tmp_path):
     body = {"TrainingJobName": "j", "TrainingJobStatus": "InProgress", "SecondaryStatus": "Starting"}
     store.create(KIND, "j", "arn:j", body)
     folder = JobFolder(tmp_path / "jobs" / KIND / "j")
-    settings = {"data_dir": str(tmp_path), "region": "us-east-1"}
+    settings = {"data_dir": str(tmp_path), "cache_dir": str(tmp_path), "region": "us-east-1"}
     folder.write_job({"kind": KIND, "name": "j", "settings": settings, "body": body})
     yield folder, store
     store.close()

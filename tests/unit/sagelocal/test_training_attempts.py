@@ -51,7 +51,7 @@ def attempt(tmp_path):
             folder=folder,
             kind="training-job",
             name="j",
-            settings={"data_dir": str(tmp_path), "region": "us-east-1"},
+            settings={"data_dir": str(tmp_path), "cache_dir": str(tmp_path), "region": "us-east-1"},
             body=BODY,
             store=store,
             environ={},
