@@ -15,7 +15,7 @@ from sagewind.errors import SagewindError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_SECONDS = 30.0
+_SECONDS = 120.0  # a busy machine's Airflow may take its time
 _PAGE = 100  # the most that Airflow gives by default
 _FOLDS = ("::group::", "::endgroup::")  # marks for the log viewer of Airflow's UI
 FINISHED_RUN = frozenset({"success", "failed"})
@@ -43,8 +43,8 @@ class Airflow:
     def __init__(self, address: str, *, user: str, password: str) -> None:
         # The environment's proxies are for the world outside; this is the local stack.
         self._http = httpx.Client(base_url=address, timeout=_SECONDS, trust_env=False)
-        answer = self._http.post("/auth/token", json={"username": user, "password": password})
-        token = _checked(answer)["access_token"]
+        login = {"username": user, "password": password}
+        token = self._send("POST", "/auth/token", json=login)["access_token"]
         self._http.headers["Authorization"] = f"Bearer {token}"
 
     def __enter__(self) -> Self:
@@ -68,12 +68,12 @@ class Airflow:
 
     def unpause(self, dag_id: str) -> None:
         """Let the scheduler run the DAG."""
-        _checked(self._http.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": False}))
+        self._send("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
         """Start a run without a logical date, as the trigger form does; return its id."""
         body = {"logical_date": None, "conf": dict(conf)}
-        run_id: str = _checked(self._http.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body))["dag_run_id"]
+        run_id: str = self._send("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)["dag_run_id"]
         return run_id
 
     def run_state(self, dag_id: str, run_id: str) -> str:
@@ -112,8 +112,16 @@ class Airflow:
         return [line for entry in content for line in _lines(entry) if not line.startswith(_FOLDS)]
 
     def _get(self, path: str, **query: str | int) -> Any:
-        answer = self._http.get(f"/api/v2{path}", params=query, headers={"Accept": "application/json"})
-        return _checked(answer)
+        return self._send("GET", f"/api/v2{path}", params=query, headers={"Accept": "application/json"})
+
+    def _send(self, method: str, path: str, **rest: Any) -> Any:
+        try:
+            answer = self._http.request(method, path, **rest)
+        except httpx.HTTPError as error:
+            raise AirflowError(f"{method} {self._http.base_url}{path}: {error!r}") from error
+        if not answer.is_success:
+            raise AirflowError(f"{method} {answer.request.url}: {answer.status_code} {answer.text[:500]}")
+        return answer.json()
 
 
 def topological(downstream: Mapping[str, list[str]]) -> list[str]:
@@ -128,13 +136,6 @@ def topological(downstream: Mapping[str, list[str]]) -> list[str]:
         ordered += first
         left = {name: names for name, names in left.items() if name not in first}
     return ordered
-
-
-def _checked(answer: httpx.Response) -> Any:
-    if answer.is_success:
-        return answer.json()
-    request = answer.request
-    raise AirflowError(f"{request.method} {request.url}: {answer.status_code} {answer.text[:500]}")
 
 
 def _task(entry: dict[str, Any]) -> Task:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from sagewind.cli import demo, down, status, up
 from sagewind.cli.call import Call
+from sagewind.errors import SagewindError
 from sagewind.stack.home import Home
-from sagewind.stack.launch import StackError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = chosen.run(Call(home=home, arguments=chosen, environ=os.environ))
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except StackError as error:
+    except SagewindError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return code

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 
 import psutil
 
+from sagewind.errors import SagewindError
 from sagewind.stack import environment, programs, readiness, supervision, tether
 from sagewind.stack import home as homes
 
@@ -34,7 +35,7 @@ _POLL_SECONDS = 0.1
 _BROKEN = ("FATAL", "UNKNOWN")
 
 
-class StackError(RuntimeError):
+class StackError(SagewindError):
     """The stack did not come up; the message has the end of the log that tells why."""
 
 

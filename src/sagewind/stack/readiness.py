@@ -50,8 +50,8 @@ def _answers(address: str, method: str = "GET", seconds: float = _SECONDS) -> bo
 
 
 def _airflow(address: str) -> bool:
-    # The API that tasks talk to builds its routes at its first request, and answers nobody meanwhile: some ten
-    # seconds of one core. Here, that happens before anybody waits for it.
+    # The API that tasks talk to builds its routes at its first request, and answers nobody meanwhile: some
+    # ten seconds of one core. Here, that happens before anybody waits for it.
     if not _answers(f"{address}/execution/health", seconds=_FIRST_SECONDS):
         return False
     try:
