@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 import uuid
 
 import pytest
-
 from tests.integration.training_jobs import BUCKET, IMAGE, ROLE, put_source
 
 OVER = {"Completed", "Failed", "Stopped"}
@@ -201,9 +202,6 @@ def test_a_killed_service_and_a_killed_supervisor_lose_and_repeat_nothing(serve,
     first.client("sagemaker").create_hyper_parameter_tuning_job(**what)
     wait(first.client("sagemaker"), name, lambda job: job["TrainingJobStatusCounters"]["InProgress"] > 0)
     folder = data / "jobs" / "hyper-parameter-tuning-job" / name
-
-    import os
-    import signal
 
     os.kill(int((folder / "pid").read_text()), signal.SIGKILL)
     first.kill()

@@ -97,6 +97,9 @@ class Launcher:
             if waits:
                 self._queue.remove((kind, name))
         if waits:
+            # An earlier life of the service may have started a supervisor that does not hold its lock yet.
+            if folder.root.is_dir():
+                folder.ask_to_stop()
             self._end(JOB_KINDS[kind], name, JobStatus.STOPPED, "The job was stopped before it started")
             return
         folder.ask_to_stop()

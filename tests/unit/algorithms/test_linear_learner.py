@@ -79,8 +79,8 @@ def test_two_classes(container, blobs, loss, criteria, metrics):
     )
     found = metrics("linear-learner")
 
-    assert found["test:binary_classification_accuracy"] > 0.9  # the other criteria trade some of it
-    assert found["validation:binary_f_beta"] > 0.9
+    assert found["test:binary_classification_accuracy"] > 0.85  # some criteria trade accuracy
+    assert found["validation:binary_f_beta"] > 0.85
     assert found["test:roc_auc_score"] > 0.99
     rows = learner.ask(b"0,5,5\n0,0,0\n")["predictions"]
     assert [row["predicted_label"] for row in rows] == [1.0, 0.0]
