@@ -74,8 +74,8 @@ def label(stream: str, streams: Sequence[str]) -> str:
     """Return what to write before a line: nothing for one stream, else its host (`algo-1`) or its job."""
     if len(streams) <= 1:
         return ""
-    jobs = {each.rpartition("/")[0] for each in streams}
-    job, _, host = stream.rpartition("/")
+    jobs = {each.partition("/")[0] for each in streams}
+    job, _, host = stream.partition("/")
     return f"[{job}] " if len(jobs) > 1 else f"[{'-'.join(host.split('-')[:2])}] "
 
 

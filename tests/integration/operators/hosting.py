@@ -16,6 +16,7 @@ import json, os, time
 def model_fn(model_dir):
     with open(os.path.join(model_dir, "behaviour.json")) as file:
         behaviour = json.load(file)
+    time.sleep(behaviour.get("load_seconds", 0))
     if behaviour.get("broken"):
         raise RuntimeError("this model does not load")
     return behaviour

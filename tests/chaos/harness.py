@@ -1,0 +1,102 @@
+"""The whole stack with the chaos DAGs, and a hand on its processes: who runs, and SIGKILL for one of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import psutil
+
+from sagewind.stack import environment, supervision
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sagewind.airflow_rest import Airflow
+    from sagewind.stack.home import Home, Memory
+
+SECONDS = 240
+"""A bound for slow machines, no measure."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """A healthy stack with the chaos DAGs."""
+
+    home: Home
+    memory: Memory
+    airflow: Airflow
+
+    def client(self, service: str) -> Any:
+        """Make an AWS client of this stack."""
+        addresses = environment.aws(self.memory)
+        specific = f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}"
+        return boto3.client(
+            service,
+            endpoint_url=addresses.get(specific, addresses["AWS_ENDPOINT_URL"]),
+            region_name=environment.REGION,
+            aws_access_key_id=environment.ACCESS_KEY,
+            aws_secret_access_key=environment.SECRET_KEY,
+        )
+
+    def program(self, name: str) -> psutil.Process:
+        """Return the process of one of the stack's programs."""
+        pid = next(state.pid for state in supervision.states(self.home) if state.name == name)
+        return psutil.Process(pid)
+
+    def kill(self, name: str) -> int:
+        """SIGKILL a program with all that it started itself; return how many processes that was."""
+        top = self.program(name)
+        below = top.children(recursive=True) if name != "sagelocal" else top.children()
+        victims = [*below, *([] if name == "sagelocal" and below else [top])]
+        for victim in victims:
+            _kill(victim.pid)
+        return len(victims)
+
+    def kill_worker(self) -> int:
+        """SIGKILL the processes in which tasks run now; return how many that was."""
+        scheduler = self.program("scheduler")
+        workers = [child for child in scheduler.children(recursive=True) if _is_task(child)]
+        for worker in workers:
+            _kill(worker.pid)
+        return len(workers)
+
+    def kill_supervisors(self, folder: str, name: str) -> int:
+        """SIGKILL the supervisors of the jobs whose names start so; return how many that was."""
+        killed = 0
+        for process in psutil.process_iter(["cmdline"]):
+            line = process.info["cmdline"] or []
+            if "sagelocal.jobs.supervisor" in line and f"/{folder}/{name}" in line[-1]:
+                killed += _kill(process.pid)
+        return killed
+
+    def wait(self, what: str, condition: Callable[[], Any], seconds: float = SECONDS) -> Any:
+        """Wait until a condition holds, and return it."""
+        deadline = time.monotonic() + seconds
+        while not (value := condition()):
+            assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+            time.sleep(0.05)
+        return value
+
+    def task_state(self, dag_id: str, run_id: str) -> str | None:
+        """Return the state of the run's one task."""
+        return self.airflow.tasks(dag_id, run_id)["work"].state
+
+
+def _kill(pid: int) -> int:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return 0
+    return 1
+
+
+def _is_task(process: psutil.Process) -> bool:
+    try:
+        return "airflow worker" in " ".join(process.cmdline()) or "task" in process.name()
+    except psutil.Error:
+        return False
