@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sagelocal import __version__
+from sagelocal import __version__, faults, signatures
 from sagelocal.api import kinds, unhandled
+from sagelocal.api import rest as the_rest
 from sagelocal.api.account import Account
 from sagelocal.api.endpoint_configs import EndpointConfigs
 from sagelocal.api.endpoints import Endpoints
@@ -66,9 +68,11 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
     """Put the service together; `environ` is what jobs inherit."""
     store = Store(settings.data_dir / "state.db")
     account = Account(number=settings.account, region=settings.region)
-    launcher = Launcher(store=store, settings=settings, environ=environ)
+    services = model.load(SERVICES)
+    plan = faults.Faults(faults.load(Path(settings.faults), services.operations) if settings.faults else ())
+    launcher = Launcher(store=store, settings=settings, environ=environ, faults=plan)
     router = Router(account=settings.account, region=settings.region)
-    hosting = EndpointController(store=store, settings=settings, router=router, environ=environ)
+    hosting = EndpointController(store=store, settings=settings, router=router, environ=environ, faults=plan)
 
     training_jobs = Records(kinds.TRAINING_JOB, store, account)
     transform_jobs = Records(kinds.TRANSFORM_JOB, store, account)
@@ -85,6 +89,7 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
     def images(image_uri: str) -> None:
         container_images.resolve(image_uri, settings.image_policy)
 
+    rest = the_rest.build(services.operations, store, account)
     resources = (
         TrainingJobs(records=training_jobs, jobs=launcher, images=images),
         TransformJobs(records=transform_jobs, models=models, jobs=launcher),
@@ -99,11 +104,19 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
         Endpoints(records=endpoints, configs=configs, endpoints=hosting),
         Invocations(invoker=router, account=account),
         Tags(store),
+        *rest.resources,
     )
     gateway = Gateway(
-        services=model.load(SERVICES),
-        dispatch=Dispatch(resources, fallback=unhandled.refuse),
+        services=services,
+        dispatch=Dispatch(resources, fallback=unhandled.refuse, derived=rest.derived),
         hosts=frozenset(name.strip().lower() for name in settings.hosts.split(",") if name.strip()),
         version=__version__,
+        faults=plan,
+        verifier=_verifier(settings),
     )
     return App(settings=settings, gateway=gateway, launcher=launcher, hosting=hosting)
+
+
+def _verifier(settings: Settings) -> signatures.Verifier | None:
+    key, _, secret = settings.credentials.partition(":")
+    return signatures.Verifier(key, secret) if key else None

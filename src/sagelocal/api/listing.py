@@ -29,8 +29,12 @@ _FILTERS: dict[str, Callable[[Resource, Any], bool]] = {
     "NameContains": lambda resource, wanted: wanted in resource.name,
     "CreationTimeAfter": lambda resource, wanted: resource.created >= wanted,
     "CreationTimeBefore": lambda resource, wanted: resource.created < wanted,
+    "CreatedAfter": lambda resource, wanted: resource.created >= wanted,
+    "CreatedBefore": lambda resource, wanted: resource.created < wanted,
     "LastModifiedTimeAfter": lambda resource, wanted: resource.modified >= wanted,
     "LastModifiedTimeBefore": lambda resource, wanted: resource.modified < wanted,
+    "ModifiedTimeAfter": lambda resource, wanted: resource.modified >= wanted,
+    "ModifiedTimeBefore": lambda resource, wanted: resource.modified < wanted,
 }
 
 
@@ -40,6 +44,11 @@ class Page:
 
     resources: list[Resource]
     next_token: str | None
+
+
+def is_rule(key: str) -> bool:
+    """Tell whether a member of a List request is a filter of every list."""
+    return key in _FILTERS or key == "StatusEquals"
 
 
 def page(kind: ResourceKind, resources: Iterable[Resource], request: Mapping[str, Any]) -> Page:
@@ -66,14 +75,21 @@ def page(kind: ResourceKind, resources: Iterable[Resource], request: Mapping[str
 
 def _is_descending(kind: ResourceKind, request: Mapping[str, Any]) -> bool:
     order = request.get("SortOrder")
-    return kind.newest_first if order is None else order == "Descending"
+    if order is None:
+        # A bare ListTrainingJobs selects "from the most current to the oldest", says its documentation,
+        # though the default of its SortOrder is Ascending.
+        return kind.newest_first or "SortBy" not in request
+    return bool(order.upper() == "DESCENDING")
 
 
 def _place(kind: ResourceKind, sort_by: str) -> Callable[[Resource], Place]:
-    match sort_by:
-        case "Name":
+    # Older operations spell `CREATION_TIME`, some `HubName`: all mean the same.
+    match sort_by.title().replace("_", "") if "_" in sort_by or sort_by.isupper() else sort_by:
+        case name if name.endswith("Name"):
             return lambda resource: (resource.name, resource.name)
-        case "Status":
+        case "SourceArn" | "DestinationArn" | "SourceType" | "DestinationType":
+            return lambda resource: (resource.body.get(sort_by) or "", resource.name)
+        case "Status" | kind.status:
             return lambda resource: (resource.body.get(kind.status, ""), resource.name)
         case "FinalObjectiveMetricValue":
             return lambda resource: (resource.body.get(sort_by), resource.name)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from sagelocal.wire.message import Call
@@ -42,9 +43,14 @@ def operation(name: str, *, quick: bool = False) -> Callable[[_Method], _Method]
 
 
 class Dispatch:
-    """The handlers of all operations; what has none goes to `fallback`."""
+    """The handlers of all operations: the resources' own, then `derived`, and `fallback` for the rest."""
 
-    def __init__(self, resources: Iterable[object], fallback: Handler) -> None:
+    def __init__(
+        self,
+        resources: Iterable[object],
+        fallback: Handler,
+        derived: Mapping[str, Handler] = MappingProxyType({}),
+    ) -> None:
         self._fallback = Entry(run=fallback, is_async=False, quick=True)
         self._entries: dict[str, Entry] = {}
         for resource in resources:
@@ -52,11 +58,14 @@ class Dispatch:
                 mark = getattr(method, _MARK, None)
                 if mark is not None:
                     self._add(mark, method)
+        self._own = frozenset(self._entries)
+        for name, handler in derived.items():
+            self._entries.setdefault(name, Entry(run=handler, is_async=False, quick=False))
 
     @property
     def handled(self) -> frozenset[str]:
-        """The operations that have a handler of their own."""
-        return frozenset(self._entries)
+        """The operations that a resource handles itself."""
+        return self._own
 
     def find(self, name: str) -> Entry:
         """Return how an operation is handled."""

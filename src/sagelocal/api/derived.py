@@ -1,0 +1,272 @@
+"""Resources that are kept and not run: their operations, derived from the service model.
+
+The request of a Create becomes the body, and every answer is cut from it by its shape; keys, errors and the
+statuses that say that nothing runs come from `conventions` and the table in `recorded`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+from typing import TYPE_CHECKING, Any
+
+from sagelocal.api import listing, tags
+from sagelocal.api.records import now
+from sagelocal.errors import NotSupported, ResourceNotFound, ServiceError, ValidationException
+from sagelocal.jobs.store import AlreadyExistsError, MissingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from sagelocal.api.account import Account
+    from sagelocal.api.conventions import Convention
+    from sagelocal.jobs.store import Resource, Store
+    from sagelocal.wire.dispatch import Handler
+    from sagelocal.wire.message import Call
+
+_LETTERS = string.ascii_lowercase + string.digits
+_ID_LENGTH = 12
+_REMOVE = "ToRemove"
+_PAGING = ("NextToken", "MaxResults", "SortBy", "SortOrder")
+_NOT_KEPT = ("Tags", "ClientToken", "ClientRequestToken")
+
+
+class Derived:
+    """The operations of one kind of resource."""
+
+    def __init__(self, convention: Convention, store: Store, account: Account) -> None:
+        self._convention = convention
+        self._row = convention.row
+        self._kind = convention.kind
+        self._store = store
+        self._account = account
+
+    def handlers(self) -> dict[str, Handler]:
+        """Return operation → handler, of the operations that the model has."""
+        by_verb: dict[str, Handler] = {
+            "Create": self.create,
+            "Describe": self.describe,
+            "List": self.list,
+            "Update": self.update,
+            "Delete": self.delete,
+            "Start": self.run,
+            "Stop": self.run,
+        }
+        return {operation.name: by_verb[verb] for verb, operation in self._convention.operations.items()}
+
+    def create(self, call: Call) -> dict[str, Any]:
+        """Keep a resource, when its parents exist; or refuse it with the row's reason."""
+        request = call.parameters
+        if self._row.refused:
+            raise NotSupported(f"{call.operation} is refused: {self._row.reason}")
+        given_tags = tags.parse(request.get("Tags", []))
+        for member, word in self._row.parents:
+            self._check_parent(member, word, request)
+        name, arn, members = self._identify(request)
+        moment = now()
+        kept = {key: value for key, value in request.items() if key not in _NOT_KEPT}
+        body = {key: value for key, value in kept.items() if value != {}}
+        body |= members | dict(self._convention.failed)
+        body |= {"CreationTime": moment, "LastModifiedTime": moment, "CreatedBy": self._account.owner}
+        body |= {self._convention.arn_member: arn}
+        body |= _EXTRA.get(self._row.noun, _nothing)(body)
+        try:
+            self._store.create(self._row.word, name, arn, body, given_tags)
+        except AlreadyExistsError as error:
+            raise self._kind.already_exists(self._account, name) from error
+        return body
+
+    def describe(self, call: Call) -> dict[str, Any]:
+        """Describe a resource, by its name or ARN."""
+        resource = self.find(call.parameters)
+        return resource.body | {"LastModifiedTime": resource.modified}
+
+    def list(self, call: Call) -> dict[str, Any]:
+        """List resources by the filters of the request: each is a rule of the list, or a member's value."""
+        return self.listed(call.parameters, self._store.list(self._row.word))
+
+    def listed(self, request: Mapping[str, Any], resources: Iterable[Resource]) -> dict[str, Any]:
+        """Return the List answer, of some resources."""
+        rules = {key: value for key, value in request.items() if key in _PAGING or listing.is_rule(key)}
+        rest = {key: value for key, value in request.items() if key not in rules}
+        found = [
+            each for each in resources if all(self._has(each, key, wanted) for key, wanted in rest.items())
+        ]
+        page = listing.page(self._kind, found, rules)
+        return {
+            self._kind.listed: [each.body | {"LastModifiedTime": each.modified} for each in page.resources],
+            "NextToken": page.next_token,
+        }
+
+    def update(self, call: Call) -> dict[str, Any]:
+        """Replace the members that the request gives, and take away what it asks to remove."""
+        request = call.parameters
+        name = self.find(request).name
+
+        def change(body: dict[str, Any]) -> None:
+            removed = [each for each in request if each.endswith(_REMOVE)]
+            others = {*self._convention.key, *_NOT_KEPT, *removed}
+            body |= {key: value for key, value in request.items() if key not in others}
+            for key in removed:
+                member = key.removesuffix(_REMOVE)
+                left = {k: v for k, v in body.get(member, {}).items() if k not in request[key]}
+                body.update({member: left})
+            body |= {"LastModifiedTime": now(), "LastModifiedBy": self._account.owner}
+            body |= _EXTRA.get(self._row.noun, _nothing)(body)
+            for member in [each for each, value in body.items() if value == {}]:
+                del body[member]
+
+        return self._store.update(self._row.word, name, change).body
+
+    def delete(self, call: Call) -> dict[str, Any]:
+        """Forget a resource that no other needs."""
+        resource = self.find(call.parameters)
+        for word, member in _CHILDREN.get(self._row.word, ()):
+            names = (resource.name, resource.arn)
+            held = [each for each in self._store.list(word) if each.body.get(member) in names]
+            if held:
+                raise self._convention.in_use(
+                    f"{resource.arn} cannot be deleted: {held[0].arn} belongs to it"
+                )
+        return self._store.delete(self._row.word, resource.name).body
+
+    def run(self, call: Call) -> dict[str, Any]:
+        """Refuse to start or stop what does not run; what is not there is said first."""
+        resource = self.find(call.parameters)
+        status = resource.body.get(self._kind.status, "")
+        raise ValidationException(
+            f"Status ({status}) of {resource.arn} does not allow {call.operation}: it has already reached a "
+            f"terminal state. {self._row.reason}"
+        )
+
+    def find(self, request: Mapping[str, Any]) -> Resource:
+        """Return the resource that a request names.
+
+        Raises:
+            ServiceError: the model's own for what is not there.
+
+        """
+        name = self._name(request)
+        try:
+            is_arn = name.startswith("arn:")
+            found = self._store.find(name) if is_arn else self._store.get(self._row.word, name)
+        except MissingError as error:
+            raise self._convention.not_found(self._absent(name)) from error
+        if found.kind != self._row.word:
+            raise self._convention.not_found(self._absent(name))
+        return found
+
+    def _absent(self, name: str) -> str:
+        arn = name if name.startswith("arn:") else self._account.arn(self._row.word, name)
+        return self._kind.missing.format(name=name.rpartition("/")[2], arn=arn)
+
+    def _name(self, request: Mapping[str, Any]) -> str:
+        if self._row.noun == "Artifact" and "ArtifactArn" not in request:
+            return self._artifact_of(request.get("Source", {}))
+        values = [str(request[member]) for member in self._convention.key if member in request]
+        if not values:
+            raise ValidationException(f"{' or '.join(self._convention.key)} is needed")
+        return values[0] if len(values) == 1 else "/".join(values)
+
+    def _artifact_of(self, source: Mapping[str, Any]) -> str:
+        for each in self._store.list(self._row.word):
+            if each.body["Source"] == source:
+                return each.arn
+        raise ResourceNotFound(f"Artifact with Source {source} does not exist")
+
+    def _identify(self, request: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
+        """Return a new resource's name in the store, its ARN, and the members that hold its identifier."""
+        if not self._row.prefix:
+            name = self._name(request)
+            return name, self._account.arn(self._row.word, name), {}
+        letters = "".join(secrets.choice(_LETTERS) for _ in range(_ID_LENGTH))
+        identifier = self._row.prefix.lstrip("-") + letters
+        members = {self._row.id_member: identifier} if self._row.id_member else {}
+        # A name that the caller chose is unique; otherwise the identifier is the name.
+        chosen = self._convention.key[0] in request
+        name = self._name(request) if chosen else identifier
+        in_arn = name if chosen and self._row.id_member else identifier
+        return name, self._account.arn(self._row.word, in_arn), members
+
+    def _check_parent(self, member: str, word: str, request: Mapping[str, Any]) -> None:
+        if member not in request:
+            return
+        name = request[member].rpartition("/")[2]
+        try:
+            self._store.get(word, name)
+        except MissingError as error:
+            is_declared = "ResourceNotFound" in self._convention.operations["Create"].errors
+            kind: type[ServiceError] = ResourceNotFound if is_declared else ValidationException
+            arn = self._account.arn(word, name)
+            raise kind(f"{member} {name!r} does not exist ({arn})") from error
+
+    def _has(self, resource: Resource, key: str, wanted: Any) -> bool:
+        if key.endswith("Contains"):
+            return str(wanted) in str(resource.body.get(key.removesuffix("Contains"), ""))
+        member = key.removesuffix("Equals")
+        if member == "SourceUri":
+            return bool(resource.body.get("Source", {}).get("SourceUri") == wanted)
+        return bool(resource.body.get(member) == wanted)
+
+
+def _nothing(_: Mapping[str, Any]) -> dict[str, Any]:
+    return {}
+
+
+def _definition(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a monitoring job definition is called in its summary."""
+    inputs = [value for key, value in body.items() if key.endswith("JobInput")]
+    endpoint = inputs[0].get("EndpointInput", {}).get("EndpointName") if inputs else None
+    return {
+        "MonitoringJobDefinitionName": body["JobDefinitionName"],
+        "MonitoringJobDefinitionArn": body["JobDefinitionArn"],
+        "EndpointName": endpoint or "-",
+    }
+
+
+def _schedule(body: Mapping[str, Any]) -> dict[str, Any]:
+    config = body.get("MonitoringScheduleConfig", {})
+    found = {
+        "MonitoringType": config.get("MonitoringType"),
+        "MonitoringJobDefinitionName": config.get("MonitoringJobDefinitionName"),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def _renamed(**names: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """Return what copies members under the names that the answers give to them."""
+
+    def rename(body: Mapping[str, Any]) -> dict[str, Any]:
+        return {new: body[old] for new, old in names.items() if old in body}
+
+    return rename
+
+
+_EXTRA: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    "DataQualityJobDefinition": _definition,
+    "ModelBiasJobDefinition": _definition,
+    "ModelExplainabilityJobDefinition": _definition,
+    "ModelQualityJobDefinition": _definition,
+    "MonitoringSchedule": _schedule,
+    "AutoMLJob": _renamed(EndTime="CreationTime"),
+    "AutoMLJobV2": _renamed(EndTime="CreationTime"),
+    "NotebookInstance": _renamed(
+        SecurityGroups="SecurityGroupIds", NotebookInstanceLifecycleConfigName="LifecycleConfigName"
+    ),
+    "Experiment": _renamed(ExperimentSource="Source"),
+    "Trial": _renamed(TrialSource="Source"),
+    "TrialComponent": _renamed(TrialComponentSource="Source"),
+}
+
+_ASSOCIATED = (("association", "SourceArn"), ("association", "DestinationArn"))
+_CHILDREN = {
+    "experiment": (("experiment-trial", "ExperimentName"),),
+    "domain": (("user-profile", "DomainId"), ("space", "DomainId"), ("app", "DomainId")),
+    "experiment-trial": (("trial-membership", "TrialArn"),),
+    "experiment-trial-component": (("trial-membership", "TrialComponentArn"), *_ASSOCIATED),
+    "artifact": _ASSOCIATED,
+    "action": _ASSOCIATED,
+    "context": _ASSOCIATED,
+    "notebook-instance-lifecycle-config": (("notebook-instance", "NotebookInstanceLifecycleConfigName"),),
+}
+"""Resources that keep another from being deleted: their words in ARNs, and the member that names it."""

@@ -1,0 +1,173 @@
+"""Experiments' trials and their components: which belong together, and the metrics that a component logs.
+
+Rules: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_AssociateTrialComponent.html and
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_metrics_BatchPutMetrics.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+from typing import TYPE_CHECKING, Any
+
+from sagelocal.api.records import now
+from sagelocal.errors import ResourceNotFound
+from sagelocal.jobs.store import AlreadyExistsError, MissingError
+from sagelocal.wire.dispatch import operation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sagelocal.api.derived import Derived
+    from sagelocal.jobs.store import Resource, Store
+    from sagelocal.wire.message import Call
+
+TRIAL, COMPONENT, MEMBERSHIP = "experiment-trial", "experiment-trial-component", "trial-membership"
+SERIES = "trial-component-metrics"
+_SECONDS = {"OneMinute": 60, "FiveMinute": 300, "OneHour": 3600, "IterationNumber": 1}
+_STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {
+    "Min": min,
+    "Max": max,
+    "Avg": statistics.fmean,
+    "Count": len,
+    "StdDev": statistics.pstdev,
+    "Last": lambda values: values[-1],
+}
+
+
+class Experiments:
+    """Trials' components and components' metrics."""
+
+    def __init__(self, *, trials: Derived, components: Derived, store: Store) -> None:
+        self._trials = trials
+        self._components = components
+        self._store = store
+
+    @operation("AssociateTrialComponent")
+    def associate(self, call: Call) -> dict[str, Any]:
+        """Make a component one of a trial's; doing it again changes nothing."""
+        pair = self._pair(call)
+        name = _membership(pair)
+        with contextlib.suppress(AlreadyExistsError):
+            self._store.create(MEMBERSHIP, name, f"{MEMBERSHIP}:{name}", {"CreationTime": now()} | pair)
+        return pair
+
+    @operation("DisassociateTrialComponent")
+    def disassociate(self, call: Call) -> dict[str, Any]:
+        """Take a component out of a trial."""
+        pair = self._pair(call)
+        try:
+            self._store.delete(MEMBERSHIP, _membership(pair))
+        except MissingError as error:
+            raise ResourceNotFound(
+                f"{pair['TrialComponentArn']} is not associated with {pair['TrialArn']}"
+            ) from error
+        return pair
+
+    @operation("ListTrials")
+    def list_trials(self, call: Call) -> dict[str, Any]:
+        """List trials: all, an experiment's, or those of a component."""
+        request = dict(call.parameters)
+        component = request.pop("TrialComponentName", None)
+        found: Sequence[Resource] = self._store.list(TRIAL)
+        if component is not None:
+            arn = self._components.find({"TrialComponentName": component}).arn
+            found = [each for each in found if each.arn in self._members("TrialArn", TrialComponentArn={arn})]
+        return self._trials.listed(request, found)
+
+    @operation("ListTrialComponents")
+    def list_components(self, call: Call) -> dict[str, Any]:
+        """List components: all, a trial's, an experiment's, or those made by a job."""
+        request = dict(call.parameters)
+        trial, experiment = request.pop("TrialName", None), request.pop("ExperimentName", None)
+        source = request.pop("SourceArn", None)
+        found: Sequence[Resource] = self._store.list(COMPONENT)
+        if trial is not None or experiment is not None:
+            trials = (
+                {self._trials.find({"TrialName": trial}).arn}
+                if trial is not None
+                else {
+                    each.arn
+                    for each in self._store.list(TRIAL)
+                    if each.body["ExperimentName"] == experiment.rpartition("/")[2]
+                }
+            )
+            members = self._members("TrialComponentArn", TrialArn=trials)
+            found = [each for each in found if each.arn in members]
+        if source is not None:
+            found = [each for each in found if each.body.get("Source", {}).get("SourceArn") == source]
+        return self._components.listed(request, found)
+
+    @operation("BatchPutMetrics")
+    def put_metrics(self, call: Call) -> dict[str, Any]:
+        """Add values to a component's metrics; Describe tells their summaries."""
+        component = self._components.find(call.parameters)
+        data = call.parameters["MetricData"]
+        with contextlib.suppress(AlreadyExistsError):
+            self._store.create(SERIES, component.name, f"{SERIES}:{component.name}", {})
+
+        def add(body: dict[str, Any]) -> None:
+            for each in data:
+                body.setdefault(each["MetricName"], []).append(
+                    [each.get("Step", 0), each["Timestamp"], each["Value"]]
+                )
+
+        series = self._store.update(SERIES, component.name, add).body
+
+        def summarize(body: dict[str, Any]) -> None:
+            body["Metrics"] = [
+                _summary(name, body["TrialComponentArn"], each) for name, each in series.items()
+            ]
+
+        self._store.update(COMPONENT, component.name, summarize)
+        return {}
+
+    @operation("BatchGetMetrics")
+    def get_metrics(self, call: Call) -> dict[str, Any]:
+        """Return metrics as they went, by iteration or by time."""
+        return {"MetricQueryResults": [self._query(each) for each in call.parameters["MetricQueries"]]}
+
+    def _query(self, query: dict[str, Any]) -> dict[str, Any]:
+        name = query["ResourceArn"].rpartition("/")[2]
+        try:
+            rows = self._store.get(SERIES, name).body.get(query["MetricName"], [])
+        except MissingError:
+            rows = []
+        by_step = query["XAxisType"] == "IterationNumber"
+        width = 1 if by_step else _SECONDS[query["Period"]]
+        points: dict[int, list[float]] = {}
+        for step, moment, value in rows:
+            place = int(step if by_step else moment // width * width)
+            if query.get("Start", place) <= place <= query.get("End", place):
+                points.setdefault(place, []).append(value)
+        reduce = _STATISTICS[query["MetricStat"]]
+        return {
+            "Status": "Complete",
+            "XAxisValues": sorted(points),
+            "MetricValues": [float(reduce(points[place])) for place in sorted(points)],
+        }
+
+    def _pair(self, call: Call) -> dict[str, Any]:
+        component = self._components.find({"TrialComponentName": call.parameters["TrialComponentName"]})
+        trial = self._trials.find({"TrialName": call.parameters["TrialName"]})
+        return {"TrialComponentArn": component.arn, "TrialArn": trial.arn}
+
+    def _members(self, wanted: str, **given: set[str]) -> set[str]:
+        ((member, arns),) = given.items()
+        return {each.body[wanted] for each in self._store.list(MEMBERSHIP) if each.body[member] in arns}
+
+
+def _membership(pair: dict[str, Any]) -> str:
+    return f"{pair['TrialArn']} {pair['TrialComponentArn']}"
+
+
+def _summary(name: str, arn: str, rows: list[list[float]]) -> dict[str, Any]:
+    """Return a TrialComponentMetricSummary."""
+    values = [value for _, _, value in rows]
+    found = {key: float(reduce(values)) for key, reduce in _STATISTICS.items() if key != "Count"}
+    return found | {
+        "MetricName": name,
+        "SourceArn": arn,
+        "TimeStamp": max(moment for _, moment, _ in rows),
+        "Count": len(values),
+    }

@@ -1,0 +1,182 @@
+"""Lineage: how artifacts, actions, contexts and trial components came from each other.
+
+Rules: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_AddAssociation.html and
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_QueryLineage.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sagelocal.api import listing
+from sagelocal.api.kinds import ResourceKind
+from sagelocal.api.records import now
+from sagelocal.errors import ResourceNotFound, ValidationException
+from sagelocal.jobs.store import AlreadyExistsError, MissingError
+from sagelocal.wire.dispatch import operation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from sagelocal.api.account import Account
+    from sagelocal.jobs.store import Resource, Store
+    from sagelocal.wire.message import Call
+
+ASSOCIATION = ResourceKind(
+    kind="association",
+    noun="Association",
+    listed="AssociationSummaries",
+    exists="Association {name} already exists",
+    missing="Association {name} does not exist",
+)
+_LINEAGE_TYPES = {
+    "artifact": "Artifact",
+    "action": "Action",
+    "context": "Context",
+    "experiment-trial-component": "TrialComponent",
+    "experiment": "Experiment",
+}
+DEEPEST = 10
+_SORTED_BY = ("SourceArn", "DestinationArn", "SourceType", "DestinationType")
+
+
+class Lineage:
+    """AddAssociation, DeleteAssociation, ListAssociations, QueryLineage."""
+
+    def __init__(self, *, store: Store, account: Account) -> None:
+        self._store = store
+        self._account = account
+
+    @operation("AddAssociation")
+    def add(self, call: Call) -> dict[str, Any]:
+        """Say that one entity contributed to another."""
+        request = call.parameters
+        source, destination = self._entity(request["SourceArn"]), self._entity(request["DestinationArn"])
+        name = _name(request)
+        body = {
+            "SourceArn": source.arn,
+            "DestinationArn": destination.arn,
+            "SourceType": _type(source),
+            "DestinationType": _type(destination),
+            "SourceName": source.name,
+            "DestinationName": destination.name,
+            "AssociationType": request.get("AssociationType", "AssociatedWith"),
+            "CreationTime": now(),
+            "CreatedBy": self._account.owner,
+        }
+        try:
+            self._store.create(ASSOCIATION.kind, name, f"{ASSOCIATION.kind}:{name}", body)
+        except AlreadyExistsError as error:
+            raise ValidationException(ASSOCIATION.exists.format(name=name)) from error
+        return body
+
+    @operation("DeleteAssociation")
+    def delete(self, call: Call) -> dict[str, Any]:
+        """Forget an association."""
+        name = _name(call.parameters)
+        try:
+            return self._store.delete(ASSOCIATION.kind, name).body
+        except MissingError as error:
+            raise ResourceNotFound(ASSOCIATION.missing.format(name=name)) from error
+
+    @operation("ListAssociations")
+    def list(self, call: Call) -> dict[str, Any]:
+        """List associations by their ends, types and age."""
+        request = dict(call.parameters)
+        members = {key: request.pop(key) for key in (*_SORTED_BY, "AssociationType") if key in request}
+        found = [
+            each
+            for each in self._store.list(ASSOCIATION.kind)
+            if all(each.body.get(key) == wanted for key, wanted in members.items())
+        ]
+        page = listing.page(ASSOCIATION, found, request)
+        return {
+            ASSOCIATION.listed: [each.body for each in page.resources],
+            "NextToken": page.next_token,
+        }
+
+    @operation("QueryLineage")
+    def query(self, call: Call) -> dict[str, Any]:
+        """Walk the associations from some entities, and return what the filters let through."""
+        request = call.parameters
+        found, edges = self._walk(request)
+        vertices = [
+            {"Arn": each.arn, "Type": _type(each), "LineageType": _LINEAGE_TYPES[each.kind]}
+            for each in found
+            if _passes(each, request.get("Filters", {}))
+        ]
+        start = _start(request.get("NextToken"), len(vertices))
+        end = start + request.get("MaxResults", DEEPEST)
+        answer: dict[str, Any] = {
+            "Vertices": vertices[start:end],
+            "NextToken": str(end) if end < len(vertices) else None,
+        }
+        if request.get("IncludeEdges", True):
+            shown = {each["Arn"] for each in vertices} | set(request.get("StartArns", []))
+            answer["Edges"] = [
+                each for each in edges if each["SourceArn"] in shown and each["DestinationArn"] in shown
+            ]
+        return answer
+
+    def _walk(self, request: Mapping[str, Any]) -> tuple[Iterable[Resource], Iterable[dict[str, Any]]]:
+        """Return the entities within reach, the nearest first, and the associations between them."""
+        direction = request.get("Direction", "Both")
+        associations = [each.body for each in self._store.list(ASSOCIATION.kind)]
+        starts = request.get("StartArns", [])
+        seen = {self._entity(arn).arn for arn in starts}
+        edges: dict[str, dict[str, Any]] = {}
+        found, front = [], set(seen)
+        for _ in range(request.get("MaxDepth", DEEPEST)):
+            reached = []
+            for body in associations:
+                for near, far, way in (
+                    ("SourceArn", "DestinationArn", "Descendants"),
+                    ("DestinationArn", "SourceArn", "Ascendants"),
+                ):
+                    if body[near] in front and direction in (way, "Both"):
+                        edges[_name(body)] = body
+                        reached.append(body[far])
+            front = {arn for arn in reached if arn not in seen}
+            found += [arn for arn in dict.fromkeys(reached) if arn not in seen]
+            seen |= front
+        return [self._store.find(arn) for arn in found], edges.values()
+
+    def _entity(self, arn: str) -> Resource:
+        try:
+            found = self._store.find(arn)
+        except MissingError:
+            found = None
+        if found is None or found.kind not in _LINEAGE_TYPES:
+            raise ResourceNotFound(f"Lineage entity {arn} does not exist")
+        return found
+
+
+def _start(token: str | None, length: int) -> int:
+    if token is None:
+        return 0
+    if not token.isdecimal() or int(token) >= max(length, 1):
+        raise ValidationException(f"NextToken {token!r} is not a token of this query")
+    return int(token)
+
+
+def _name(ends: Mapping[str, Any]) -> str:
+    return f"{ends['SourceArn']} {ends['DestinationArn']}"
+
+
+def _type(entity: Resource) -> str | None:
+    """Return what its maker called it: the ArtifactType, ActionType or ContextType."""
+    own = f"{_LINEAGE_TYPES[entity.kind]}Type"
+    return entity.body.get(own)
+
+
+def _passes(entity: Resource, filters: Mapping[str, Any]) -> bool:
+    checks: dict[str, Callable[[Any], bool]] = {
+        "Types": lambda wanted: _type(entity) in wanted,
+        "LineageTypes": lambda wanted: _LINEAGE_TYPES[entity.kind] in wanted,
+        "CreatedBefore": lambda wanted: entity.created < wanted,
+        "CreatedAfter": lambda wanted: entity.created >= wanted,
+        "ModifiedBefore": lambda wanted: entity.modified < wanted,
+        "ModifiedAfter": lambda wanted: entity.modified >= wanted,
+        "Properties": lambda wanted: wanted.items() <= entity.body.get("Properties", {}).items(),
+    }
+    return all(checks[key](wanted) for key, wanted in filters.items())

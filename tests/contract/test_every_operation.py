@@ -1,0 +1,126 @@
+"""Every operation of the installed models gives an answer that a client can read, whatever it is asked.
+
+The requests are written by botocore and go through the whole service but its socket; nothing runs, since no
+image is known. A good answer has every member that the model requires; an error is one that AWS has.
+"""
+
+import asyncio
+import io
+import json
+
+import botocore.session
+import pytest
+from botocore import parsers
+from botocore.awsrequest import HeadersDict
+
+from sagelocal import app
+from sagelocal.errors import ServiceError
+from sagelocal.settings import Settings
+from sagelocal.wire import model
+from tests.contract import values
+from tests.contract.test_round_trip import sent_by_botocore
+
+SERVICES = model.load(app.SERVICES)
+OPERATIONS = sorted(SERVICES.operations.values(), key=lambda each: (each.service, each.name))
+MODELS = {name: botocore.session.get_session().get_service_model(name) for name in app.SERVICES}
+AUTHORIZATION = "AWS4-HMAC-SHA256 Credential=k/20261122/us-east-1/sagemaker/aws4_request"
+every_operation = pytest.mark.parametrize(
+    "operation", OPERATIONS, ids=[f"{each.service}.{each.name}" for each in OPERATIONS]
+)
+
+
+class NoJobs:
+    """Takes nothing: what would run is refused before."""
+
+    def put_events(self, **_):
+        return {"Entries": []}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    return app.build(Settings(data_dir=tmp_path_factory.mktemp("every")), {})
+
+
+@every_operation
+@pytest.mark.parametrize("full", [False, True], ids=["required", "full"])
+def test_a_valid_request_is_answered_or_refused(service, operation, full):
+    request = values.value(operation.input, full=full) if operation.input else {}
+
+    status, parsed = ask(service, operation, request)
+
+    if status < 300:
+        assert missing(operation.output, parsed, operation.name) == []
+    else:
+        assert_known(operation, status, parsed)
+
+
+@every_operation
+def test_a_broken_request_is_refused(service, operation):
+    if operation.input is None:
+        pytest.skip("takes nothing")
+    good = values.value(operation.input, full=False)
+    for request in values.broken(operation.input, good):
+        status, parsed = ask(service, operation, request)
+        assert status >= 400, request
+        assert_known(operation, status, parsed)
+
+
+def ask(service, operation, value):
+    """Send a request through the gateway and return the status and what botocore reads."""
+    request, body = sent_by_botocore(MODELS[operation.service], operation.name, value)
+    sent = []
+
+    async def receive():
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(event):
+        sent.append(event)
+
+    headers = {**request.headers, "host": "localhost", "authorization": AUTHORIZATION}
+    scope = {
+        "type": "http",
+        "method": request.method,
+        "raw_path": request.path.encode(),
+        "query_string": request.query.encode(),
+        "headers": [(name.encode(), str(text).encode("utf-8")) for name, text in headers.items()],
+    }
+    asyncio.run(service.gateway(scope, receive, send))
+    status = sent[0]["status"]
+    answer = b"".join(event.get("body", b"") for event in sent[1:])
+    headers = HeadersDict({name.decode(): text.decode() for name, text in sent[0]["headers"]})
+    shape = MODELS[operation.service].operation_model(operation.name).output_shape
+    payload = shape.serialization.get("payload") if shape and status < 300 else None
+    parsed = parsers.create_parser(operation.protocol).parse(
+        {
+            "headers": headers,
+            "status_code": status,
+            "body": io.BytesIO(answer) if payload else answer,
+            "context": {"operation_name": operation.name},
+        },
+        shape,
+    )
+    return status, parsed
+
+
+def missing(shape, value, path):
+    """Return the paths of the required members that a value lacks."""
+    if shape is None or value is None:
+        return []
+    match shape.type_name:
+        case "structure":
+            gone = [f"{path}.{name}" for name in shape.required_members if name not in value]
+            inner = [(shape.members[name], each, name) for name, each in value.items() if name in shape.members]
+            return gone + [x for member, each, name in inner for x in missing(member, each, f"{path}.{name}")]
+        case "list":
+            return [x for each in value for x in missing(shape.member, each, f"{path}[]")]
+        case "map":
+            return [x for each in value.values() for x in missing(shape.value, each, f"{path}{{}}")]
+        case _:
+            return []
+
+
+def assert_known(operation, status, parsed):
+    known = {each.code for each in ServiceError.__subclasses__()} | set(operation.errors)
+    assert status < 500, parsed
+    assert parsed["Error"]["Code"] in known - {"InternalFailure"}
+    assert parsed["Error"]["Message"]
