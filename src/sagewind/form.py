@@ -38,6 +38,26 @@ def fields(model: spec.Model) -> dict[str, dict[str, Any]]:
     }
 
 
+def interval_fields(model: spec.Model) -> dict[str, dict[str, Any]]:
+    """Return the fields of the scoring form: the day, and which champion."""
+    return {
+        "day": {
+            "default": None,
+            "type": ["null", "string"],
+            "format": "date",
+            "title": "Day",
+            "description": "Empty: the day of the run's data interval.",
+        },
+        "champion": {
+            "default": model.score.champion,
+            "type": "string",
+            "enum": ["day", "today"],
+            "title": "Champion",
+            "description": "Which model scores: the champion of that day, or today's.",
+        },
+    }
+
+
 def _hyperparameter(each: spec.Hyperparameter) -> dict[str, Any]:
     limits = {"minimum": each.minimum, "maximum": each.maximum, "enum": list(each.choices) or None}
     return {

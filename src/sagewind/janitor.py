@@ -2,9 +2,9 @@
 
 Ours is what carries the tag `sagewind:model`; nothing else is ever touched. An endpoint is an orphan after
 the time in its tag `sagewind:expires`; an endpoint config or a model when nothing refers to it; a running
-job when the Airflow run in its tag `sagewind:run` is over. Things younger than a grace period are left
-alone, since a run may be about to use them, and so is the newest verified model of each name, which scores
-batches. The default is to list only.
+job when the Airflow run in its tags `sagewind:dag` and `sagewind:run` is over. Things younger than a grace
+period are left alone, since a run may be about to use them, and so is the newest verified model of each name,
+which scores batches. The default is to list only.
 """
 
 from __future__ import annotations
@@ -16,15 +16,12 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from sagewind.errors import SagewindError
-from sagewind.requests import MODEL_TAG, VERIFIED_TAG
+from sagewind.jobs.identity import DAG_TAG, RUN_TAG
+from sagewind.requests import EXPIRES_TAG, MODEL_TAG, VERIFIED_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-EXPIRES_TAG = "sagewind:expires"
-"""On an endpoint: the ISO 8601 time, with a zone, from which it may be deleted."""
-RUN_TAG = "sagewind:run"
-"""On a job: the Airflow run that waits for it, as `<dag id>/<run id>`."""
 GRACE = timedelta(hours=1)
 
 
@@ -134,7 +131,7 @@ class Janitor:
         for each in running:
             arn = each[f"{job.word}Arn"]
             tags = self._tags(arn)
-            run = tags.get(RUN_TAG, "")
+            run = "/".join(tags[key] for key in (DAG_TAG, RUN_TAG) if key in tags)
             if MODEL_TAG in tags and run and self._run_is_over(run):
                 yield _orphan(job.kind, each[f"{job.word}Name"], arn, f"its run {run} is over", each)
 

@@ -19,6 +19,8 @@ Request = dict[str, Any]
 
 MODEL_TAG = "sagewind:model"
 VERIFIED_TAG = "sagewind:verified"
+EXPIRES_TAG = "sagewind:expires"
+"""On an endpoint: the ISO 8601 time, with a zone, from which it may be deleted."""
 
 
 @dataclass(frozen=True, kw_only=True)

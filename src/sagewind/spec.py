@@ -169,7 +169,7 @@ class Model(Checked):
     score_schedule: str = rule("0 0 * * *", pattern=CRON, longest=256, says=_A_CRON)
     """Cron, UTC: when to score; one partition for each interval."""
     image: Image
-    source: Source
+    source: Source = field(default_factory=Source)
     data: Data
     hyperparameters: Mapping[str, Hyperparameter] = field(default_factory=dict)
     metrics: Mapping[str, Metric]

@@ -11,6 +11,21 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROVIDER = "airflow.providers.amazon.aws.operators.sagemaker"
 
+FROM_SPECS = ("diabetes", "wine")
+PIPELINE = [
+    "ready",
+    *("train.job", "train.model"),
+    *("evaluate.contend", "evaluate.job"),
+    "gate.judge",
+    *("register.enrol", "register.settle", "register.promoted"),
+    "deploy.endpoint",
+]
+SCORING = [
+    *("score.prepare", "score.pending", "score.job", "score.publish"),
+    *("monitor.watch", "monitor.drifted"),
+]
+OURS = "sagewind.operators.sagemaker"
+
 PROBE = """
 import json, sys
 from airflow.dag_processing.dagbag import DagBag
@@ -68,13 +83,19 @@ def test_there_are_exactly_these_dags(seen):
     assert seen["tasks"] == {
         "iris": ["upload", "train", "model", "endpoint", "verify", "transform", "report"],
         "iris_score": ["gather", "transform", "settle"],
+        **{name: PIPELINE for name in FROM_SPECS},
+        **{f"{name}_score": SCORING for name in FROM_SPECS},
+        "rollback": ["rollback", "endpoint"],
+        "janitor": ["sweep"],
     }
 
 
 def test_each_sagemaker_task_has_its_link_and_no_other_task_has_one(seen):
     for links in seen["links"].values():
         for task_id, names in links.items():
-            expected = task_id in {"train", "model", "endpoint", "transform"}
+            jobs = {"train", "model", "endpoint", "transform"}
+            jobs |= {"train.job", "train.model", "evaluate.job", "score.job", "deploy.endpoint"}
+            expected = task_id in jobs
             assert ("SageMaker" in names) is expected, (task_id, names)
 
 
@@ -90,21 +111,39 @@ def test_the_forms_defaults_are_the_specs(seen):
 
 
 def test_the_dags_run_by_cron(seen):
-    assert seen["schedules"] == {"iris": "0 3 * * 1", "iris_score": "0 0 * * *"}
+    assert seen["schedules"] == {
+        "iris": "0 3 * * 1",
+        "iris_score": "0 0 * * *",
+        "diabetes": "Asset or 0 4 * * 1",
+        "diabetes_score": "0 0 * * *",
+        "wine": "Asset",
+        "wine_score": "0 0 * * *",
+        "rollback": "None",
+        "janitor": "30 4 * * *",
+    }
 
 
 def test_a_dag_file_that_did_not_change_is_no_new_version(seen, tmp_path):
     assert python(PROBE, str(ROOT / "dags"), tmp_path)["fingerprints"] == seen["fingerprints"]
 
 
-@pytest.mark.parametrize("file", ["iris.py", "iris_score.py"])
-def test_a_dag_file_imports_little_beyond_airflow_and_the_operators(file, tmp_path):
-    code = IMPORTED.format(operators=PROVIDER)
+@pytest.mark.parametrize(
+    ("file", "operators"),
+    [
+        ("iris.py", PROVIDER),
+        ("iris_score.py", PROVIDER),
+        ("from_specs.py", OURS),
+        ("rollback.py", OURS),
+        ("janitor.py", OURS),
+    ],
+)
+def test_a_dag_file_imports_little_beyond_airflow_and_the_operators(file, operators, tmp_path):
+    code = IMPORTED.format(operators=operators)
     added = set(python(code, str(ROOT / "dags" / file), tmp_path))
     roots = {name.partition(".")[0] for name in added}
     assert not roots & {"boto3", "pandas", "numpy", "sklearn", "sagemaker", "scipy", "pyarrow", "fastapi"}
     ours = {name for name in added if name.partition(".")[0] == "sagewind"}
-    assert "sagewind.load" in ours
+    assert "sagewind.load" in ours or file in {"rollback.py", "janitor.py"}
     assert not {name for name in ours if name.startswith(("sagewind.ui", "sagewind.stack", "sagewind.cli"))}
 
 

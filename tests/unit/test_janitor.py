@@ -35,7 +35,7 @@ def twin():
     twin.add("Model", "verified-newest", OURS | VERIFIED)
     twin.add("Model", "foreign-model", {})
     for run in ("over", "alive"):
-        tags = OURS | {"sagewind:run": f"iris/{run}"}
+        tags = OURS | {"sagewind:dag": "iris", "sagewind:run": run}
         twin.add("TrainingJob", f"train-{run}", tags)
         twin.add("TransformJob", f"batch-{run}", tags, ModelName="batch-model")
     twin.add("TrainingJob", "foreign-job", {"sagewind:run": "iris/over"})

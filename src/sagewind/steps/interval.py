@@ -1,7 +1,8 @@
 """Scoring one data interval: the day's rows, the champion, and `partition` around one transform job.
 
 Under `s3://<bucket>/<model>/`: `incoming/ds=<day>/rows.csv` (with a header) is what arrived,
-`scores/ds=<day>/` the partition. A day whose partition was made from the same rows by the same model is not scored again.
+`scores/ds=<day>/` the partition. A day whose partition was made from the same rows by the same model is not
+scored again.
 """
 
 from __future__ import annotations

@@ -10,7 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 PROVIDER = "airflow.providers.amazon.aws.operators.sagemaker"
-OURS = "sagewind.operators.sagemaker"
+OURS = tuple(
+    f"sagewind.operators.{name}"
+    for name in ("training", "processing", "transform", "tuning", "model", "endpoint", "pipeline", "automl")
+)
+"""Where our own operators' classes are defined, which is what Airflow looks at."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,7 +48,7 @@ def _stand_ins() -> list[type]:
     return [
         type(kind.operator, (), {"__module__": module})
         for kind in KINDS.values()
-        for module in (PROVIDER, OURS)
+        for module in (PROVIDER, *OURS)
     ]
 
 

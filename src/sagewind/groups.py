@@ -1,0 +1,268 @@
+"""Task groups for the parts of a model's life: each can stand alone in a DAG written by hand.
+
+    model = load.load(SPEC)
+    with DAG("mine", ...):
+        made = groups.ready(model)
+        trained = groups.train(model, made)
+        judged = groups.gate(model, made, groups.evaluate(model, made, trained))
+        enrolled = groups.register(model, made, trained, judged)
+        groups.deploy(model, trained, judged).after(enrolled)
+
+A group takes what came before it and returns its `Part`: the ids of the tasks that others read from, and
+where it begins and ends. Parts that are passed on are chained.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import Asset, TaskGroup, TriggerRule, chain, task
+
+from sagewind import naming, requests, tasks
+from sagewind.operators import sagemaker
+from sagewind.requests import EXPIRES_TAG, returned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sagewind import spec
+
+NAME = "{{ name(ti) }}"
+AT = "{{ end_of(dag_run) }}"
+MACROS = {
+    "name": naming.for_task,
+    "run_name": naming.for_run,
+    "day_of": naming.day_of,
+    "end_of": naming.end_of,
+}
+"""What the groups' templates call; each group puts them into its DAG."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A group in its DAG: the first and last task, and the task whose result is the group's."""
+
+    first: Any
+    last: Any
+    result: Any = None
+    """What the group returns, as an argument of tasks; for jobs the task's id is in `ids`."""
+    ids: tuple[str, ...] = ()
+
+    def after(self, *others: Part) -> Self:
+        """Run this part after the others."""
+        for other in others:
+            chain(other.last, self.first)
+        return self
+
+
+def assets(model: spec.Model) -> dict[str, Asset]:
+    """Return the assets of a model: `champion` (a version was approved), `scores` and `drift`."""
+    kinds = ("champion", "scores", "drift")
+    return {kind: Asset(name=f"{model.name}_{kind}", uri=f"sagewind://{model.name}/{kind}") for kind in kinds}
+
+
+def ready(model: spec.Model) -> Part:
+    """Check data and budget, and upload both code and data."""
+    made = _task(tasks.ready)(
+        spec_file=str(model.path),
+        data="{{ params.get('data') or '' }}",
+        run_name="{{ run_name('run', dag.dag_id, run_id) }}",
+        until=AT,
+    )
+    _macros(made.operator.dag)
+    return Part(first=made, last=made, result=made, ids=(made.operator.task_id,))
+
+
+def train(model: spec.Model, made: Part) -> Part:
+    """Train by a training or a tuning job, and make a model of its artifact.
+
+    The part's ids: the job's template of its name, the artifact's, and the model's.
+    """
+    with TaskGroup("train") as group:
+        _macros(group.dag)
+        job = _training(model, made.ids[0])
+        name, artifact = _trained(model, f"{group.group_id}.job", made.ids[0])
+        serving = sagemaker.SageMakerModelOperator(
+            task_id="model",
+            config=requests.create_model(model, name=NAME, place=_place(made), artifact=artifact),
+        )
+        chain(job, serving)
+    model_name = returned(serving.task_id, "Model", "ModelName")
+    return Part(first=job, last=serving, ids=(name, artifact, model_name)).after(made)
+
+
+def evaluate(model: spec.Model, made: Part, trained: Part) -> Part:
+    """Measure the new model, and the champion on the same rows, each by a job."""
+    with TaskGroup("evaluate") as group:
+        _macros(group.dag)
+        jobs = _task(tasks.contend)(
+            spec_file=str(model.path),
+            made=made.result,
+            artifact=trained.ids[1],
+            model_name=trained.ids[2],
+            name=NAME,
+        )
+        kind = (
+            sagemaker.SageMakerProcessingOperator
+            if model.evaluates_by_script
+            else sagemaker.SageMakerTransformOperator
+        )
+        measured = kind.partial(task_id="job").expand(config=jobs)
+    return Part(first=jobs, last=measured, result=jobs).after(trained)
+
+
+def gate(model: spec.Model, made: Part, evaluated: Part) -> Part:
+    """Decide by the spec's rules; the task is red when the model does not pass."""
+    with TaskGroup("gate"):
+        judged = _task(tasks.judge)(spec_file=str(model.path), made=made.result, contenders=evaluated.result)
+    return Part(first=judged, last=judged, result=judged, ids=(judged.operator.task_id,)).after(evaluated)
+
+
+def register(model: spec.Model, made: Part, trained: Part, judged: Part) -> Part:
+    """Register the version, ask for approval where the spec says so, and make it the champion."""
+    with TaskGroup("register") as group:
+        _macros(group.dag)
+        enrolled = _task(tasks.enrol)(
+            spec_file=str(model.path),
+            made=made.result,
+            judged=judged.result,
+            training_job=trained.ids[0],
+        )
+        asked, answer, by = _ASK[model.approval.by](model, enrolled, judged)
+        settled = _task(tasks.settle, trigger_rule=TriggerRule.NONE_FAILED)(
+            spec_file=str(model.path), enrolled=enrolled, answer=answer, by=by, at=AT
+        )
+        crowned = _task(tasks.promoted, outlets=[assets(model)["champion"]])(settled)
+        chain(enrolled, *asked, settled, crowned)
+    return Part(first=enrolled, last=crowned, result=crowned, ids=(enrolled.operator.task_id,)).after(judged)
+
+
+def deploy(model: spec.Model, trained: Part, judged: Part) -> Part:
+    """Put the model behind its endpoint; green only when it answers as the evaluation did."""
+    with TaskGroup("deploy") as group:
+        _macros(group.dag)
+        config = requests.endpoint(
+            model, name=NAME, model_name=trained.ids[2], capture=returned("ready", "capture")
+        )
+        if model.endpoint.ttl_hours:
+            hours = f"macros.timedelta(hours={model.endpoint.ttl_hours:g})"
+            expires = "{{ (dag_run.run_after + " + hours + ").isoformat() }}"
+            tags = [*config["Endpoint"]["Tags"], {"Key": EXPIRES_TAG, "Value": expires}]
+            config["Endpoint"] = {**config["Endpoint"], "Tags": tags}
+        endpoint = sagemaker.SageMakerEndpointOperator(
+            task_id="endpoint",
+            config=config,
+            golden="{{ ti.xcom_pull(" + repr(judged.ids[0]) + ")['golden'] | tojson }}",
+            tolerance=1e-4,
+        )
+    return Part(first=endpoint, last=endpoint, ids=(endpoint.task_id,)).after(judged)
+
+
+def score(model: spec.Model) -> Part:
+    """Score the rows of the run's data interval with the champion, as a partition."""
+    with TaskGroup("score") as group:
+        _macros(group.dag)
+        prepared = _task(tasks.prepare)(
+            spec_file=str(model.path),
+            day="{{ params.get('day') or day_of(dag_run) }}",
+            until=AT,
+            name=NAME,
+            champion="{{ params.get('champion') or '' }}",
+        )
+        left: Any = task.short_circuit(ignore_downstream_trigger_rules=False)(tasks.pending)(prepared)
+        job = sagemaker.SageMakerTransformOperator(
+            task_id="job", config=prepared["request"], pool=model.score.pool
+        )
+        published = _task(
+            tasks.publish, outlets=[assets(model)["scores"]], trigger_rule=TriggerRule.NONE_FAILED
+        )(str(model.path), prepared)
+        chain(prepared, left, job, published)
+    return Part(first=prepared, last=published, result=prepared)
+
+
+def monitor(model: spec.Model, scored: Part) -> Part:
+    """Compare the interval's rows with the training data; drift is an event of the asset `<name>_drift`."""
+    with TaskGroup("monitor"):
+        seen = _task(tasks.watch)(str(model.path), scored.result)
+        moved = _task(tasks.drifted, outlets=[assets(model)["drift"]])(seen)
+    return Part(first=seen, last=moved, result=seen).after(scored)
+
+
+def _training(model: spec.Model, made: str) -> Any:
+    arguments: dict[str, Any] = {
+        "name": NAME,
+        "place": requests.Place.from_task(made),
+        "data": returned(made, "train"),
+        "output": returned(made, "models"),
+        "hyperparameters": requests.hyperparameters(model),
+        "instance_type": requests.chosen("instance_type"),
+        "validation": returned(made, "validation") if model.is_algorithm else "",
+    }
+    if model.tuning:
+        return sagemaker.SageMakerTuningOperator(task_id="job", config=requests.tuning(model, **arguments))
+    return sagemaker.SageMakerTrainingOperator(task_id="job", config=requests.training(model, **arguments))
+
+
+def _trained(model: spec.Model, job: str, made: str) -> tuple[str, str]:
+    """Return the templates of the training job's name and of its artifact."""
+    if not model.tuning:
+        path = ("Training", "ModelArtifacts", "S3ModelArtifacts")
+        return returned(job, "Training", "TrainingJobName"), returned(job, *path)
+    best = returned(job, "Tuning", "BestTrainingJob", "TrainingJobName")
+    return best, f"{returned(made, 'models')}/{best}/output/model.tar.gz"
+
+
+def _place(made: Part) -> requests.Place:
+    return requests.Place.from_task(made.ids[0])
+
+
+def _task(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """Make a task of a function: it is called with templates and other tasks' results for its arguments."""
+    made: Callable[..., Any] = task(**options)(function)
+    return made
+
+
+def _macros(dag: Any) -> None:
+    dag.user_defined_macros = {**MACROS, **(dag.user_defined_macros or {})}
+
+
+# Who is asked: the tasks in between, and the templates of the answer and of who gave it.
+
+
+def _by_gate(model: spec.Model, enrolled: Any, judged: Part) -> tuple[list[Any], Any, str]:
+    del model, enrolled, judged
+    return [], "Approve", "gate"
+
+
+def _by_person(model: spec.Model, enrolled: Any, judged: Part) -> tuple[list[Any], Any, str]:
+    card = "{{ ti.xcom_pull(" + repr(enrolled.operator.task_id) + ")['card'] }}"
+    version = "{{ ti.xcom_pull(" + repr(enrolled.operator.task_id) + ")['version'] }}"
+    approve = ApprovalOperator(
+        task_id="approve",
+        subject=f"Version {version} of {model.name}: approve it as the champion?",
+        body="{{ ti.xcom_pull(" + repr(judged.ids[0]) + ")['markdown'] }}\n\nModel card: `" + card + "`",
+        defaults="Reject",
+        response_timeout=dt.timedelta(hours=model.approval.timeout_hours),
+        retries=0,
+    )
+    accepted = EmptyOperator(task_id="accepted")
+    pulled = "ti.xcom_pull(" + repr(approve.task_id) + ")"
+    by = "{{ (" + pulled + "['responded_by_user'] or {}).get('name') or 'nobody in time' }}"
+    return [approve, accepted], "{{ " + pulled + "['chosen_options'][0] }}", by
+
+
+def _by_registry(model: spec.Model, enrolled: Any, judged: Part) -> tuple[list[Any], Any, str]:
+    del judged
+    seen: Any = task.sensor(
+        mode="reschedule",
+        poke_interval=model.poll_seconds,
+        timeout=model.approval.timeout_hours * 3600,
+    )(tasks.answered)(enrolled)
+    return [seen], seen, "registry"
+
+
+_ASK = {"gate": _by_gate, "person": _by_person, "registry": _by_registry}

@@ -1,0 +1,182 @@
+"""DAGs from specs: for each spec file its pipeline and its scoring, without any Python of the user's.
+
+A task's process reads the DAG file again; then only the one DAG that is asked for is made, however many specs
+there are. A spec that cannot be used does not take the others with it: in its place is a DAG of its name that
+is not scheduled, has the tag `broken-spec`, and whose one task fails with the error.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import (
+    DAG,
+    AssetOrTimeSchedule,
+    CronDataIntervalTimetable,
+    CronTriggerTimetable,
+    Param,
+    get_parsing_context,
+    task,
+)
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+from airflow.sdk.exceptions import AirflowFailException
+
+from sagewind import form, groups, load
+from sagewind.errors import SagewindError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from sagewind import spec
+
+BROKEN = "broken-spec"
+SCORE = "_score"
+_DEFAULT_NOTIFIER = "sagewind.notices.LogNotifier"
+_log = logging.getLogger(__name__)
+
+
+def dags(folder: Path, *, beside: Collection[str] = ()) -> dict[str, DAG]:
+    """Return the DAGs of every spec in the folder, by id, but of those that have DAGs written by hand."""
+    wanted = get_parsing_context().dag_id
+    made: dict[str, DAG] = {}
+    for file in sorted(folder.glob("*.yaml")):
+        if file.stem in beside or (wanted and wanted not in (file.stem, file.stem + SCORE)):
+            continue
+        made |= {each.dag_id: each for each in _of(file)}
+    return made
+
+
+def _of(file: Path) -> list[DAG]:
+    try:
+        model = load.load(file)
+        _check(model, file)
+        return [pipeline(model), scoring(model)]
+    except SagewindError as error:
+        _log.error("%s", error)
+        return [_broken(file, str(error))]
+
+
+def _check(model: spec.Model, file: Path) -> None:
+    """See that the spec has what a life needs beyond a training job.
+
+    Raises:
+        LoadError: the file's name is not the model's, or nothing says when a model is good enough.
+
+    """
+    if model.name != file.stem:
+        raise load.LoadError(f"{file}:1: name is {model.name!r}; allowed is the file's, {file.stem!r}")
+    if not model.gate.has_rules:
+        allowed = "allowed is at least one of gate.thresholds and gate.challenge"
+        raise load.LoadError(
+            f"{file}:1: gate is missing or empty; {allowed}: a gate without rules passes nothing"
+        )
+
+
+def pipeline(model: spec.Model) -> DAG:
+    """Return the DAG `<name>`: ready → train → evaluate → gate → register → deploy."""
+    with DAG(
+        dag_id=model.name,
+        description=model.description,
+        schedule=_schedule(model),
+        catchup=False,
+        max_active_runs=1,
+        params={name: Param(**field) for name, field in form.fields(model).items()},
+        doc_md=_doc(model),
+        **_common(model),
+    ) as dag:
+        made = groups.ready(model)
+        trained = groups.train(model, made)
+        judged = groups.gate(model, made, groups.evaluate(model, made, trained))
+        enrolled = groups.register(model, made, trained, judged)
+        groups.deploy(model, trained, judged).after(enrolled)
+    return dag
+
+
+def scoring(model: spec.Model) -> DAG:
+    """Return the DAG `<name>_score`: a partition of scores for each interval, then the look for drift."""
+    with DAG(
+        dag_id=model.name + SCORE,
+        description=f"One partition of {model.name}'s scores for each interval.",
+        schedule=CronDataIntervalTimetable(model.score_schedule, timezone="UTC"),
+        catchup=False,
+        max_active_runs=model.score.max_active_runs,
+        params={name: Param(**field) for name, field in form.interval_fields(model).items()},
+        doc_md=_doc(model),
+        **_common(model),
+    ) as dag:
+        scored = groups.score(model)
+        if model.monitor.enabled:
+            groups.monitor(model, scored)
+    return dag
+
+
+def _common(model: spec.Model) -> dict[str, Any]:
+    """Return the arguments that both DAGs have: retries, tags, notifications, deadline."""
+    told = model.notifications
+    default: dict[str, Any] = {"retries": 2, "retry_delay": dt.timedelta(seconds=10)}
+    if told.on_failure:
+        default["on_failure_callback"] = _notifier(model, told.on_failure)
+    common: dict[str, Any] = {"default_args": default, "tags": ["sagemaker", "spec", model.name]}
+    if told.on_success:
+        common["on_success_callback"] = _notifier(model, told.on_success)
+    if model.deadline.minutes:
+        path = model.deadline.notifier or _DEFAULT_NOTIFIER
+        common["deadline"] = DeadlineAlert(
+            reference=DeadlineReference.DAGRUN_QUEUED_AT,
+            interval=dt.timedelta(minutes=model.deadline.minutes),
+            callback=AsyncCallback(path, kwargs={"message": f"{model.name} missed its deadline"}),
+        )
+    return common
+
+
+def _notifier(model: spec.Model, path: str) -> Any:
+    """Make a notifier by its class's path.
+
+    Raises:
+        LoadError: there is no such class, or it does not take the arguments.
+
+    """
+    module, _, name = path.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name)(**model.notifications.arguments)
+    except (ImportError, AttributeError, TypeError) as error:
+        raise load.LoadError(f"{model.path}:1: notifications: {path!r} cannot be made: {error}") from error
+
+
+def _schedule(model: spec.Model) -> Any:
+    """Return when to train: by cron, and when scoring has found drift."""
+    drift = groups.assets(model)["drift"]
+    retrains = model.monitor.enabled and model.monitor.retrain
+    if not model.schedule:
+        return [drift] if retrains else None
+    if not retrains:
+        return model.schedule
+    return AssetOrTimeSchedule(timetable=CronTriggerTimetable(model.schedule, timezone="UTC"), assets=[drift])
+
+
+def _doc(model: spec.Model) -> str:
+    name = model.path.name if model.path else model.name
+    return f"{model.description}\n\nMade of the spec `models/{name}`."
+
+
+def _broken(file: Path, message: str) -> DAG:
+    """Return the DAG that stands for a spec that cannot be used."""
+    with DAG(
+        dag_id=file.stem,
+        schedule=None,
+        description=message[:500],
+        tags=[BROKEN],
+        doc_md=f"```\n{message}\n```",
+    ) as dag:
+
+        @task(retries=0)
+        def spec_is_broken() -> None:
+            raise AirflowFailException(message)
+
+        spec_is_broken()
+    return dag

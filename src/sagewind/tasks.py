@@ -1,0 +1,157 @@
+"""The Python tasks of a model's life as Airflow calls them: each hands over to its step.
+
+A step's libraries (boto3, numpy, pyarrow) are imported when the task runs, not when a DAG file is read. What
+a retry would only repeat (wrong data, a model that does not pass) fails the task for good.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from airflow.sdk import PokeReturnValue, get_current_context
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from sagewind.errors import SagewindError
+
+_ANSWERS = {"Approved": "Approve", "Rejected": "Reject"}
+
+
+def _call(step: str, **arguments: Any) -> Any:
+    """Call `<module>.<function>` of `sagewind.steps`.
+
+    Raises:
+        AirflowFailException: the step says what is wrong; trying again would not mend it.
+
+    """
+    module, _, function = step.partition(".")
+    carried_out = getattr(importlib.import_module(f"sagewind.steps.{module}"), function)
+    try:
+        return carried_out(**arguments)
+    except SagewindError as error:
+        raise AirflowFailException(str(error)) from error
+
+
+def ready(spec_file: str, data: str, run_name: str, until: str) -> dict[str, Any]:
+    """Check data and budget, and upload; see `steps.ready`."""
+    made: dict[str, Any] = _call(
+        "ready.ready", spec_file=spec_file, data=data, run_name=run_name, until=until
+    )
+    return made
+
+
+def contend(
+    spec_file: str, made: dict[str, Any], artifact: str, model_name: str, name: str
+) -> list[dict[str, Any]]:
+    """Return an evaluation job's request for each contender; see `steps.contend`."""
+    jobs: list[dict[str, Any]] = _call(
+        "contend.contend", spec_file=spec_file, made=made, artifact=artifact, model_name=model_name, name=name
+    )
+    return jobs
+
+
+def judge(spec_file: str, made: dict[str, Any], contenders: list[dict[str, Any]]) -> dict[str, Any]:
+    """Decide by the gate's rules; see `steps.judge`."""
+    judged: dict[str, Any] = _call("judge.judge", spec_file=spec_file, made=made, contenders=len(contenders))
+    return judged
+
+
+def enrol(spec_file: str, made: dict[str, Any], judged: dict[str, Any], training_job: str) -> dict[str, Any]:
+    """Register a version and write its card; see `steps.enrol`."""
+    enrolled: dict[str, Any] = _call(
+        "enrol.enrol", spec_file=spec_file, made=made, judged=judged, training_job=training_job
+    )
+    return enrolled
+
+
+def settle(spec_file: str, enrolled: dict[str, Any], answer: str, by: str, at: str) -> dict[str, Any]:
+    """Write the answer to the question of approval into the registry; see `steps.enrol.settle`."""
+    settled: dict[str, Any] = _call(
+        "enrol.settle", spec_file=spec_file, enrolled=enrolled, answer=answer, by=by, at=at
+    )
+    return settled
+
+
+def answered(enrolled: dict[str, Any]) -> PokeReturnValue:
+    """Look whether somebody has approved or rejected the version in the registry."""
+    from sagewind import aws  # noqa: PLC0415 - not when a DAG file is read
+
+    found = aws.client("sagemaker").describe_model_package(ModelPackageName=enrolled["arn"])
+    answer = _ANSWERS.get(found["ModelApprovalStatus"])
+    return PokeReturnValue(is_done=answer is not None, xcom_value=answer)
+
+
+def promoted(settled: dict[str, Any]) -> dict[str, Any]:
+    """Say that there is a new champion; skip what follows when the version was rejected."""
+    if settled["status"] != "Approved":
+        raise AirflowSkipException(f"version {settled['version']} is {settled['status']}")
+    return settled
+
+
+def prepare(spec_file: str, day: str, until: str, name: str, champion: str) -> dict[str, Any]:
+    """Find the champion and write what is to be scored; see `steps.interval`."""
+    prepared: dict[str, Any] = _call(
+        "interval.prepare", spec_file=spec_file, day=day, until=until, name=name, champion=champion
+    )
+    return prepared
+
+
+def pending(prepared: dict[str, Any]) -> bool:
+    """Whether anything is left to score."""
+    return bool(prepared["pending"])
+
+
+def publish(spec_file: str, prepared: dict[str, Any]) -> dict[str, Any]:
+    """Write the partition, and tell its key to the asset; see `steps.interval.publish`."""
+    facts: dict[str, Any] = _call("interval.publish", spec_file=spec_file, prepared=prepared)
+    context = get_current_context()
+    for asset in context["task"].outlets:
+        event = context["outlet_events"][asset]
+        event.extra = {"rows": facts["rows"], "uri": facts["scores_uri"], "model": facts["model"]}
+        event.add_partitions(facts["day"])
+    return facts
+
+
+def watch(spec_file: str, prepared: dict[str, Any]) -> dict[str, Any]:
+    """Compare the day with the champion's training data; see `steps.watch`."""
+    seen: dict[str, Any] = _call("watch.watch", spec_file=spec_file, prepared=prepared)
+    return seen
+
+
+def drifted(seen: dict[str, Any]) -> dict[str, Any]:
+    """Say that the data has moved; skipped when it has not."""
+    if not seen["found"]:
+        raise AirflowSkipException("no column has drifted")
+    return seen
+
+
+def rollback(folder: str, model: str, version: int, name: str) -> dict[str, Any]:
+    """Make an earlier version the champion; see `steps.rollback`."""
+    user = "airflow"
+    back: dict[str, Any] = _call(
+        "rollback.rollback", spec_file=f"{folder}/{model}.yaml", version=int(version), by=user, name=name
+    )
+    return back
+
+
+def sweep(delete: bool) -> dict[str, Any]:
+    """List what Sagewind made and nobody needs, and delete it when told to; see `janitor`."""
+    import datetime as dt  # noqa: PLC0415
+
+    from sagewind import aws, janitor  # noqa: PLC0415 - not when a DAG file is read
+
+    ti: Any = get_current_context()["ti"]
+
+    def is_over(run: str) -> bool:
+        dag_id, _, run_id = run.partition("/")
+        return ti.get_dagrun_state(dag_id, run_id) in {"success", "failed"}
+
+    keeper = janitor.Janitor(aws.client("sagemaker"), now=dt.datetime.now(dt.UTC), run_is_over=is_over)
+    done = keeper.sweep(delete=delete)
+    for each in done.found:
+        print(f"{each.kind} {each.name}: {each.reason}")  # noqa: T201 - the task's log
+    return {
+        "found": [f"{each.kind}/{each.name}" for each in done.found],
+        "deleted": [f"{each.kind}/{each.name}" for each in done.deleted],
+        "failed": [f"{each.kind}/{each.name}: {why}" for each, why in done.failed],
+    }
