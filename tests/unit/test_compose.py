@@ -4,7 +4,9 @@ No Docker engine runs here, so what can be known without one is: names that refe
 are mounted, where ports are bound, and that each command is one that is started elsewhere too.
 """
 
+import itertools
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,11 +14,9 @@ import yaml
 
 from sagewind.stack import home as homes
 from sagewind.stack import programs
-from sagewind.stack.home import Home, Memory
+from sagewind.stack.home import Executor, Home, Memory
 
 ROOT = Path(__file__).parents[2]
-# Not of the local stack: Celery's worker and the broker, which it does without.
-ELSEWHERE = {("airflow", "celery", "worker"), ("airflow", "db", "migrate"), ("redis-server",)}
 PINNED = re.search(r"^apache-airflow==(\S+)", (ROOT / "requirements" / "main.in").read_text(), re.MULTILINE)
 
 
@@ -96,21 +96,19 @@ def test_airflows_settings_have_the_form_that_airflow_reads(services):
 
 
 def test_every_command_is_one_that_is_started_elsewhere(services, tmp_path):
-    started = {tuple(command) for command in local_commands(tmp_path)}
+    started = [*local_commands(tmp_path), programs.MIGRATE]
     for service in services.values():
         command = service.get("command")
         if command is None:
             continue
-        words = tuple(word for word in command if not word.startswith("-"))
-        plain = words[:2] if words[0] in {"airflow", "sagelocal"} else words[:1]
-        assert plain in started or words[:3] in ELSEWHERE or plain in ELSEWHERE, command
+        words = tuple(itertools.takewhile(lambda word: not word.startswith("-"), command))
+        assert any(other[: len(words)] == words for other in started), command
 
 
 def local_commands(folder):
-    """Yield the program and subcommand of each of the local stack's programs."""
+    """Yield the words of each of the local stack's programs, behind the interpreter and the tether."""
     home = Home(root=folder, project=ROOT)
     memory = Memory(ports=dict.fromkeys(homes.PREFERRED_PORTS, 1))
-    for program in programs.table(home, memory):
-        argv = list(program.argv)
-        module = max(i for i, word in enumerate(argv) if word == "-m")
-        yield argv[module + 1 : module + 3]
+    for program in programs.table(home, memory, Executor.CELERY):
+        wrapped = " ".join(program.argv).replace(sys.executable, "")
+        yield tuple(word for word in wrapped.split() if word not in {"-m", "sagewind.stack.tether"})

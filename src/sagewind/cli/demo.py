@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.status import Status
 
 from sagewind.airflow_rest import Airflow
-from sagewind.cli import summary, view
+from sagewind.cli import summary, up, view
 from sagewind.follow import follow
 from sagewind.stack import home as homes
 from sagewind.stack import launch
@@ -38,6 +38,7 @@ def add(commands: Any) -> None:
         metavar="NAME=VALUE",
         help="a field of the trigger form, such as n-estimators=100 (may be repeated)",
     )
+    up.celery(parser)
     parser.set_defaults(run=run)
 
 
@@ -73,7 +74,8 @@ def _stack(call: Call, console: Console) -> Iterator[tuple[Memory, bool]]:
         yield running, False
         return
     with _announcer(console) as say:
-        started = launch.start(call.home, call.environ, say=say, cron=False)
+        executor = call.arguments.executor
+        started = launch.start(call.home, call.environ, say=say, cron=False, executor=executor)
     with started:
         yield started.memory, True
         console.print("stopping the stack ...", highlight=False)

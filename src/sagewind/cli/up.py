@@ -9,6 +9,8 @@ from sagewind.stack import environment, launch
 from sagewind.stack import home as homes
 
 if TYPE_CHECKING:
+    import argparse
+
     from sagewind.cli.call import Call
     from sagewind.stack.home import Home, Memory
 
@@ -16,12 +18,26 @@ if TYPE_CHECKING:
 def add(commands: Any) -> None:
     """Declare the subcommand."""
     parser = commands.add_parser("up", help="start Airflow, sagelocal and the AWS emulator, until Ctrl-C")
+    celery(parser)
     parser.set_defaults(run=run)
+
+
+def celery(parser: argparse.ArgumentParser) -> None:
+    """Declare the choice of the executor."""
+    parser.add_argument(
+        "--celery",
+        dest="executor",
+        action="store_const",
+        const=homes.Executor.CELERY,
+        default=homes.Executor.LOCAL,
+        help="run tasks by a Celery worker over Redis, as a distributed Airflow does",
+    )
 
 
 def run(call: Call) -> int:
     """Start, print addresses and login, wait; the exit code says whether it was ended on purpose."""
-    with launch.start(call.home, call.environ, say=say) as stack:
+    executor = call.arguments.executor
+    with launch.start(call.home, call.environ, say=say, executor=executor) as stack:
         sys.stdout.write(greeting(call.home, stack.memory))
         sys.stdout.flush()
         code = stack.supervisord.wait()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sagewind.stack import home as homes
 from sagewind.stack import postgres
+from sagewind.stack.home import Executor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +33,12 @@ _SAGEMAKER = ("SAGEMAKER", "SAGEMAKER_RUNTIME", "SAGEMAKER_METRICS", "SAGEMAKER_
 
 
 def of_programs(
-    home: Home, memory: Memory, environ: Mapping[str, str], *, cron: bool = True
+    home: Home,
+    memory: Memory,
+    environ: Mapping[str, str],
+    *,
+    cron: bool = True,
+    executor: Executor = Executor.LOCAL,
 ) -> dict[str, str]:
     """Build the environment that every program of the stack is started with.
 
@@ -48,7 +54,7 @@ def of_programs(
         "PYTHONUNBUFFERED": "1",
         **aws(memory),
         **_sagelocal(home, memory),
-        **_airflow(home, memory, cron=cron),
+        **_airflow(home, memory, cron=cron, executor=executor),
     }
 
 
@@ -77,11 +83,11 @@ def _sagelocal(home: Home, memory: Memory) -> dict[str, str]:
     }
 
 
-def _airflow(home: Home, memory: Memory, *, cron: bool) -> dict[str, str]:
+def _airflow(home: Home, memory: Memory, *, cron: bool, executor: Executor) -> dict[str, str]:
     address = memory.address("airflow")
     options = {
         "core": {
-            "executor": "LocalExecutor",
+            "executor": executor.value,
             "parallelism": str(PARALLELISM),
             "dags_folder": str(home.project / "dags"),
             "plugins_folder": str(home.project / "plugins"),
@@ -102,6 +108,11 @@ def _airflow(home: Home, memory: Memory, *, cron: bool) -> dict[str, str]:
             "base_url": address,
             "workers": "1",
             "secret_key": memory.session_secret,
+        },
+        "celery": {
+            "broker_url": f"redis+socket://{home.broker}",
+            "result_backend": f"db+{postgres.uri(home.sockets, 'psycopg2')}",
+            "worker_concurrency": str(PARALLELISM),
         },
         "api_auth": {"jwt_secret": memory.jwt_secret},
         "logging": {"base_log_folder": str(home.airflow / "logs")},

@@ -10,6 +10,7 @@ import secrets
 import socket
 import tempfile
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 HOST = "127.0.0.1"
+
+
+class Executor(StrEnum):
+    """What runs Airflow's tasks."""
+
+    LOCAL = "LocalExecutor"  # the scheduler's own processes
+    CELERY = "CeleryExecutor"  # workers that take them from Redis, as a distributed Airflow does
+
+
 PREFERRED_PORTS: Mapping[str, int] = {"airflow": 8080, "sagelocal": 8088, "emulator": 4566}
 USER = "admin"
 _LONGEST_SOCKET_FOLDER = 80  # sun_path holds 107 bytes; the file's own name takes the rest
@@ -48,6 +58,11 @@ class Home:
     def emulator(self) -> Path:
         """The AWS emulator's data directory: the objects of S3, the state of the rest."""
         return self.root / "emulator"
+
+    @property
+    def broker(self) -> Path:
+        """The socket of Redis, which has no other door."""
+        return self.sockets / "redis.sock"
 
     @property
     def logs(self) -> Path:

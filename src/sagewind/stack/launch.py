@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ import psutil
 from sagewind.errors import SagewindError
 from sagewind.stack import environment, programs, readiness, supervision, tether
 from sagewind.stack import home as homes
+from sagewind.stack.home import Executor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -94,7 +96,14 @@ def _signal(send: Callable[[], None]) -> None:
         return
 
 
-def start(home: Home, environ: Mapping[str, str], *, say: Callable[[str], None], cron: bool = True) -> Stack:
+def start(
+    home: Home,
+    environ: Mapping[str, str],
+    *,
+    say: Callable[[str], None],
+    cron: bool = True,
+    executor: Executor = Executor.LOCAL,
+) -> Stack:
     """Start the stack of this home and return once every part is healthy; `say` is told what is awaited.
 
     Without `cron` the DAGs' own schedules rest.
@@ -104,14 +113,16 @@ def start(home: Home, environ: Mapping[str, str], *, say: Callable[[str], None],
         StackError: a part did not come up; everything is stopped again.
 
     """
+    if executor is Executor.CELERY and not shutil.which("redis-server"):
+        raise StackError("redis-server is not on PATH, and Celery needs it; `make debian` installs it")
     home.make()
     lock = take_lock(home)
     memory = homes.recall(home, is_free=homes.port_is_free)
     _write_login(home, memory)
     tether.adopt_orphans()
     before = frozenset(child.pid for child in psutil.Process().children())
-    variables = environment.of_programs(home, memory, environ, cron=cron)
-    configuration = programs.configuration(home, programs.table(home, memory))
+    variables = environment.of_programs(home, memory, environ, cron=cron, executor=executor)
+    configuration = programs.configuration(home, programs.table(home, memory, executor))
     supervisord = supervision.start(home, configuration, variables, keep=lock.fileno())
     stack = Stack(home=home, memory=memory, supervisord=supervisord, lock=lock, before=before)
     try:
@@ -206,7 +217,7 @@ def _is_migrated(home: Home) -> bool:
 def _migrate(home: Home, variables: Mapping[str, str]) -> None:
     with programs.log(home, "migrate").open("w") as output:
         done = subprocess.run(
-            [sys.executable, "-m", "airflow", "db", "migrate"],
+            [sys.executable, "-m", *programs.MIGRATE],
             env=dict(variables),
             cwd=home.root,
             stdin=subprocess.DEVNULL,

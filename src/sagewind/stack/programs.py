@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sagewind.stack import home as homes
+from sagewind.stack.home import Executor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from sagewind.stack.home import Home, Memory
+
+MIGRATE = ("airflow", "db", "migrate")
+"""What makes or renews Airflow's tables, before its group starts."""
 
 STORES = "stores"
 SERVICES = "services"
@@ -33,10 +37,11 @@ class Program:
     stop_seconds: int = 15
 
 
-def table(home: Home, memory: Memory) -> tuple[Program, ...]:
+def table(home: Home, memory: Memory, executor: Executor = Executor.LOCAL) -> tuple[Program, ...]:
     """List the stack's programs."""
     port = memory.ports
     return (
+        *(_celery(home) if executor is Executor.CELERY else ()),
         # SIGINT is PostgreSQL's fast shutdown: it disconnects clients and writes a checkpoint.
         Program(
             name="postgres",
@@ -56,6 +61,22 @@ def table(home: Home, memory: Memory) -> tuple[Program, ...]:
         _airflow("scheduler", "--skip-serve-logs"),
         _airflow("dag-processor"),
         _airflow("triggerer", "--skip-serve-logs"),
+    )
+
+
+def _celery(home: Home) -> tuple[Program, ...]:
+    # The queue needs no disk: Airflow's scheduler puts again what was lost with it.
+    redis = ("redis-server", "--port", "0", "--unixsocket", str(home.broker), "--unixsocketperm", "700")
+    return (
+        Program(name="redis", group=STORES, argv=_python("sagewind.stack.tether", *redis, "--save", "")),
+        # --without-gossip and -mingle: there is one worker, and nobody to talk to.
+        Program(
+            name="worker",
+            group=AIRFLOW,
+            argv=_tethered(
+                *("airflow", "celery", "worker", "--skip-serve-logs", "--without-gossip", "--without-mingle")
+            ),
+        ),
     )
 
 
