@@ -13,7 +13,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 TOOLS := .venv-uv
 UV ?= $(shell command -v uv || echo $(TOOLS)/bin/uv)
 BIN := .venv/bin
-LOCKS := main dev uv
+LOCKS := main dev uv sdk2 sdk3
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 # Debian's names of what tests use beyond Python packages.
 DEBIAN := postgresql redis-server chromium bubblewrap

@@ -38,6 +38,14 @@ RIGHTS = {
                 "ecr:*",
                 "iam:GetRole",
                 "iam:PassRole",
+                # The SDK's trainers simulate these before they start a job, VPC or not.
+                "ec2:*NetworkInterface*",
+                "ec2:Describe*",
+                "glue:Get*",
+                "kms:Decrypt",
+                "kms:Encrypt",
+                "kms:GenerateDataKey",
+                "lambda:InvokeFunction",
             ],
             "Resource": "*",
         }

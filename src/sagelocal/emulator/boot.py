@@ -1,20 +1,24 @@
-"""What the emulator's own interpreter runs: ministack, the local access key being a session of a role.
+"""What the emulator's own interpreter runs: ministack, with two things of AWS that it lacks.
 
 `GetCallerIdentity` must answer with an assumed role that IAM knows, or the SageMaker SDK's
 `get_execution_role()` fails; ministack takes a static key for the account's root. So the key is registered
-the way its own AssumeRole would, with no expiry. This file runs in the emulator's environment: it imports
-nothing of sagelocal, and its settings come as arguments.
+the way its own AssumeRole would, with no expiry. And an object written with `aws:kms` and no key, as SDK v2
+writes its sources, is encrypted with the account's `aws/s3` key, where ministack refuses it. This file runs
+in the emulator's environment: it imports nothing of sagelocal, and its settings come as arguments.
 """
 
 import sys
 
 from ministack import app
-from ministack.services import sts
+from ministack.services import s3, sts
+
+_ENCRYPTION = "x-amz-server-side-encryption"
+_KEY = f"{_ENCRYPTION}-aws-kms-key-id"
 
 
 def main() -> None:
     """Register the access key given in argv as a session of the role given in argv, and serve."""
-    access_key, account, role, session = sys.argv[1:]
+    access_key, account, role, session, region = sys.argv[1:]
     del sys.argv[1:]  # ministack parses its own
     sts.register_session(
         access_key,
@@ -25,7 +29,20 @@ def main() -> None:
             "PrincipalType": "AssumedRole",
         },
     )
+    _encrypt_by_default(f"arn:aws:kms:{region}:{account}:alias/aws/s3")
     app.main()
+
+
+def _encrypt_by_default(key: str) -> None:
+    """Let a write that asks for `aws:kms` and names no key have this one, as in S3."""
+    resolve = s3._resolve_sse_write_headers  # noqa: SLF001  (the one place where it reads them)
+
+    def with_key(headers: dict[str, str], bucket: str) -> object:
+        if headers.get(_ENCRYPTION) == "aws:kms" and not headers.get(_KEY):
+            headers = {**headers, _KEY: key}
+        return resolve(headers, bucket)
+
+    s3._resolve_sse_write_headers = with_key  # noqa: SLF001
 
 
 if __name__ == "__main__":

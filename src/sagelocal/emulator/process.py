@@ -96,7 +96,7 @@ def start(
     data.mkdir(parents=True, exist_ok=True)
     log = data / "emulator.log"
     boot = Path(__file__).with_name("boot.py")
-    arguments = (accounts.ACCESS_KEY, account.number, accounts.ROLE, accounts.SESSION)
+    arguments = (accounts.ACCESS_KEY, account.number, accounts.ROLE, accounts.SESSION, account.region)
     with log.open("ab") as output:
         process = subprocess.Popen(
             [str(python), str(boot), *arguments],

@@ -23,19 +23,21 @@ def names(request, kind=TRAINING_JOB, jobs=JOBS):
 
 
 REQUESTS = [
-    # Training jobs come oldest first by default, by the documentation of ListTrainingJobs.
-    ({}, ["b", "ab", "a"]),
+    # Training jobs come newest first when nothing is asked, by the note in ListTrainingJobs' documentation.
+    ({}, ["a", "ab", "b"]),
+    # Ascending is the default of SortOrder.
+    ({"SortBy": "CreationTime"}, ["b", "ab", "a"]),
     ({"SortOrder": "Descending"}, ["a", "ab", "b"]),
     ({"SortBy": "Name", "SortOrder": "Ascending"}, ["a", "ab", "b"]),
     ({"SortBy": "Status", "SortOrder": "Ascending"}, ["a", "ab", "b"]),
     ({"SortBy": "LastModifiedTime"}, ["ab", "a", "b"]),
-    ({"NameContains": "b"}, ["b", "ab"]),
+    ({"NameContains": "b"}, ["ab", "b"]),
     ({"StatusEquals": "Failed"}, ["b"]),
     ({"WarmPoolEquals": "x"}, ["b"]),
     # After includes its moment, before does not.
-    ({"CreationTimeAfter": 2.0}, ["ab", "a"]),
+    ({"CreationTimeAfter": 2.0}, ["a", "ab"]),
     ({"CreationTimeBefore": 2.0}, ["b"]),
-    ({"LastModifiedTimeAfter": 3.0}, ["b", "a"]),
+    ({"LastModifiedTimeAfter": 3.0}, ["a", "b"]),
     ({"LastModifiedTimeBefore": 3.0}, ["ab"]),
     ({"NameContains": "zzz"}, []),
 ]
@@ -67,9 +69,10 @@ def test_pages_hold_everything_once(sort_by, order):
 
 
 def test_a_page_is_not_disturbed_by_what_comes_and_goes():
-    first = listing.page(TRAINING_JOB, JOBS, {"MaxResults": 1})
+    request = {"SortOrder": "Ascending"}
+    first = listing.page(TRAINING_JOB, JOBS, request | {"MaxResults": 1})
     changed = [each for each in JOBS if each.name != "b"] + [job("new", 0.5)]
-    assert names({"NextToken": first.next_token}, jobs=changed) == ["ab", "a"]
+    assert names(request | {"NextToken": first.next_token}, jobs=changed) == ["ab", "a"]
 
 
 def test_a_page_that_is_just_full_is_the_last():
