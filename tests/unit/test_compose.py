@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sagewind.stack import home as homes
-from sagewind.stack import programs
+from sagewind.stack import ports, programs
 from sagewind.stack.home import Executor, Home, Memory
 
 ROOT = Path(__file__).parents[2]
@@ -108,7 +107,7 @@ def test_every_command_is_one_that_is_started_elsewhere(services, tmp_path):
 def local_commands(folder):
     """Yield the words of each of the local stack's programs, behind the interpreter and the tether."""
     home = Home(root=folder, project=ROOT)
-    memory = Memory(ports=dict.fromkeys(homes.PREFERRED_PORTS, 1))
+    memory = Memory(ports=dict.fromkeys(ports.CUSTOMARY, 1))
     for program in programs.table(home, memory, Executor.CELERY):
         wrapped = " ".join(program.argv).replace(sys.executable, "")
         yield tuple(word for word in wrapped.split() if word not in {"-m", "sagewind.stack.tether"})

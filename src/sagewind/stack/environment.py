@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING
 
 from sagewind.stack import home as homes
-from sagewind.stack import postgres
+from sagewind.stack import ports, postgres
 from sagewind.stack.home import Executor
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def of_programs(
     interval at once, and whoever triggers one by hand waits behind that.
     """
     inherited = {name: value for name, value in environ.items() if not name.startswith(_NOT_INHERITED)}
-    hosts = ",".join(filter(None, (environ.get("NO_PROXY"), homes.HOST, "localhost")))
+    hosts = ",".join(filter(None, (environ.get("NO_PROXY"), ports.HOST, "localhost")))
     return {
         **inherited,
         "NO_PROXY": hosts,
@@ -103,7 +103,7 @@ def _airflow(home: Home, memory: Memory, *, cron: bool, executor: Executor) -> d
             "sql_alchemy_conn_async": postgres.uri(home.sockets, "asyncpg"),
         },
         "api": {
-            "host": homes.HOST,
+            "host": ports.HOST,
             "port": str(memory.ports["airflow"]),
             "base_url": address,
             "workers": "1",
@@ -123,7 +123,7 @@ def _airflow(home: Home, memory: Memory, *, cron: bool, executor: Executor) -> d
     return {
         "AIRFLOW_HOME": str(home.airflow),
         "AIRFLOW_CONN_AWS_DEFAULT": connection(),
-        "SAGEWIND_ALLOWED_HOSTS": f"{homes.HOST},localhost",
+        "SAGEWIND_ALLOWED_HOSTS": f"{ports.HOST},localhost",
         **{
             f"AIRFLOW__{section.upper()}__{option.upper()}": value
             for section, values in options.items()

@@ -7,17 +7,16 @@ import hashlib
 import json
 import os
 import secrets
-import socket
 import tempfile
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sagewind.stack import ports as loopback
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-HOST = "127.0.0.1"
 
 
 class Executor(StrEnum):
@@ -27,7 +26,6 @@ class Executor(StrEnum):
     CELERY = "CeleryExecutor"  # workers that take them from Redis, as a distributed Airflow does
 
 
-PREFERRED_PORTS: Mapping[str, int] = {"airflow": 8080, "sagelocal": 8088, "emulator": 4566}
 USER = "admin"
 _LONGEST_SOCKET_FOLDER = 80  # sun_path holds 107 bytes; the file's own name takes the rest
 
@@ -113,7 +111,7 @@ class Memory:
 
     def address(self, name: str) -> str:
         """Return the address of a server by its name in the table of ports."""
-        return f"http://{HOST}:{self.ports[name]}"
+        return f"http://{loopback.HOST}:{self.ports[name]}"
 
 
 def read(home: Home) -> Memory | None:
@@ -125,11 +123,11 @@ def read(home: Home) -> Memory | None:
     return Memory(**kept)
 
 
-def recall(home: Home, *, is_free: Callable[[int], bool]) -> Memory:
+def recall(home: Home, *, claim: Callable[[int], bool]) -> Memory:
     """Return what the home remembers, with a new port for each that is taken by another; write it back."""
     kept = read(home)
     remembered = kept.ports if kept else {}
-    ports = choose(remembered, is_free=is_free)
+    ports = loopback.choose(remembered, claim)
     memory = Memory(**(asdict(kept) | {"ports": ports})) if kept else Memory(ports=ports)
     unfinished = home.memory.with_suffix(".new")
     with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:  # noqa: PTH123
@@ -138,36 +136,5 @@ def recall(home: Home, *, is_free: Callable[[int], bool]) -> Memory:
     return memory
 
 
-def choose(remembered: Mapping[str, int], *, is_free: Callable[[int], bool]) -> dict[str, int]:
-    """Choose a port for each server: the remembered one, else the customary one, else any that is free."""
-    chosen: dict[str, int] = {}
-    for name, customary in PREFERRED_PORTS.items():
-        for port in (remembered.get(name, 0), customary):
-            if port and port not in chosen.values() and is_free(port):
-                chosen[name] = port
-                break
-        else:
-            chosen[name] = _any_port()
-    return chosen
-
-
-def port_is_free(port: int) -> bool:
-    """Say whether a loopback port can be bound now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-        return True
-
-
 def _fernet_key() -> str:
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-
-
-def _any_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port

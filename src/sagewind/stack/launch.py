@@ -23,6 +23,7 @@ from sagewind.errors import SagewindError
 from sagewind.stack import environment, programs, readiness, supervision, tether
 from sagewind.stack import home as homes
 from sagewind.stack.home import Executor
+from sagewind.stack.ports import Claims
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,6 +36,7 @@ STOP_SECONDS = 60.0
 SWEEP_SECONDS = 5.0
 _POLL_SECONDS = 0.1
 _BROKEN = ("FATAL", "UNKNOWN")
+_MOST_LIVES = 4  # supervisord starts a program again that ended after a while; this often is no start
 
 
 class StackError(SagewindError):
@@ -53,6 +55,7 @@ class Stack:
     memory: Memory
     supervisord: subprocess.Popen[bytes]
     lock: TextIOWrapper
+    claims: Claims
     before: frozenset[int] = field(default_factory=frozenset)
     """The children that this process had already: they are not the stack's."""
 
@@ -66,6 +69,7 @@ class Stack:
                 self.supervisord.kill()
                 self.supervisord.wait()
         self._sweep()
+        self.claims.release()
         self.lock.close()
 
     def _sweep(self) -> None:
@@ -117,14 +121,15 @@ def start(
         raise StackError("redis-server is not on PATH, and Celery needs it; `make debian` installs it")
     home.make()
     lock = take_lock(home)
-    memory = homes.recall(home, is_free=homes.port_is_free)
+    claims = Claims()
+    memory = homes.recall(home, claim=claims.claim)
     _write_login(home, memory)
     tether.adopt_orphans()
     before = frozenset(child.pid for child in psutil.Process().children())
     variables = environment.of_programs(home, memory, environ, cron=cron, executor=executor)
     configuration = programs.configuration(home, programs.table(home, memory, executor))
     supervisord = supervision.start(home, configuration, variables, keep=lock.fileno())
-    stack = Stack(home=home, memory=memory, supervisord=supervisord, lock=lock, before=before)
+    stack = Stack(home=home, memory=memory, supervisord=supervisord, lock=lock, claims=claims, before=before)
     try:
         _bring_up(stack, variables, say)
     except BaseException:
@@ -197,13 +202,16 @@ def _bring_up(stack: Stack, variables: Mapping[str, str], say: Callable[[str], N
 
 def _await(stack: Stack, name: str, probe: Callable[[], bool]) -> None:
     deadline = time.monotonic() + START_SECONDS
+    lives: dict[str, set[int]] = {}
     while time.monotonic() < deadline:
         if probe():
             return
         if stack.supervisord.poll() is not None:
             raise StackError(f"supervisord ended; {_tail(stack.home, 'supervisord-output')}")
         for program in supervision.states(stack.home):
-            if program.state in _BROKEN:
+            pids = lives.setdefault(program.name, set())
+            pids |= {program.pid} - {0}
+            if program.state in _BROKEN or len(pids) > _MOST_LIVES:
                 raise StackError(f"{program.name} does not start; {_tail(stack.home, program.name)}")
         time.sleep(_POLL_SECONDS)
     raise StackError(f"{name} was not ready within {START_SECONDS:.0f} s; the logs are in {stack.home.logs}")

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sagewind.stack import home as homes
+from sagewind.stack import ports
 from sagewind.stack.home import Executor
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Program:
 
 def table(home: Home, memory: Memory, executor: Executor = Executor.LOCAL) -> tuple[Program, ...]:
     """List the stack's programs."""
-    port = memory.ports
+    number = memory.ports
     return (
         *(_celery(home) if executor is Executor.CELERY else ()),
         # SIGINT is PostgreSQL's fast shutdown: it disconnects clients and writes a checkpoint.
@@ -53,11 +53,11 @@ def table(home: Home, memory: Memory, executor: Executor = Executor.LOCAL) -> tu
             name="emulator",
             group=STORES,
             argv=_tethered(
-                "sagelocal", "emulator", "--port", str(port["emulator"]), "--data", str(home.emulator)
+                "sagelocal", "emulator", "--port", str(number["emulator"]), "--data", str(home.emulator)
             ),
         ),
         Program(name="sagelocal", group=SERVICES, argv=_tethered("sagelocal", "serve")),
-        _airflow("api-server", "--host", homes.HOST, "--port", str(port["airflow"])),
+        _airflow("api-server", "--host", ports.HOST, "--port", str(number["airflow"])),
         _airflow("scheduler", "--skip-serve-logs"),
         _airflow("dag-processor"),
         _airflow("triggerer", "--skip-serve-logs"),

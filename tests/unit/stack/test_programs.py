@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from sagewind.stack import environment, postgres, programs
-from sagewind.stack.home import HOST, Home, Memory
+from sagewind.stack.home import Home, Memory
+from sagewind.stack.ports import HOST
 
 HOME = Home(root=Path("/srv/100% mine"), project=Path("/srv/project"))
 MEMORY = Memory(ports={"airflow": 1001, "sagelocal": 1002, "emulator": 1003})
