@@ -46,18 +46,18 @@ def run(call: Call) -> int:
     """Start the stack (or use the one that runs), follow one run; 0 when it ended well, else 1."""
     console = Console()
     began = time.monotonic()
-    with _stack(call, console) as (memory, ours):
+    with stack(call, console) as (memory, ours):
         login = f"user {homes.USER}, password {memory.password}"
         address = memory.address("airflow")
         console.print(f"Airflow {address}  ({login})", highlight=False)
         with Airflow(address, user=homes.USER, password=memory.password) as airflow:
-            _await_dag(airflow)
+            await_dag(airflow, DAG)
             airflow.unpause(DAG)
             run_id = airflow.trigger(DAG, dict(call.arguments.param))
             console.print(f"run {run_id} of the DAG {DAG}\n", highlight=False, soft_wrap=True)
             last = view.show(console, follow(airflow, DAG, run_id))
             if last.state != "success":
-                _tell_failure(console, airflow, run_id, last, call.home)
+                tell_failure(console, airflow, run_id, last, call.home)
                 return 1
             report = airflow.result(DAG, run_id, "report")
         summary.show(console, report, last, summary.Next(address=address, login=login, running=not ours))
@@ -66,7 +66,7 @@ def run(call: Call) -> int:
 
 
 @contextlib.contextmanager
-def _stack(call: Call, console: Console) -> Iterator[tuple[Memory, bool]]:
+def stack(call: Call, console: Console) -> Iterator[tuple[Memory, bool]]:
     """Give a healthy stack: the one that runs in this home, or one that is stopped in the end."""
     running = launch.running(call.home)
     if running:
@@ -91,25 +91,34 @@ def _announcer(console: Console) -> Iterator[Callable[[str], None]]:
         yield lambda what: status.update(f"waiting for {what} ...")
 
 
-def _await_dag(airflow: Airflow) -> None:
+def await_dag(airflow: Airflow, dag: str) -> None:
+    """Wait until Airflow has read the DAG.
+
+    Raises:
+        StackError: a DAG file cannot be read, or the DAG does not appear.
+
+    """
     deadline = time.monotonic() + KNOWN_SECONDS
-    while DAG not in airflow.dag_ids():
+    while dag not in airflow.dag_ids():
         errors = airflow.import_errors()
         if errors:
             told = "\n".join(f"{file}:\n{trace}" for file, trace in errors.items())
             raise launch.StackError(f"Airflow cannot read the DAGs:\n{told}")
         if time.monotonic() > deadline:
-            raise launch.StackError(f"Airflow knows no DAG {DAG!r}; it knows {airflow.dag_ids()}")
+            raise launch.StackError(f"Airflow knows no DAG {dag!r}; it knows {airflow.dag_ids()}")
         time.sleep(0.2)
 
 
-def _tell_failure(console: Console, airflow: Airflow, run_id: str, last: Snapshot, home: homes.Home) -> None:
-    tasks = airflow.tasks(DAG, run_id)
+def tell_failure(
+    console: Console, airflow: Airflow, run_id: str, last: Snapshot, home: homes.Home, *, dag: str = DAG
+) -> None:
+    """Print the end of each failed task's log, and where the rest is."""
+    tasks = airflow.tasks(dag, run_id)
     for name in last.failed:
         console.print(f"\n{name} failed; its log ends:", style="bold red", highlight=False)
-        for line in airflow.log(DAG, run_id, tasks[name])[-LOG_LINES:]:
+        for line in airflow.log(dag, run_id, tasks[name])[-LOG_LINES:]:
             console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
-    logs = home.airflow / "logs" / f"dag_id={DAG}" / f"run_id={run_id}"
+    logs = home.airflow / "logs" / f"dag_id={dag}" / f"run_id={run_id}"
     console.print(f"\ntask logs     {logs}", highlight=False, soft_wrap=True)
     console.print(f"program logs  {home.logs}", highlight=False, soft_wrap=True)
     console.print(f"jobs          {home.sagelocal / 'jobs'}", highlight=False, soft_wrap=True)

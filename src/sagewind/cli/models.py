@@ -1,0 +1,59 @@
+"""What the subcommands about one model share: its spec in the project, and clients of the stack or of AWS."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from sagewind import aws, load
+from sagewind.stack import environment, launch
+from sagewind.stack import home as homes
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+    from sagewind import spec
+    from sagewind.cli.call import Call
+
+
+def argument(parser: argparse.ArgumentParser) -> None:
+    """Declare the argument that names the model."""
+    parser.add_argument("model", help="a model's name: dags/models/<model>.yaml is its spec")
+
+
+def spec_file(call: Call) -> Path:
+    """Return where the model's spec is."""
+    return call.home.project / "dags" / "models" / f"{call.arguments.model}.yaml"
+
+
+def model(call: Call) -> spec.Model:
+    """Load the model's spec.
+
+    Raises:
+        LoadError: there is none, or it cannot be used.
+
+    """
+    return load.load(spec_file(call), environ=call.environ)
+
+
+def clients(call: Call) -> aws.Clients:
+    """Return what makes clients: of the stack that runs in this home, otherwise of the environment."""
+    memory = homes.read(call.home)
+    if memory is None or not launch.running(call.home):
+        return aws.client
+    return functools.partial(_local_client, environment.aws(memory))
+
+
+def _local_client(variables: dict[str, str], service: str) -> Any:
+    import boto3  # noqa: PLC0415 - only where AWS is asked
+
+    specific = f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}"
+    make: Any = boto3.client
+    return make(
+        service,
+        endpoint_url=variables.get(specific, variables["AWS_ENDPOINT_URL"]),
+        region_name=environment.REGION,
+        aws_access_key_id=environment.ACCESS_KEY,
+        aws_secret_access_key=environment.SECRET_KEY,
+    )
