@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sagelocal import __version__, faults, signatures
-from sagelocal.api import kinds, unhandled
+from sagelocal.api import kinds, operations, unhandled
 from sagelocal.api import rest as the_rest
 from sagelocal.api.account import Account
 from sagelocal.api.endpoint_configs import EndpointConfigs
@@ -18,6 +19,7 @@ from sagelocal.api.model_packages import ModelPackages
 from sagelocal.api.models import Models
 from sagelocal.api.processing_jobs import ProcessingJobs
 from sagelocal.api.records import Records
+from sagelocal.api.search import Search
 from sagelocal.api.tags import Tags
 from sagelocal.api.training import TrainingJobs
 from sagelocal.api.transform import TransformJobs
@@ -33,8 +35,9 @@ from sagelocal.wire import model
 from sagelocal.wire.dispatch import Dispatch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
+    from sagelocal.api.operations import Treatment
     from sagelocal.settings import Settings
 
 SERVICES = ("sagemaker", "sagemaker-runtime", "sagemaker-metrics", "sagemaker-featurestore-runtime")
@@ -49,6 +52,8 @@ class App:
     gateway: Gateway
     launcher: Launcher
     hosting: EndpointController
+    treatments: Callable[[], Iterable[Treatment]]
+    """What becomes of every operation."""
 
     def start(self) -> None:
         """Take up what an earlier life of the service left."""
@@ -104,17 +109,27 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
         Endpoints(records=endpoints, configs=configs, endpoints=hosting),
         Invocations(invoker=router, account=account),
         Tags(store),
+        Search(store),
         *rest.resources,
     )
+    dispatch = Dispatch(resources, fallback=unhandled.refuse, derived=rest.derived)
     gateway = Gateway(
         services=services,
-        dispatch=Dispatch(resources, fallback=unhandled.refuse, derived=rest.derived),
+        dispatch=dispatch,
         hosts=frozenset(name.strip().lower() for name in settings.hosts.split(",") if name.strip()),
         version=__version__,
         faults=plan,
         verifier=_verifier(settings),
     )
-    return App(settings=settings, gateway=gateway, launcher=launcher, hosting=hosting)
+    return App(
+        settings=settings,
+        gateway=gateway,
+        launcher=launcher,
+        hosting=hosting,
+        treatments=functools.partial(
+            operations.table, services.operations, own=dispatch.handled, derived=rest.rows
+        ),
+    )
 
 
 def _verifier(settings: Settings) -> signatures.Verifier | None:

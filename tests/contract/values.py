@@ -42,34 +42,107 @@ LIKELY = (
     "/thing",
     "$[0]",
     "t" * 40,
+    "0123456789ab",
+    "01234567-0123-0123-0123-0123456789ab",
+    "sha256:" + "0" * 64,
+    "text/csv",
+    "US",
+    "Mon:01:00",
+    "1D",
+    "1K",
+    "p5",
+    "Python 3.11",
+    "10.0.0.0/8",
+    "UserName",
+    "DisplayName",
+    "notebook-al2-v2",
+    "ml.thing",
+    "pool_1",
+    "dzd-thing",
+    "None",
+    "default",
+    "i-01234567",
+    "vpc-01234567",
+    "eni-01234567",
+    "vol-01234567",
+    "ami-01234567",
+    "fs-0123456789",
+    "fs-0123456789.example.com",
+    *(
+        f"{ARN}:{each}"
+        for each in (
+            "experiment/thing",
+            "artifact/thing",
+            "cluster/0123456789ab",
+            "image/thing",
+            "image-version/thing/1",
+            "human-task-ui/thing",
+            "mlflow-app/thing",
+            "model/thing",
+            "model-card/thing/export-job/thing",
+            "model-package/thing",
+            "model-package-group/thing",
+            "partner-app/app-0123456789AB",
+            "pipeline/thing/execution/thing",
+            "reserved-capacity/thing",
+            "training-plan/thing",
+            "workteam/thing",
+            "hub-content/thing/Model/thing",
+            "hub-content/thing/DataSet/thing",
+        )
+    ),
+    *(
+        f"arn:aws:{each}"
+        for each in (
+            "sagemaker:us-east-1:aws:hub-content/thing/Model/thing",
+            "eks:us-east-1:123456789012:cluster/thing",
+            "secretsmanager:us-east-1:123456789012:secret:thing",
+            "codewhisperer:us-east-1:thing:thing",
+            "sso::123456789012:application/thing/apl-thing",
+            "sso:::instance/ins-0123456789abcdef",
+            "sns:us-east-1:123456789012:thing",
+            "lambda:us-east-1:123456789012:function:thing",
+            "kms:us-east-1:123456789012:key/0123",
+        )
+    ),
 )
 
 
 def value(shape: Shape, *, full: bool, parents: tuple[str, ...] = ()) -> Any:
     """Return a value as a boto3 user gives it; `full` fills optional members, too (recursion is cut)."""
-    metadata = shape.metadata
+    low = int(shape.metadata.get("min", 0))
     match shape.type_name:
         case "structure":
             return structure(shape, full=full, parents=(*parents, shape.name))
         case "list":
-            # Lists are cut as well: they may hold themselves (`CfnStackDefinition`, `SearchExpressionList`).
+            # Lists are cut as well: they may hold themselves.
             is_cut = shape.name in parents or shape.member.name in parents
-            size = max(int(metadata.get("min", 0)), int(full)) if not is_cut else 0
             inner = (*parents, shape.name)
+            size = 0 if is_cut else max(low, int(full))
             return [value(shape.member, full=full, parents=inner) for _ in range(size)]
         case "map":
-            size = max(int(metadata.get("min", 0)), int(full))
+            size = max(low, int(full))
             return {text(shape.key): value(shape.value, full=full, parents=parents) for _ in range(size)}
         case "string":
             return text(shape)
-        case "timestamp":
-            return 1_800_000_000
-        case "blob":
-            return b"{}".ljust(int(metadata.get("min", 0)))
-        case "boolean":
-            return True
-        case _:
-            return min(max(1, metadata.get("min", 1)), metadata.get("max", 1))
+        case kind:
+            return PLAIN[kind](shape)
+
+
+def number(shape: Shape) -> float:
+    """Return 1, or what is nearest to it."""
+    return max(min(1, shape.metadata.get("max", 1)), shape.metadata.get("min", 1))
+
+
+PLAIN: dict[str, Callable[[Shape], Any]] = {
+    "timestamp": lambda _: 1_800_000_000,
+    "blob": lambda shape: b"{}".ljust(int(shape.metadata.get("min", 0))),
+    "boolean": lambda _: True,
+    "integer": number,
+    "long": number,
+    "float": number,
+    "double": number,
+}
 
 
 def structure(shape: Shape, *, full: bool, parents: tuple[str, ...]) -> dict[str, Any]:
@@ -100,9 +173,10 @@ def text(shape: Shape) -> str:
 @cache
 def _text(pattern: str, low: int, high: int) -> str:
     compiled = patterns.compiled(pattern) if pattern else None
-    fits: Callable[[str], bool] = lambda each: low <= len(each) <= high and (  # noqa: E731
-        compiled is None or compiled.fullmatch(each) is not None
-    )
+
+    def fits(each: str) -> bool:
+        return low <= len(each) <= high and (compiled is None or compiled.fullmatch(each) is not None)
+
     for each in LIKELY:
         if fits(each):
             return each
@@ -115,20 +189,28 @@ def _text(pattern: str, low: int, high: int) -> str:
 
 
 def broken(shape: Shape, good: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return requests that break a rule: a required member left out, other types, bounds passed."""
-    found = [{key: each for key, each in good.items() if key != name} for name in shape.required_members]
-    for name, member in shape.members.items():
-        if member.serialization.get("location") or shape.serialization.get("payload"):
-            continue
-        match member.type_name:
-            case "string":
-                found += [good | {name: 7}, good | {name: "\x00 " * 50_000}]
-            case "structure" | "map":
-                found.append(good | {name: "text"})
-            case "list":
-                found.append(good | {name: {"a": 1}})
-            case "integer" | "long":
-                found.append(good | {name: 10**30})
-            case _:
-                found.append(good | {name: ["x"]})
+    """Return JSON bodies that break a rule: a required member left out, other types, bounds passed."""
+    names = [name for name, member in shape.members.items() if not member.serialization.get("location")]
+    found = [
+        {key: each for key, each in good.items() if key != name}
+        for name in shape.required_members
+        if name in names
+    ]
+    for name in names:
+        member = shape.members[name]
+        found += [good | {name: wrong} for wrong in WRONG.get(member.type_name, ([[]],))]
+        if member.type_name == "string" and member.metadata.get("max", LONG) < LONG:
+            found.append(good | {name: "x" * LONG})
     return found
+
+
+LONG = 100_000
+WRONG: dict[str, tuple[Any, ...]] = {
+    "string": (7, ["x"], {}),
+    "structure": ("text", ["x"]),
+    "map": ("text", ["x"]),
+    "list": ("text", {"a": 1}),
+    "integer": (10**30, "text"),
+    "long": (10**30, "text"),
+    "boolean": ("text",),
+}

@@ -36,7 +36,7 @@ class Derived:
 
     def __init__(self, convention: Convention, store: Store, account: Account) -> None:
         self._convention = convention
-        self._row = convention.row
+        self.row = convention.row
         self._kind = convention.kind
         self._store = store
         self._account = account
@@ -57,10 +57,10 @@ class Derived:
     def create(self, call: Call) -> dict[str, Any]:
         """Keep a resource, when its parents exist; or refuse it with the row's reason."""
         request = call.parameters
-        if self._row.refused:
-            raise NotSupported(f"{call.operation} is refused: {self._row.reason}")
+        if self.row.refused:
+            raise NotSupported(f"{call.operation} is refused: {self.row.reason}")
         given_tags = tags.parse(request.get("Tags", []))
-        for member, word in self._row.parents:
+        for member, word in self.row.parents:
             self._check_parent(member, word, request)
         name, arn, members = self._identify(request)
         moment = now()
@@ -69,9 +69,9 @@ class Derived:
         body |= members | dict(self._convention.failed)
         body |= {"CreationTime": moment, "LastModifiedTime": moment, "CreatedBy": self._account.owner}
         body |= {self._convention.arn_member: arn}
-        body |= _EXTRA.get(self._row.noun, _nothing)(body)
+        body |= _EXTRA.get(self.row.noun, _nothing)(body)
         try:
-            self._store.create(self._row.word, name, arn, body, given_tags)
+            self._store.create(self.row.word, name, arn, body, given_tags)
         except AlreadyExistsError as error:
             raise self._kind.already_exists(self._account, name) from error
         return body
@@ -83,7 +83,7 @@ class Derived:
 
     def list(self, call: Call) -> dict[str, Any]:
         """List resources by the filters of the request: each is a rule of the list, or a member's value."""
-        return self.listed(call.parameters, self._store.list(self._row.word))
+        return self.listed(call.parameters, self._store.list(self.row.word))
 
     def listed(self, request: Mapping[str, Any], resources: Iterable[Resource]) -> dict[str, Any]:
         """Return the List answer, of some resources."""
@@ -112,23 +112,23 @@ class Derived:
                 left = {k: v for k, v in body.get(member, {}).items() if k not in request[key]}
                 body.update({member: left})
             body |= {"LastModifiedTime": now(), "LastModifiedBy": self._account.owner}
-            body |= _EXTRA.get(self._row.noun, _nothing)(body)
+            body |= _EXTRA.get(self.row.noun, _nothing)(body)
             for member in [each for each, value in body.items() if value == {}]:
                 del body[member]
 
-        return self._store.update(self._row.word, name, change).body
+        return self._store.update(self.row.word, name, change).body
 
     def delete(self, call: Call) -> dict[str, Any]:
         """Forget a resource that no other needs."""
         resource = self.find(call.parameters)
-        for word, member in _CHILDREN.get(self._row.word, ()):
+        for word, member in _CHILDREN.get(self.row.word, ()):
             names = (resource.name, resource.arn)
             held = [each for each in self._store.list(word) if each.body.get(member) in names]
             if held:
                 raise self._convention.in_use(
                     f"{resource.arn} cannot be deleted: {held[0].arn} belongs to it"
                 )
-        return self._store.delete(self._row.word, resource.name).body
+        return self._store.delete(self.row.word, resource.name).body
 
     def run(self, call: Call) -> dict[str, Any]:
         """Refuse to start or stop what does not run; what is not there is said first."""
@@ -136,7 +136,7 @@ class Derived:
         status = resource.body.get(self._kind.status, "")
         raise ValidationException(
             f"Status ({status}) of {resource.arn} does not allow {call.operation}: it has already reached a "
-            f"terminal state. {self._row.reason}"
+            f"terminal state. {self.row.reason}"
         )
 
     def find(self, request: Mapping[str, Any]) -> Resource:
@@ -149,19 +149,19 @@ class Derived:
         name = self._name(request)
         try:
             is_arn = name.startswith("arn:")
-            found = self._store.find(name) if is_arn else self._store.get(self._row.word, name)
+            found = self._store.find(name) if is_arn else self._store.get(self.row.word, name)
         except MissingError as error:
             raise self._convention.not_found(self._absent(name)) from error
-        if found.kind != self._row.word:
+        if found.kind != self.row.word:
             raise self._convention.not_found(self._absent(name))
         return found
 
     def _absent(self, name: str) -> str:
-        arn = name if name.startswith("arn:") else self._account.arn(self._row.word, name)
+        arn = name if name.startswith("arn:") else self._account.arn(self.row.word, name)
         return self._kind.missing.format(name=name.rpartition("/")[2], arn=arn)
 
     def _name(self, request: Mapping[str, Any]) -> str:
-        if self._row.noun == "Artifact" and "ArtifactArn" not in request:
+        if self.row.noun == "Artifact" and "ArtifactArn" not in request:
             return self._artifact_of(request.get("Source", {}))
         values = [str(request[member]) for member in self._convention.key if member in request]
         if not values:
@@ -169,24 +169,24 @@ class Derived:
         return values[0] if len(values) == 1 else "/".join(values)
 
     def _artifact_of(self, source: Mapping[str, Any]) -> str:
-        for each in self._store.list(self._row.word):
+        for each in self._store.list(self.row.word):
             if each.body["Source"] == source:
                 return each.arn
         raise ResourceNotFound(f"Artifact with Source {source} does not exist")
 
     def _identify(self, request: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
         """Return a new resource's name in the store, its ARN, and the members that hold its identifier."""
-        if not self._row.prefix:
+        if not self.row.prefix:
             name = self._name(request)
-            return name, self._account.arn(self._row.word, name), {}
+            return name, self._account.arn(self.row.word, name), {}
         letters = "".join(secrets.choice(_LETTERS) for _ in range(_ID_LENGTH))
-        identifier = self._row.prefix.lstrip("-") + letters
-        members = {self._row.id_member: identifier} if self._row.id_member else {}
+        identifier = self.row.prefix.lstrip("-") + letters
+        members = {self.row.id_member: identifier} if self.row.id_member else {}
         # A name that the caller chose is unique; otherwise the identifier is the name.
         chosen = self._convention.key[0] in request
         name = self._name(request) if chosen else identifier
-        in_arn = name if chosen and self._row.id_member else identifier
-        return name, self._account.arn(self._row.word, in_arn), members
+        in_arn = name if chosen and self.row.id_member else identifier
+        return name, self._account.arn(self.row.word, in_arn), members
 
     def _check_parent(self, member: str, word: str, request: Mapping[str, Any]) -> None:
         if member not in request:
@@ -248,8 +248,8 @@ _EXTRA: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "ModelExplainabilityJobDefinition": _definition,
     "ModelQualityJobDefinition": _definition,
     "MonitoringSchedule": _schedule,
-    "AutoMLJob": _renamed(EndTime="CreationTime"),
-    "AutoMLJobV2": _renamed(EndTime="CreationTime"),
+    "AutoMLJob": _renamed(EndTime="CreationTime", AutoMLJobInputDataConfig="InputDataConfig"),
+    "AutoMLJobV2": _renamed(EndTime="CreationTime", InputDataConfig="AutoMLJobInputDataConfig"),
     "NotebookInstance": _renamed(
         SecurityGroups="SecurityGroupIds", NotebookInstanceLifecycleConfigName="LifecycleConfigName"
     ),

@@ -27,6 +27,8 @@ class Rest:
     resources: tuple[object, ...]
     """Those with handlers of their own."""
     derived: Mapping[str, Handler]
+    rows: Mapping[str, recorded.Row]
+    """Which row of the table an operation belongs to."""
 
 
 def build(operations: Mapping[str, Operation], store: Store, account: Account) -> Rest:
@@ -43,4 +45,5 @@ def build(operations: Mapping[str, Operation], store: Store, account: Account) -
             ModelCards(cards=by_noun["ModelCard"], store=store, account=account),
         ),
         derived={name: handler for each in by_noun.values() for name, handler in each.handlers().items()},
+        rows={name: each.row for each in by_noun.values() for name in each.handlers()},
     )
