@@ -70,6 +70,27 @@ class MissingAuthenticationToken(ServiceError):  # noqa: N818  (AWS's own name)
     status = 403
 
 
+class IncompleteSignature(ServiceError):  # noqa: N818  (AWS's own name)
+    """The signature lacks something."""
+
+    code = "IncompleteSignature"
+    status = 400
+
+
+class InvalidClientTokenId(ServiceError):  # noqa: N818  (AWS's own name)
+    """The access key is not known."""
+
+    code = "InvalidClientTokenId"
+    status = 403
+
+
+class SignatureDoesNotMatch(ServiceError):  # noqa: N818  (AWS's own name)
+    """The signature was not made with the access key's secret, or not of this request."""
+
+    code = "SignatureDoesNotMatch"
+    status = 403
+
+
 class SerializationException(ServiceError):  # noqa: N818  (AWS's own name)
     """The request is not JSON, or a value in it is of another type than the model's."""
 
@@ -82,6 +103,13 @@ class RequestTooLarge(ServiceError):  # noqa: N818  (AWS's own name)
 
     code = "RequestEntityTooLargeException"
     status = 413
+
+
+class HeadersTooLarge(ServiceError):  # noqa: N818  (named as HTTP names it)
+    """The request's headers are longer than the service takes."""
+
+    code = "RequestHeaderFieldsTooLargeException"
+    status = 431
 
 
 class UnknownOperationException(ServiceError):  # noqa: N818  (AWS's own name)

@@ -17,17 +17,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sagelocal import fault_api
 from sagelocal.errors import (
     AccessDeniedException,
+    HeadersTooLarge,
     MissingAuthenticationToken,
     RequestTooLarge,
     ServiceError,
     UnknownOperationException,
 )
+from sagelocal.faults import Faults
 from sagelocal.wire import protocol
 from sagelocal.wire.message import Answer, Call, Request
 
 if TYPE_CHECKING:
+    from sagelocal.signatures import Verifier
     from sagelocal.wire.dispatch import Dispatch
     from sagelocal.wire.model import Match, Services
 
@@ -38,6 +42,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 HEALTH_PATH = "/_sagelocal/health"
 LONGEST_BODY = 32 * 1024 * 1024
 """Bytes. The model's own limits are far below: 6 MiB for an invocation, 1 MiB for a pipeline definition."""
+LONGEST_HEADERS = 32 * 1024
+"""Bytes of all headers' names and values together; the transport bounds a head that does not end."""
 _SIGNATURE = "AWS4-HMAC-SHA256"
 _OWN_FETCHES = ("none", "same-origin")
 
@@ -55,6 +61,8 @@ class Exchange:
     body: bytes = b""
     parameters: dict[str, Any] | None = None
     answer: Answer | None = None
+    is_lost: bool = False
+    """Whether a planned fault keeps the answer from the client."""
 
 
 class Gateway:
@@ -67,21 +75,29 @@ class Gateway:
         dispatch: Dispatch,
         hosts: frozenset[str] = frozenset(),
         version: str = "",
+        faults: Faults | None = None,
+        verifier: Verifier | None = None,
     ) -> None:
         self._services = services
         self._dispatch = dispatch
         self._hosts = hosts
         self._version = version
+        self._faults = faults or Faults()
+        self._verifier = verifier
         self._protocols = protocol.Protocols()
         # The path of every request.
         self._steps = (
             self._check_host,
             self._check_origin,
+            self._check_headers,
             self._tell_health,
             self._check_signature,
+            self._plan_faults,
             self._find_operation,
             self._read_body,
+            self._verify_signature,
             self._decode,
+            self._meet_fault,
             self._handle,
         )
 
@@ -90,7 +106,9 @@ class Gateway:
         if scope["type"] == "lifespan":
             await _live(receive, send)
         elif scope["type"] == "http":
-            await _answer(await self._run(_exchange(scope, receive)), send)
+            exchange = _exchange(scope, receive)
+            answer = await self._run(exchange)
+            await (_lose(send) if exchange.is_lost else _answer(answer, send))
 
     async def _run(self, exchange: Exchange) -> Answer:
         try:
@@ -126,18 +144,36 @@ class Gateway:
         if site not in _OWN_FETCHES:
             raise AccessDeniedException(f"requests from web pages are refused (Sec-Fetch-Site {site!r})")
 
+    async def _check_headers(self, exchange: Exchange) -> None:
+        size = sum(len(name) + len(value) for name, value in exchange.request.headers.items())
+        if size > LONGEST_HEADERS:
+            raise HeadersTooLarge(f"the headers have {size} bytes; at most {LONGEST_HEADERS} are taken")
+
     async def _tell_health(self, exchange: Exchange) -> None:
         if exchange.request.path == HEALTH_PATH:
             body = json.dumps({"status": "ok", "version": self._version}).encode()
             exchange.answer = Answer(status=200, headers={"Content-Type": "application/json"}, body=body)
 
     async def _check_signature(self, exchange: Exchange) -> None:
+        if exchange.request.path == fault_api.PATH and self._verifier is None:
+            return  # for people with curl, and for tests
         header = exchange.request.headers.get("authorization", "")
         if (
             not header.startswith(_SIGNATURE)
             and f"X-Amz-Algorithm={_SIGNATURE}" not in exchange.request.query
         ):
             raise MissingAuthenticationToken("Missing Authentication Token")
+
+    async def _plan_faults(self, exchange: Exchange) -> None:
+        if exchange.request.path == fault_api.PATH:
+            await self._read_body(exchange)
+            await self._verify_signature(exchange)
+            exchange.answer = fault_api.answer(
+                self._faults,
+                self._services.operations,
+                exchange.request.method,
+                exchange.body,
+            )
 
     async def _find_operation(self, exchange: Exchange) -> None:
         request = exchange.request
@@ -156,9 +192,19 @@ class Gateway:
             raise RequestTooLarge(f"the body has {length} bytes; at most {LONGEST_BODY} are taken")
         exchange.body = await _read(exchange.receive)
 
+    async def _verify_signature(self, exchange: Exchange) -> None:
+        if self._verifier is not None:
+            self._verifier.verify(exchange.request, exchange.body)
+
     async def _decode(self, exchange: Exchange) -> None:
         assert exchange.match is not None
         exchange.parameters = self._protocols.decode(exchange.match, exchange.request, exchange.body)
+
+    async def _meet_fault(self, exchange: Exchange) -> None:
+        assert exchange.match is not None
+        error = self._faults.refusal(exchange.match.operation.name)
+        if error is not None:
+            raise error
 
     async def _handle(self, exchange: Exchange) -> None:
         assert exchange.match is not None
@@ -179,6 +225,7 @@ class Gateway:
         if entry.is_async:
             result = await result
         exchange.answer = self._protocols.encode(operation, result, exchange.request_id)
+        exchange.is_lost = self._faults.loses_reply(operation.name)
 
 
 def _exchange(scope: Scope, receive: Receive) -> Exchange:
@@ -240,6 +287,14 @@ async def _answer(answer: Answer, send: Send) -> None:
         return
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await _stream(body, send)
+
+
+async def _lose(send: Send) -> None:
+    """Begin an answer in chunks that never come: the server then closes the connection.
+
+    A body shorter than its length would not do: some clients take it for whole.
+    """
+    await send({"type": "http.response.start", "status": 200, "headers": []})
 
 
 def _bytes(text: str) -> bytes:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from sagelocal import app
+from sagelocal.client import addresses as address_book
 from sagelocal.emulator import command as emulator
+from sagelocal.head_limit import LimitedProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,7 +48,7 @@ def serve(settings: Settings, environ: Mapping[str, str]) -> None:
         config = uvicorn.Config(
             service.gateway,
             loop="uvloop",
-            http="httptools",
+            http=LimitedProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -55,7 +57,7 @@ def serve(settings: Settings, environ: Mapping[str, str]) -> None:
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_DRAIN_SECONDS,
         )
-        server = _Server(config, addresses)
+        server = _Server(config, addresses, settings, {**environ, **addresses})
         # uvicorn restores these at its end, and raises there once more what it caught.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, server.handle_exit)
@@ -69,9 +71,17 @@ def serve(settings: Settings, environ: Mapping[str, str]) -> None:
 class _Server(uvicorn.Server):
     """uvicorn, telling when it is ready."""
 
-    def __init__(self, config: uvicorn.Config, addresses: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        addresses: Mapping[str, str],
+        settings: Settings,
+        environ: Mapping[str, str],
+    ) -> None:
         super().__init__(config)
         self._addresses = addresses
+        self._settings = settings
+        self._aws = environ.get("AWS_ENDPOINT_URL") or environ.get("AWS_ENDPOINT_URL_S3", "")
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -79,13 +89,17 @@ class _Server(uvicorn.Server):
         for each in sockets or []:
             host, port = each.getsockname()[:2]
             lines.append(f"sagelocal is ready on http://{host}:{port}")
+            book = address_book.Addresses(
+                sagelocal=address_book.url(host, port), aws=self._aws, region=self._settings.region
+            )
+            address_book.write(self._settings.data_dir, book)
         print("\n".join(lines), flush=True)  # noqa: T201  (what the one who started it waits for)
 
 
 @contextlib.contextmanager
 def _locked(data_dir: Path) -> Iterator[None]:
     data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / "service.lock").open("a") as handle:
+    with (data_dir / address_book.LOCK).open("a") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

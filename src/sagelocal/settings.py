@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PREFIX = "SAGELOCAL_"
+SECRETS = ("credentials",)
+"""Settings that are written nowhere and handed on to no child."""
+_SHORTEST_SECRET = 8
 
 
 class SettingsError(ValueError):
@@ -49,6 +52,10 @@ class Settings:
     """What a container has between SIGTERM and SIGKILL; SageMaker gives 120."""
     on_exit: str = "keep"
     """What a graceful stop of the service does to running jobs: `keep` them running, or `stop` them."""
+    credentials: str = field(default="", repr=False)
+    """`<access key>:<secret>`: only requests signed with these are answered. Empty: any signature will do."""
+    faults: str = ""
+    """The file of a fault plan; empty: nothing goes wrong by itself."""
 
 
 _ALLOWED = {
@@ -75,7 +82,14 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
     for variable, name in known.items():
         if variable in environ:
             values[name] = _parse(variable, environ[variable], hints[name])
+    _check_credentials(str(values.get("credentials", "")))
     return Settings(**values)  # type: ignore[arg-type]
+
+
+def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without the settings that nobody else is to know."""
+    hidden = {PREFIX + name.upper() for name in SECRETS}
+    return {name: value for name, value in environ.items() if name not in hidden}
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:
@@ -84,10 +98,11 @@ def cache_folder(environ: Mapping[str, str]) -> Path:
 
 
 def to_json(values: Settings) -> dict[str, Any]:
-    """Return the settings as a JSON object, for a job's folder."""
+    """Return the settings as a JSON object, for a job's folder; secrets are left out."""
     return {
         name: str(value) if isinstance(value, Path) else value
         for name, value in dataclasses.asdict(values).items()
+        if name not in SECRETS
     }
 
 
@@ -108,3 +123,13 @@ def _parse(variable: str, text: str, kind: type) -> object:
     if kind is Path:
         return Path(text).absolute()
     return text
+
+
+def _check_credentials(text: str) -> None:
+    key, separator, secret = text.partition(":")
+    if text and (not separator or not key or len(secret) < _SHORTEST_SECRET):
+        # The value itself is not told: it may end in a log.
+        raise SettingsError(
+            f"{PREFIX}CREDENTIALS must be <access key>:<secret>, the secret of at least "
+            f"{_SHORTEST_SECRET} characters"
+        )

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagelocal import errors
 from sagelocal import settings as configuration
+from sagelocal.faults import Faults
 from sagelocal.jobs import instance, modelserver
 from sagelocal.jobs.folder import JobFolder
 from sagelocal.jobs.kinds import LONGEST_REASON
@@ -57,8 +58,15 @@ class EndpointController:
     """Brings up, changes and takes down the fleets of stored endpoints. Safe between threads."""
 
     def __init__(
-        self, *, store: Store, settings: Settings, router: Router, environ: Mapping[str, str]
+        self,
+        *,
+        store: Store,
+        settings: Settings,
+        router: Router,
+        environ: Mapping[str, str],
+        faults: Faults | None = None,
     ) -> None:
+        self._faults = faults or Faults()
         self._store = store
         self._settings = settings
         self._router = router
@@ -342,6 +350,8 @@ class EndpointController:
 
     def _launch(self, folder: JobFolder, spec: dict[str, Any]) -> None:
         settings = configuration.to_json(self._settings)
+        if self._faults.fails_ping(spec["endpoint"]):
+            spec = spec | {"fails_ping": True}
         folder.write_job({"kind": KIND, "name": spec["endpoint"], "settings": settings, "body": spec})
         with folder.supervisor_log.open("ab") as log:
             self._children[folder.root] = subprocess.Popen(

@@ -47,6 +47,8 @@ class Spec:
     container: Mapping[str, Any]
     startup_seconds: float = modelserver.STARTUP_SECONDS
     role: str = ""
+    fails_ping: bool = False
+    """Whether it is not to come up, by the service's fault plan."""
 
 
 def main(argv: list[str], environ: Mapping[str, str]) -> int:
@@ -135,6 +137,8 @@ class Instance:
         assert server.process is not None
         server.process.when_ended(self._notify)
         if server.ready(stopping=lambda: self._stopping, timeout=self._spec.startup_seconds):
+            if self._spec.fails_ping:
+                raise modelserver.ModelServerError("the container did not answer /ping (a planned fault)")
             folders.write_json(self._folder.root / READY, {"time": time.time(), "pid": server.process.pid})
 
     def _keep(self, server: modelserver.ModelServer) -> None:

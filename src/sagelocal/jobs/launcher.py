@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sagelocal import settings as configuration
+from sagelocal.faults import Faults
 from sagelocal.jobs import mailbox, transitions
 from sagelocal.jobs.folder import JobFolder
 from sagelocal.jobs.kinds import JOB_KINDS
@@ -61,7 +62,9 @@ class Launcher:
         settings: Settings,
         environ: Mapping[str, str],
         supervisor: Sequence[str] = SUPERVISOR,
+        faults: Faults | None = None,
     ) -> None:
+        self._faults = faults or Faults()
         self._store = store
         self._settings = settings
         self._environ = dict(environ)
@@ -218,7 +221,10 @@ class Launcher:
     def _launch(self, kind: JobKind, name: str, folder: JobFolder) -> subprocess.Popen[bytes]:
         body = self._store.get(kind.kind, name).body
         settings = configuration.to_json(self._settings)
-        folder.write_job({"kind": kind.kind, "name": name, "settings": settings, "body": body})
+        description = {"kind": kind.kind, "name": name, "settings": settings, "body": body}
+        if befalls := self._faults.of_job(kind.kind, name, body):
+            description["faults"] = befalls
+        folder.write_job(description)
         # A session of its own: neither a signal to the service's group nor its end reaches the job.
         with folder.supervisor_log.open("ab") as log:
             return subprocess.Popen(

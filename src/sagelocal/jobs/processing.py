@@ -19,7 +19,7 @@ from sagelocal import logs
 from sagelocal import storage as objects
 from sagelocal.container import environments, images, isolation, process
 from sagelocal.container.layout import OPT_ML, Layout
-from sagelocal.jobs import access, failure, hosts, inputs, outputs
+from sagelocal.jobs import access, failure, hosts, inputs, outputs, planned_faults
 from sagelocal.jobs import processing_plan as planning
 from sagelocal.jobs.kinds import LONGEST_REASON
 from sagelocal.jobs.report import Report
@@ -67,7 +67,8 @@ def run(job: Job, services: Services | None = None) -> None:
     """Carry out the job and write its end."""
     plan = planning.parse(job.body, region=job.settings["region"])
     given = services or Services(
-        storage=objects.S3Storage(), sink=partial(logs.CloudWatchLogs, logs.PROCESSING_GROUP)
+        storage=objects.S3Storage(),
+        sink=partial(planned_faults.sink, job, logs.CloudWatchLogs, logs.PROCESSING_GROUP),
     )
     Processing(job, plan, given).run()
 

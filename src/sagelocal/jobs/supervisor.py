@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from sagelocal.jobs import planned_faults
 from sagelocal.jobs.folder import JobFolder, write_json
 from sagelocal.jobs.kinds import JOB_KINDS
 from sagelocal.jobs.status import JobStatus
@@ -71,6 +72,8 @@ class Job:
     store: Store
     environ: dict[str, str]
     """The supervisor's own variables: addresses and credentials of the service's AWS."""
+    faults: dict[str, Any] = field(default_factory=dict)
+    """What is to befall it, by the service's fault plan."""
     interrupted: bool = False
     """Whether the instance is to be taken back: set by SIGUSR1, for managed spot training."""
     wake: Wake = field(default_factory=Wake)
@@ -140,15 +143,18 @@ def main(folder: Path, environ: dict[str, str]) -> int:
             body=description["body"],
             store=Store(Path(description["settings"]["data_dir"]) / "state.db"),
             environ=environ,
+            faults=description.get("faults", {}),
         )
         _listen(job)
+        planned_faults.arm(job.faults, files)
         return _run(job)
 
 
 def _run(job: Job) -> int:
     try:
         _refuse_second_start(job)
-        importlib.import_module(KINDS[job.kind]).run(job)
+        if not planned_faults.failed(job, JOB_KINDS.get(job.kind)):
+            importlib.import_module(KINDS[job.kind]).run(job)
     except Exception as error:  # noqa: BLE001  (a job always gets an end; the log gets the rest)
         traceback.print_exc()
         kind = JOB_KINDS.get(job.kind)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagelocal import logs
 from sagelocal import storage as objects
-from sagelocal.jobs import artifacts, cluster, failure, hosts, transitions
+from sagelocal.jobs import artifacts, cluster, failure, hosts, planned_faults, transitions
 from sagelocal.jobs import metrics as metering
 from sagelocal.jobs import plan as planning
 from sagelocal.jobs.kinds import LONGEST_REASON
@@ -71,13 +71,13 @@ def run(job: Job, services: Services | None = None) -> None:
     """Carry out the job and write its end."""
     grace = float(job.settings.get("stop_grace_seconds", planning.STOP_GRACE_SECONDS))
     plan = planning.training(job.body, region=job.settings["region"], stop_grace=grace)
-    Training(job, plan, services or _aws(plan)).run()
+    Training(job, plan, services or _aws(job, plan)).run()
 
 
-def _aws(plan: TrainingPlan) -> Services:
+def _aws(job: Job, plan: TrainingPlan) -> Services:
     return Services(
         storage=objects.S3Storage(),
-        sink=partial(logs.CloudWatchLogs, logs.TRAINING_GROUP),
+        sink=partial(planned_faults.sink, job, logs.CloudWatchLogs, logs.TRAINING_GROUP),
         metrics=metering.CloudWatchMetrics(plan.name),
     )
 

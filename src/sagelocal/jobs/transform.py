@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from sagelocal import errors, logs, settings
 from sagelocal import storage as objects
-from sagelocal.jobs import access, inputs, modelserver
+from sagelocal.jobs import access, inputs, modelserver, planned_faults
 from sagelocal.jobs.kinds import JOB_KINDS, LONGEST_REASON
 from sagelocal.jobs.status import JobStatus
 from sagelocal.jobs.store import MissingError
@@ -111,8 +111,12 @@ def variables(body: Mapping[str, Any]) -> dict[str, str]:
 def run(job: Job) -> None:
     """Carry out the job; called by the supervisor on its main thread."""
     instance = f"i-{hashlib.sha256(job.name.encode()).hexdigest()[:17]}"
-    container_log = logs.CloudWatchLogs(logs.TRANSFORM_GROUP, f"{job.name}/{instance}")
-    data_log = logs.CloudWatchLogs(logs.TRANSFORM_GROUP, f"{job.name}/{instance}/data-log")
+    container_log = planned_faults.sink(
+        job, logs.CloudWatchLogs, logs.TRANSFORM_GROUP, f"{job.name}/{instance}"
+    )
+    data_log = planned_faults.sink(
+        job, logs.CloudWatchLogs, logs.TRANSFORM_GROUP, f"{job.name}/{instance}/data-log"
+    )
     with job.folder.container_log.open("a", buffering=1, errors="replace") as lines:
 
         def say(line: str) -> None:
