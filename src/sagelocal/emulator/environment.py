@@ -28,15 +28,15 @@ def key(requirements: bytes, interpreter: str) -> str:
     return hashlib.sha256(requirements + b"\0" + interpreter.encode()).hexdigest()[:20]
 
 
-def ensure(cache: Path) -> Path:
-    """Return the Python of the emulator's environment below `cache`, made first when it is not there.
+def ensure(cache: Path, locked: Path = LOCKED) -> Path:
+    """Return the Python of the environment of a lock file below `cache`, made first when it is not there.
 
     Raises:
         EnvironmentMakingError: uv failed; nothing is left behind.
 
     """
     folder = cache / key(
-        LOCKED.read_bytes(), f"{sys.version_info.major}.{sys.version_info.minor} {sys.base_prefix}"
+        locked.read_bytes(), f"{sys.version_info.major}.{sys.version_info.minor} {sys.base_prefix}"
     )
     python = folder / "bin" / "python"
     if python.exists():
@@ -45,18 +45,18 @@ def ensure(cache: Path) -> Path:
     with (cache / f"{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not python.exists():
-            _make(folder)
+            _make(folder, locked)
     return python
 
 
-def _make(folder: Path) -> None:
+def _make(folder: Path, locked: Path) -> None:
     # The launchers in bin/ hold absolute paths and are not used: only `python -m` and `python file` are.
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
         _uv("venv", "--no-project", "--python", sys.executable, str(unfinished))
         python = str(unfinished / "bin" / "python")
-        _uv("pip", "install", "--python", python, "--require-hashes", "--compile-bytecode", "-r", str(LOCKED))
+        _uv("pip", "install", "--python", python, "--require-hashes", "--compile-bytecode", "-r", str(locked))
         unfinished.rename(folder)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
