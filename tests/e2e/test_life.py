@@ -1,0 +1,60 @@
+"""A model's life from its spec alone, on the real scheduler: from the training job to a day's scores."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sagewind.registry import Registry
+
+if TYPE_CHECKING:
+    from conftest import Running
+
+SECONDS = 400
+BUCKET = "sagemaker-us-east-1-123456789012"
+DAY = "2026-03-02"
+
+pytestmark = pytest.mark.airflow
+
+
+def finished(stack: Running, dag_id: str, conf: dict[str, object]) -> str:
+    run_id = stack.airflow.trigger(dag_id, conf)
+    assert stack.await_run(dag_id, run_id, SECONDS) == "success", stack.airflow.tasks(dag_id, run_id)
+    return run_id
+
+
+def test_a_spec_with_a_script_lives_to_its_scores(stack: Running) -> None:
+    run_id = finished(stack, "diabetes", {})
+    enrolled = stack.airflow.result("diabetes", run_id, "register.enrol")
+    judged = stack.airflow.result("diabetes", run_id, "gate.judge")
+    assert judged["metrics"]["r2"] > 0.25
+    champion = next(iter(Registry(stack.client("sagemaker")).versions("diabetes")))
+    assert (champion.number, champion.status, champion.arn) == (1, "Approved", enrolled["arn"])
+    s3 = stack.client("s3")
+    card = s3.get_object(Bucket=BUCKET, Key=enrolled["card"].removeprefix(f"s3://{BUCKET}/"))["Body"].read()
+    assert b"<html" in card
+    endpoint = stack.client("sagemaker").describe_endpoint(EndpointName="diabetes")
+    assert endpoint["EndpointStatus"] == "InService"
+
+    finished(stack, "diabetes_score", {"day": DAY, "champion": "today"})
+    home = f"diabetes/scores/ds={DAY}"
+    success = s3.get_object(Bucket=BUCKET, Key=f"{home}/_SUCCESS")["Body"].read()
+    facts = json.loads(success)
+    scores = s3.get_object(Bucket=BUCKET, Key=f"{home}/scores.csv")["Body"].read()
+    assert facts["rows"] == scores.count(b"\n") - 1 == 60
+    jobs = len(stack.client("sagemaker").list_transform_jobs()["TransformJobSummaries"])
+
+    # The same day again: the same bytes, and no second job.
+    finished(stack, "diabetes_score", {"day": DAY, "champion": "today"})
+    assert s3.get_object(Bucket=BUCKET, Key=f"{home}/_SUCCESS")["Body"].read() == success
+    assert s3.get_object(Bucket=BUCKET, Key=f"{home}/scores.csv")["Body"].read() == scores
+    assert len(stack.client("sagemaker").list_transform_jobs()["TransformJobSummaries"]) == jobs
+
+
+def test_a_spec_without_a_script_is_tuned_and_deployed(stack: Running) -> None:
+    run_id = finished(stack, "wine", {"num_round": 20})
+    assert stack.airflow.result("wine", run_id, "gate.judge")["metrics"]["accuracy"] >= 0.85
+    tuned = stack.client("sagemaker").list_hyper_parameter_tuning_jobs(NameContains="wine")
+    assert tuned["HyperParameterTuningJobSummaries"][0]["TrainingJobStatusCounters"]["Completed"] == 3
