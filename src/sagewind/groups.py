@@ -15,6 +15,7 @@ where it begins and ends. Parts that are passed on are chained.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -61,8 +62,13 @@ class Part:
 
 def assets(model: spec.Model) -> dict[str, Asset]:
     """Return the assets of a model: `champion` (a version was approved), `scores` and `drift`."""
+    return _assets(model.name)
+
+
+@functools.cache
+def _assets(name: str) -> dict[str, Asset]:
     kinds = ("champion", "scores", "drift")
-    return {kind: Asset(name=f"{model.name}_{kind}", uri=f"sagewind://{model.name}/{kind}") for kind in kinds}
+    return {kind: Asset(name=f"{name}_{kind}", uri=f"sagewind://{name}/{kind}") for kind in kinds}
 
 
 def ready(model: spec.Model) -> Part:

@@ -189,7 +189,7 @@ class Tuning(Checked):
     """Training by a tuning job: the best of several training jobs becomes the model."""
 
     objective: str = rule(longest=255)
-    """A metric of the spec; for an algorithm of Amazon's, one that it has by itself (`validation:mlogloss`)."""
+    """A metric of the spec; for an algorithm of Amazon's, one that it has itself (`validation:mlogloss`)."""
     goal: str = rule("Maximize", one_of=("Maximize", "Minimize"))
     ranges: Mapping[str, Range]
     max_jobs: int = rule(10, minimum=1, maximum=750)
