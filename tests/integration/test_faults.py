@@ -1,6 +1,10 @@
 """Faults on demand, on the real service, with the fixtures that we ship."""
 
+import re
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from botocore.config import Config
@@ -11,6 +15,7 @@ from sagelocal.faults import FaultError
 
 pytest_plugins = ["sagelocal.testing"]
 
+PAGE = Path(__file__).parents[2] / "docs" / "howto" / "faults.md"
 ONCE = Config(retries={"total_max_attempts": 1})
 QUICK = "print('hello from the script')\n"
 SPOT = {
@@ -147,3 +152,17 @@ def _lines(logs, name):
         for stream in streams
         for event in logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
     ]
+
+
+def test_the_tests_on_the_page_about_faults_run(tmp_path):
+    conftest, tests = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    (tmp_path / "conftest.py").write_text(conftest)
+    (tmp_path / "test_page.py").write_text(tests)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "2 passed" in ran.stdout, ran.stdout

@@ -161,3 +161,8 @@ def test_an_operation_without_a_handler_goes_to_the_fallback(door):
 def test_a_broken_runtime_request_has_the_runtimes_code(door):
     found = error(ask(door, path="/endpoints/-bad-/invocations", chunks=(b"1",)))
     assert found[:2] == (400, "ValidationError")
+
+
+def test_headers_that_are_too_long_are_refused(door):
+    answer = ask(door, headers={**DESCRIBE, "x-long": "a" * gateways.LONGEST_HEADERS})
+    assert answer[0] == 431

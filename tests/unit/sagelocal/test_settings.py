@@ -41,3 +41,18 @@ WRONG = [
 def test_what_is_wrong_is_named(environ, words):
     with pytest.raises(settings.SettingsError, match=words):
         settings.from_environment(environ)
+
+
+@pytest.mark.parametrize("text", ["AKIALOCAL", ":a-long-secret", "AKIALOCAL:", "AKIALOCAL:short"])
+def test_half_a_pair_of_credentials_is_refused_and_not_told(text):
+    with pytest.raises(settings.SettingsError, match="SAGELOCAL_CREDENTIALS must be") as refused:
+        settings.from_environment({"SAGELOCAL_CREDENTIALS": text})
+    assert text not in str(refused.value)
+
+
+def test_credentials_are_written_nowhere_and_handed_to_no_child():
+    environ = {"SAGELOCAL_CREDENTIALS": "key:a-long-secret", "PATH": "/bin"}
+    found = settings.from_environment(environ)
+    assert "a-long-secret" not in repr(found)
+    assert "a-long-secret" not in str(settings.to_json(found))
+    assert settings.without_secrets(environ) == {"PATH": "/bin"}
