@@ -26,6 +26,8 @@ MOST_CLAUSES = 20
 """Source: API_SearchExpression: "A search expression … can contain up to 20 elements"."""
 _NAMED = {"Metrics": "MetricName", "FinalMetricDataList": "MetricName", "Tags": "Key"}
 """Lists of pairs: which member of an element is its name."""
+_ALIASES = {"Metrics": "FinalMetricDataList"}
+"""Source: API_Filter: a training job's metric is `Metrics.<name>`."""
 _VALUES = ("Value", "Last", "NumberValue", "StringValue")
 
 
@@ -164,6 +166,7 @@ def _elements(value: Any, path: list[str]) -> Iterator[Any]:
         for count in range(len(path), 0, -1):
             # A key of a map may hold dots itself (`HyperParameters.a.b`).
             name = ".".join(path[:count])
+            name = name if name in value else _ALIASES.get(name, name)
             if name in value:
                 inner, rest = value[name], path[count:]
                 if rest and name in _NAMED and isinstance(inner, list):
