@@ -127,5 +127,5 @@ def _is_over(store: Store, kind: str, name: str) -> bool:
     if found is None:
         return True
     if kind == _ENDPOINT:
-        return found.body["EndpointStatus"] == "Failed"
+        return bool(found.body["EndpointStatus"] == "Failed")
     return JOB_KINDS[kind].is_over(found.body)
