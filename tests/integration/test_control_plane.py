@@ -229,7 +229,7 @@ REFUSED = [
         "150 MB; at most 100 MB",
     ),
     ("list_models", {"NextToken": "nonsense"}, "is not a token of this list"),
-    ("list_domains", {}, "sagelocal cannot carry out ListDomains"),
+    ("list_lineage_groups", {}, "sagelocal cannot carry out ListLineageGroups"),
 ]
 
 
