@@ -48,29 +48,35 @@ class Stack:
         pid = next(state.pid for state in supervision.states(self.home) if state.name == name)
         return psutil.Process(pid)
 
-    def kill(self, name: str) -> int:
-        """SIGKILL a program with all that it started itself; return how many processes that was."""
-        top = self.program(name)
-        below = top.children(recursive=True) if name != "sagelocal" else top.children()
-        victims = [*below, *([] if name == "sagelocal" and below else [top])]
-        for victim in victims:
-            _kill(victim.pid)
-        return len(victims)
+    def kill(self, target: str, folder: str, name: str) -> int:
+        """SIGKILL one part of the stack; return how many processes that was.
 
-    def kill_worker(self) -> int:
-        """SIGKILL the processes in which tasks run now; return how many that was."""
-        scheduler = self.program("scheduler")
-        workers = [child for child in scheduler.children(recursive=True) if _is_task(child)]
-        for worker in workers:
-            _kill(worker.pid)
-        return len(workers)
+        `worker` is whoever runs a task now, `supervisor` whoever runs a job of `folder` whose name starts so,
+        `triggerer` both of its processes; of the others only the program itself, as its children outlive it.
+        """
+        if target == "worker":
+            return sum(_kill(worker.pid) for worker in self._workers())
+        if target == "supervisor":
+            return self._kill_supervisors(folder, name)
+        top = self.program(target)
+        below = top.children() if target == "triggerer" else []
+        return sum(_kill(process.pid) for process in [*below, top])
 
-    def kill_supervisors(self, folder: str, name: str) -> int:
+    def _workers(self) -> list[psutil.Process]:
+        """Return LocalExecutor's workers that are busy, and their task processes."""
+        below = self.program("scheduler").children(recursive=True)
+        return [
+            process
+            for process in below
+            if "airflow worker" in _said(process) and "idle" not in _said(process)
+        ]
+
+    def _kill_supervisors(self, folder: str, name: str) -> int:
         """SIGKILL the supervisors of the jobs whose names start so; return how many that was."""
         killed = 0
         for process in psutil.process_iter(["cmdline"]):
             line = process.info["cmdline"] or []
-            if "sagelocal.jobs.supervisor" in line and f"/{folder}/{name}" in line[-1]:
+            if len(line) > 3 and line[2].startswith("sagelocal.jobs.") and f"/{folder}/{name}" in line[-1]:
                 killed += _kill(process.pid)
         return killed
 
@@ -95,8 +101,9 @@ def _kill(pid: int) -> int:
     return 1
 
 
-def _is_task(process: psutil.Process) -> bool:
+def _said(process: psutil.Process) -> str:
+    """Return what a process calls itself."""
     try:
-        return "airflow worker" in " ".join(process.cmdline()) or "task" in process.name()
+        return f"{process.name()} {' '.join(process.cmdline())}"
     except psutil.Error:
-        return False
+        return "idle"

@@ -126,7 +126,10 @@ def _tune(s3: Any, name: str, seconds: float) -> dict[str, Any]:
         "TrainingJobDefinition": {
             "StaticHyperParameters": job["HyperParameters"],
             "AlgorithmSpecification": {**job["AlgorithmSpecification"], "MetricDefinitions": metric},
-            **{key: job[key] for key in ("RoleArn", "OutputDataConfig", "ResourceConfig", "StoppingCondition")},
+            **{
+                key: job[key]
+                for key in ("RoleArn", "OutputDataConfig", "ResourceConfig", "StoppingCondition")
+            },
         },
     }
 

@@ -25,7 +25,6 @@ def settings(kind, deferrable):
     """Return the settings of one chaos DAG: native rendering hands the request over as it is."""
     return {
         "dag_id": f"chaos_{kind}" + ("" if deferrable else "_here"),
-        "schedule": None,
         "start_date": dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
         "catchup": False,
         "render_template_as_native_obj": True,
@@ -36,7 +35,7 @@ def settings(kind, deferrable):
 
 def build(kind, deferrable):
     """Make the DAG of one kind of work."""
-    with DAG(**settings(kind, deferrable)) as dag:
+    with DAG(**settings(kind, deferrable), schedule=None) as dag:
         OPERATORS[kind](task_id="work", config="{{ params.config }}", deferrable=deferrable)
     return dag
 
@@ -46,7 +45,7 @@ for each in OPERATORS:
         made = build(each, mode)
         globals()[made.dag_id] = made
 
-with DAG(**{**settings("mapped", True), "dag_id": "chaos_mapped"}):
+with DAG(**settings("mapped", deferrable=True), schedule=None):
 
     @task
     def requests(params):

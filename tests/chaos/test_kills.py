@@ -1,0 +1,17 @@
+"""SIGKILL for each part of the stack at each moment of work: one job's work is done, nothing is left."""
+
+from __future__ import annotations
+
+import pytest
+from tests.chaos import scenario, work
+
+TARGETS = ("worker", "triggerer", "scheduler", "sagelocal", "supervisor")
+MOMENTS = ("created", "running", "ended")
+
+
+@pytest.mark.airflow
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("target", TARGETS)
+def test_one_jobs_work_is_done_and_nothing_is_left(chaos, target, moment):
+    cases = scenario.play(chaos, target, moment, tuple(work.KINDS))
+    assert [case for case in cases if not case.right] == []
