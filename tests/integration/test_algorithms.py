@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+from sklearn import datasets
 from tests.integration.training_jobs import ROLE, channel, log_lines, unique, wait
 
 from sagelocal.algorithms import protobuf
@@ -27,9 +28,7 @@ def s3(aws):
 
 @pytest.fixture(scope="module")
 def iris():
-    from sklearn.datasets import load_iris
-
-    bunch = load_iris()
+    bunch = datasets.load_iris()
     order = np.random.default_rng(0).permutation(150)
     return bunch.data[order].astype(np.float32), bunch.target[order]
 

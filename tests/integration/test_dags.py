@@ -83,7 +83,7 @@ def test_there_are_exactly_these_dags(seen):
     assert seen["tasks"] == {
         "iris": ["upload", "train", "model", "endpoint", "verify", "transform", "report"],
         "iris_score": ["gather", "transform", "settle"],
-        **{name: PIPELINE for name in FROM_SPECS},
+        **dict.fromkeys(FROM_SPECS, PIPELINE),
         **{f"{name}_score": SCORING for name in FROM_SPECS},
         "rollback": ["rollback", "endpoint"],
         "janitor": ["sweep"],

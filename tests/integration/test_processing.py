@@ -7,7 +7,6 @@ import time
 import uuid
 
 import pytest
-
 from tests.integration.training_jobs import IMAGE, ROLE
 
 BUCKET = "processing-tests"

@@ -128,4 +128,4 @@ def _is_over(store: Store, kind: str, name: str) -> bool:
         return True
     if kind == _ENDPOINT:
         return bool(found.body["EndpointStatus"] == "Failed")
-    return JOB_KINDS[kind].is_over(found.body)
+    return bool(JOB_KINDS[kind].is_over(found.body))

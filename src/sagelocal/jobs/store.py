@@ -1,8 +1,8 @@
 """The state of everything: one SQLite file in write-ahead mode, shared by the service and its supervisors.
 
 A resource is a row: its kind (`training-job`, as in its ARN), its name, and a body, a JSON object in the
-shape of the Describe response. Describe and List are views of that body through botocore's shapes. Every change is
-one transaction, so that a process killed at any moment leaves either the old state or the new one.
+shape of the Describe response. Describe and List are views of that body through botocore's shapes. Every
+change is one transaction, so that a process killed at any moment leaves either the old state or the new one.
 """
 
 from __future__ import annotations
