@@ -44,6 +44,10 @@ status: .venv/ready ## what of the stack runs
 test: .venv/ready ## all tests; `make test ARGS=tests/unit` for some
 	@$(BIN)/pytest $(ARGS)
 
+.PHONY: chaos
+chaos: .venv/ready ## kill each part of the stack at each moment of each kind of work
+	@$(BIN)/pytest tests/chaos $(ARGS)
+
 .PHONY: check
 check: .venv/ready ## formatting, lint, types, layers, the compose file
 	$(BIN)/ruff check

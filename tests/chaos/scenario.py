@@ -1,4 +1,4 @@
-"""One scenario: several kinds of work at once, SIGKILL for a part of the stack at a moment of each."""
+"""One scenario: work of several kinds runs at once, a part of the stack is killed at a moment of each."""
 
 from __future__ import annotations
 

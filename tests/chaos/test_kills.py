@@ -1,4 +1,4 @@
-"""SIGKILL for each part of the stack at each moment of work: one job's work is done, nothing is left."""
+"""SIGKILL for each part of the stack, at each moment of each kind of work: the work is done once."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def done(parameters, value, **more):
     return Trial(name="t", parameters=parameters, status="Completed", value=value, **more)
 
 
-def run_strategy(name, space, jobs, score, objective=MAXIMIZE, seed="s"):  # noqa: PLR0917
+def run_strategy(name, space, jobs, score, objective=MAXIMIZE, seed="s"):
     history = []
     while len(history) < jobs:
         parameters = strategies.propose(name, space, history, objective, seed)
