@@ -26,6 +26,13 @@ SECONDS = 600
 """The SDKs poll endpoints and logs every 10 to 30 seconds, and a first run makes environments."""
 
 
+NO_TELEMETRY = """
+SchemaVersion: "1.0"
+SageMaker: {PythonSDK: {Modules: {TelemetryOptOut: true}}}
+"""
+"""Nothing of a test is reported to Amazon."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ran:
     """How a script ended, and what it said."""
@@ -66,6 +73,8 @@ def run(script: str, *, folder: Path, emulator: Emulator) -> Ran:
 
 def _environ(data_dir: Path, home: Path) -> dict[str, str]:
     """Build what a user's shell has after `eval "$(sagelocal env)"`, and nothing of this one's."""
+    (home / ".config" / "sagemaker").mkdir(parents=True)
+    (home / ".config" / "sagemaker" / "config.yaml").write_text(NO_TELEMETRY)
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
     base = kept | {"HOME": str(home), "SAGEMAKER_SUPPRESS_V2_WARNING": "1"}
     told = subprocess.run(
