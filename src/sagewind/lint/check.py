@@ -56,6 +56,10 @@ def _findings(subject: Subject) -> Iterator[Finding]:
             place=subject.place,
             what=f"entry point {subject.entry_point!r} is not in {str(subject.source_dir)!r}",
             mend="correct source_dir or entry_point",
+            # A folder that is not there may be relative to wherever the call is run.
+            severity=Severity.ERROR
+            if subject.source_dir and subject.source_dir.is_dir()
+            else Severity.WARNING,
         )
         return
     except SyntaxError as error:

@@ -19,7 +19,25 @@ if TYPE_CHECKING:
 
 def cli(argv: Sequence[str] | None = None) -> int:
     """Run the linter on the paths of `argv`; return 0 (clean), 1 (findings) or 2 (a path does not exist)."""
-    options = _parser().parse_args(argv)
+    parser = argparse.ArgumentParser(
+        prog="sagewind lint",
+        description="Check what specs and SDK calls declare against what the training scripts do.",
+    )
+    arguments(parser)
+    return report(parser.parse_args(argv))
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the linter's arguments."""
+    parser.add_argument(
+        "paths", nargs="*", type=Path, default=[Path()], help="specs, Python files, notebooks, folders (.)"
+    )
+    parser.add_argument("--format", choices=("text", "json", "github"), default="text")
+    parser.add_argument("--strict", action="store_true", help="warnings too make the exit status 1")
+
+
+def report(options: argparse.Namespace) -> int:
+    """Print the findings that the arguments ask for; return the exit status, as `cli` does."""
     try:
         findings = tuple(dict.fromkeys(f for path in options.paths for f in lint_path(path)))
     except FileNotFoundError as error:
@@ -28,19 +46,6 @@ def cli(argv: Sequence[str] | None = None) -> int:
     _print(findings, options.format)
     failing = [f for f in findings if options.strict or f.severity is Severity.ERROR]
     return 1 if failing else 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="sagewind lint",
-        description="Check what specs and SDK calls declare against what the training scripts do.",
-    )
-    parser.add_argument(
-        "paths", nargs="*", type=Path, default=[Path()], help="specs, Python files, notebooks, folders"
-    )
-    parser.add_argument("--format", choices=("text", "json", "github"), default="text")
-    parser.add_argument("--strict", action="store_true", help="warnings too make the exit status 1")
-    return parser
 
 
 def _print(findings: tuple[Finding, ...], form: str) -> None:
