@@ -9,8 +9,6 @@ from sagemaker.core.parameter import IntegerParameter
 from sagemaker.core.resources import Endpoint, EndpointConfig, Model, ModelPackage, ModelPackageGroup
 from sagemaker.core.shapes import (
     ContainerDefinition,
-    ContainersItem,
-    InferenceSpecification,
     ProductionVariant,
 )
 from sagemaker.train import ModelTrainer
@@ -46,21 +44,23 @@ assert best["TrainingJobStatus"] == "Completed"
 
 ModelPackageGroup.create(model_package_group_name="v3-iris")
 source = session.upload_data("inference.tar.gz", bucket, "v3-tuning/code")
-package = ModelPackage.create(
-    model_package_group_name="v3-iris",
-    model_approval_status="PendingManualApproval",
-    inference_specification=InferenceSpecification(
-        containers=[
-            ContainersItem(
-                image=image,
-                model_data_url=best["ModelArtifacts"]["S3ModelArtifacts"],
-                environment={"SAGEMAKER_PROGRAM": "train.py", "SAGEMAKER_SUBMIT_DIRECTORY": source},
-            )
+# Not by ModelPackage.create, which reads a ModelPackageName that no answer of CreateModelPackage has.
+created = session.sagemaker_client.create_model_package(
+    ModelPackageGroupName="v3-iris",
+    ModelApprovalStatus="PendingManualApproval",
+    InferenceSpecification={
+        "Containers": [
+            {
+                "Image": image,
+                "ModelDataUrl": best["ModelArtifacts"]["S3ModelArtifacts"],
+                "Environment": {"SAGEMAKER_PROGRAM": "train.py", "SAGEMAKER_SUBMIT_DIRECTORY": source},
+            }
         ],
-        supported_content_types=["text/csv"],
-        supported_response_mime_types=["application/json"],
-    ),
+        "SupportedContentTypes": ["text/csv"],
+        "SupportedResponseMIMETypes": ["application/json"],
+    },
 )
+package = ModelPackage.get(model_package_name=created["ModelPackageArn"])
 package.update(model_approval_status="Approved")
 package.refresh()
 print("package", package.model_package_arn, package.model_approval_status)
