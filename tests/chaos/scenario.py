@@ -56,8 +56,9 @@ def play(stack: Stack, target: str, moment: str, kinds: tuple[str, ...]) -> list
     while waiting and time.monotonic() < deadline:
         for case in [each for each in waiting if _has_come(stack, sagemaker, each, moment)]:
             case.killed = stack.kill(target, work.KINDS[case.kind].folder, case.name)
-            waiting.remove(case)
-            _await_back(stack, target)
+            if case.killed:
+                waiting.remove(case)
+                _await_back(stack, target)
         time.sleep(0.05)
     for case in cases:
         case.state = _ended(stack, case)
@@ -98,7 +99,8 @@ def _await_back(stack: Stack, target: str) -> None:
 
 def _runs(stack: Stack, target: str) -> bool:
     try:
-        return stack.program(target).is_running()
+        program = stack.program(target)
+        return program.is_running() and (target != "triggerer" or bool(program.children()))
     except Exception:  # noqa: BLE001 - not yet
         return False
 

@@ -1,0 +1,72 @@
+"""Drop-in: whatever the provider's operators take, ours take, mapped and templated too."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from airflow.providers.amazon.aws.operators import sagemaker as provider
+from airflow.sdk import DAG
+
+from sagewind.operators import sagemaker as ours
+
+UNMENDED = {"SageMakerBaseOperator", "SageMakerConditionOperator"}
+SHARED = sorted(name for name in ours.__all__ if hasattr(provider, name) and name not in UNMENDED)
+NOTEBOOK = {"instance_name": "n"}
+PACKAGE = {"image_uri": "i", "model_url": "s3://b/m", "package_group_name": "g"}
+SEARCH = {"job_name": "a", "target_attribute": "y", "role_arn": "r"}
+NEEDED = {
+    "SageMakerAutoMLOperator": {**SEARCH, "s3_input": "s3://b/k", "s3_output": "s3://b/o"},
+    "SageMakerCreateExperimentOperator": {"name": "e"},
+    "SageMakerCreateNotebookOperator": {**NOTEBOOK, "instance_type": "ml.t3.medium", "role_arn": "r"},
+    "SageMakerDeleteNotebookOperator": NOTEBOOK,
+    "SageMakerStartNoteBookOperator": NOTEBOOK,
+    "SageMakerStopNotebookOperator": NOTEBOOK,
+    "SageMakerRegisterModelVersionOperator": PACKAGE,
+    "SageMakerStartPipelineOperator": {"pipeline_name": "p"},
+    "SageMakerStopPipelineOperator": {"pipeline_exec_arn": "arn"},
+}
+
+
+def accepted(operator):
+    """Return every argument that a class or its bases name."""
+    found = set()
+    for each in operator.__mro__:
+        found |= set(getattr(each.__init__, "_BaseOperatorMeta__param_names", ()))
+    return found
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_every_argument_of_the_provider_is_taken(name):
+    theirs, mine = getattr(provider, name), getattr(ours, name)
+    assert issubclass(mine, theirs)
+    assert accepted(theirs) <= accepted(mine)
+    assert set(theirs.template_fields) <= set(mine.template_fields)
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_the_providers_defaults_and_arguments_build_our_operator(name):
+    theirs, mine = getattr(provider, name), getattr(ours, name)
+    needed = NEEDED.get(name, {"config": {}})
+    defaults = {
+        key: each.default
+        for key, each in inspect.signature(theirs.__init__).parameters.items()
+        if each.default is not inspect.Parameter.empty and each.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+    optional = {key: value for key, value in defaults.items() if key not in needed and value is not None}
+    with DAG("d", schedule=None):
+        made = mine(task_id="t", **{**optional, **needed})
+        for key, value in {**optional, **needed}.items():
+            assert getattr(made, key) == value, key
+
+
+@pytest.mark.parametrize("name", ["SageMakerTrainingOperator", "SageMakerEndpointOperator"])
+def test_operators_can_be_mapped(name):
+    with DAG("d", schedule=None):
+        mapped = getattr(ours, name).partial(task_id="t", check_interval=1).expand(config=[{}, {}])
+    assert mapped.operator_class is getattr(ours, name)
+
+
+def test_a_wrong_choice_is_refused_in_the_providers_words():
+    with pytest.raises(Exception, match="accepts only 'timestamp' and 'fail'"):
+        ours.SageMakerTrainingOperator(task_id="t", config={}, action_if_job_exists="replace")
