@@ -88,6 +88,31 @@ class Stack:
             time.sleep(0.05)
         return value
 
+    def mark(self, dag_id: str, run_id: str, state: str) -> None:
+        """Mark the run's one task, as a person does in the UI."""
+        where = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/work"
+        self.airflow._send("PATCH", where, json={"new_state": state})
+
+    def clear(self, dag_id: str, run_id: str) -> None:
+        """Clear the run's one task, as a person does in the UI."""
+        body = {
+            "dry_run": False,
+            "dag_run_id": run_id,
+            "task_ids": ["work"],
+            "only_failed": False,
+            "reset_dag_runs": True,
+        }
+        self.airflow._send("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", json=body)
+
+    def ended(self, dag_id: str, run_id: str, seconds: float = SECONDS) -> str:
+        """Wait until a run is over, and return its state."""
+
+        def state() -> str:
+            found = self.airflow.run_state(dag_id, run_id)
+            return found if found in {"success", "failed"} else ""
+
+        return str(self.wait(f"{dag_id} {run_id} is over", state, seconds))
+
     def task_state(self, dag_id: str, run_id: str) -> str | None:
         """Return the state of the run's one task."""
         return self.airflow.tasks(dag_id, run_id)["work"].state

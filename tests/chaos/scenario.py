@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.chaos.harness import Stack
 
 FINISHED = frozenset({"success", "failed"})
-WORK_SECONDS = 4.0
+WORK_SECONDS = 10.0
 
 
 @dataclass
@@ -40,8 +40,8 @@ class Case:
 
     @property
     def right(self) -> bool:
-        """Whether it came out as it should."""
-        return self.state == "success" and self.done == 1 and self.left == 0
+        """Whether it was hit, and came out as it should."""
+        return self.killed > 0 and self.state == "success" and self.done == 1 and self.left == 0
 
 
 def play(stack: Stack, target: str, moment: str, kinds: tuple[str, ...]) -> list[Case]:
@@ -59,6 +59,7 @@ def play(stack: Stack, target: str, moment: str, kinds: tuple[str, ...]) -> list
             if case.killed:
                 waiting.remove(case)
                 _await_back(stack, target)
+        waiting = [case for case in waiting if not _state(stack, case)]
         time.sleep(0.05)
     for case in cases:
         case.state = _ended(stack, case)
@@ -106,14 +107,16 @@ def _runs(stack: Stack, target: str) -> bool:
 
 
 def _ended(stack: Stack, case: Case) -> str:
-    def over() -> str:
-        try:
-            state = stack.airflow.run_state(case.dag_id, case.run_id)
-        except Exception:  # noqa: BLE001 - Airflow may be busy with a crash
-            return ""
-        return state if state in FINISHED else ""
-
     deadline = time.monotonic() + harness.SECONDS
-    while not (state := over()) and time.monotonic() < deadline:
+    while not (state := _state(stack, case)) and time.monotonic() < deadline:
         time.sleep(0.5)
     return state or "still running"
+
+
+def _state(stack: Stack, case: Case) -> str:
+    """Return the end of a case's run; empty while it has none."""
+    try:
+        state = stack.airflow.run_state(case.dag_id, case.run_id)
+    except Exception:  # noqa: BLE001 - Airflow may be busy with a crash
+        return ""
+    return state if state in FINISHED else ""
