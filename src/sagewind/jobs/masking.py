@@ -24,6 +24,9 @@ _HARMLESS = re.compile(r"^(SAGEMAKER|SM|MMS|TS|OMP|MKL)_")
 _SHORTEST = 4
 """A secret shorter than this would mask half of every line."""
 
+_ORDINARY = re.compile(r"^(.{0,7}|[\d.+-]+|(s3|https?|arn):.*)$")
+"""Values of an environment that are hidden where they stand, and not wherever else they occur."""
+
 _MAPS = frozenset({"Environment", "HyperParameters", "StaticHyperParameters"})
 
 
@@ -48,7 +51,9 @@ def _secrets(value: Any, key: str = "") -> Iterator[str]:
     if isinstance(value, dict):
         for name, inner in value.items():
             if key in _MAPS and isinstance(inner, str):
-                if _is_secret(key, name, inner):
+                if _looks_secret(name, inner) or (
+                    _is_secret(key, name, inner) and not _ORDINARY.match(inner)
+                ):
                     yield inner
             else:
                 yield from _secrets(inner, name)
@@ -58,9 +63,11 @@ def _secrets(value: Any, key: str = "") -> Iterator[str]:
 
 
 def _is_secret(kind: str, name: str, value: str) -> bool:
-    if _KEY.search(name) or _VALUE.search(value):
-        return True
-    return kind == "Environment" and not _HARMLESS.match(name)
+    return _looks_secret(name, value) or (kind == "Environment" and not _HARMLESS.match(name))
+
+
+def _looks_secret(name: str, value: str) -> bool:
+    return bool(_KEY.search(name) or _VALUE.search(value))
 
 
 def _masked(value: Any, hidden: frozenset[str], key: str = "") -> Any:

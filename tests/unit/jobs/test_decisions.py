@@ -235,6 +235,17 @@ def test_secrets_are_masked_wherever_they_stand():
     assert hidden["Note"] == "uses ***"
 
 
+def test_ordinary_values_of_an_environment_are_hidden_only_where_they_stand():
+    environment = {
+        "BUCKET": "s3://data/iris",
+        "MODE": "fast",
+        "PEPPER": "correct horse",
+        "DB_PASSWORD": "pw12",
+    }
+    assert masking.secrets({"Environment": environment}) == {"correct horse", "pw12"}
+    assert set(masking.masked({"Environment": environment})["Environment"].values()) == {"***"}
+
+
 def test_signed_addresses_lose_their_signature():
     url = "https://b.s3.amazonaws.com/k?X-Amz-Credential=AKIA%2F&X-Amz-Signature=abc&X-Amz-Expires=60"
     assert masking.masked_text(url).endswith("?X-Amz-Credential=***&X-Amz-Signature=***&X-Amz-Expires=60")
