@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PROJECT = Path(__file__).parents[2]
-START_SECONDS = 300
-RUN_SECONDS = 300
+START_SECONDS = 700
+RUN_SECONDS = 600
 
 
 @dataclass(frozen=True, kw_only=True)

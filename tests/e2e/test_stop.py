@@ -29,7 +29,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_nothing_is_left(
     launch: Callable[..., Launched], root: Path, number: signal.Signals, code: int
 ) -> None:
-    demo = launch(root, "demo")
+    demo = launch(root / number.name, "demo")
     demo.await_words("train        running")
     started = demo.descendants()
     assert len(started) > 10

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from sagewind.stack.home import Home, Memory
 
-START_SECONDS = 240.0
+START_SECONDS = 600.0  # a bound for a busy machine; an idle one takes half a minute
 STOP_SECONDS = 60.0
 SWEEP_SECONDS = 5.0
 _POLL_SECONDS = 0.1
