@@ -33,6 +33,7 @@ _REASONS: tuple[tuple[str, Cause], ...] = (
     (r"CapacityError|InsufficientInstanceCapacity|Unable to provision requested ML compute", Cause.CAPACITY),
     (r"ResourceLimitExceeded|service limit|quota", Cause.QUOTA),
     (r"^(AlgorithmError|ExecuteUserScriptError)|exit code: [1-9]", Cause.ALGORITHM),
+    (r"did not pass the ping +health +check", Cause.ALGORITHM),
     (r"^InternalServerError|InternalServiceFailure|internal error", Cause.TRANSIENT),
     (r"^(ClientError|UserError)|ValidationException|No S3 objects found|does not exist", Cause.CLIENT),
     (r"AccessDenied|not authorized", Cause.DENIED),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.amazon.aws.operators import sagemaker as provider
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from sagewind.jobs import deployment, hosting, identity, limits, masking, probe, resources
+from sagewind.jobs import deployment, failures, hosting, identity, limits, masking, probe, resources
 from sagewind.jobs.deployment import Move
 from sagewind.jobs.golden import Golden
 from sagewind.jobs.hosting import KIND, Hosting
@@ -205,7 +205,7 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
         try:
             description = self._described(name)
             if KIND.phase(description) is not Phase.DONE:
-                self._fail(name, f"{plan['config']} does not come up: {KIND.reason(description)}")
+                self._fail(name, f"{plan['config']} does not come up", KIND.reason(description))
             self._probe(name)
         except probe.ProbeError as error:
             self._fail(name, f"{error}; {plan['endpoint']} was left as it is")
@@ -223,7 +223,7 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
             return self._await(context, plan, name)
         reason = KIND.reason(description)
         if phase is not Phase.DONE:
-            self._fail(name, f"endpoint {name} is {description['EndpointStatus']}: {reason}")
+            self._fail(name, f"endpoint {name} is {description['EndpointStatus']}", reason)
         if live != plan["config"]:
             return self._other(plan, description, reason)
         try:
@@ -238,9 +238,7 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
         """Judge an endpoint that serves another configuration: a rollback, or somebody who came after us."""
         live = str(description.get("EndpointConfigName"))
         if not self._hosting().is_newer(live, plan["config"]):
-            self._fail(
-                plan["endpoint"], f"the update to {plan['config']} was rolled back to {live}: {reason}"
-            )
+            self._fail(plan["endpoint"], f"the update to {plan['config']} was rolled back to {live}", reason)
         self.log.warning("%s was deployed meanwhile; %s is not checked again", live, plan["config"])
         return self._deployed(description, {"SupersededBy": live})
 
@@ -350,9 +348,12 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
         if not self._hosting().delete(name, seconds=self.max_ingestion_time, interval=interval):
             raise AirflowException(f"endpoint {name} is still there after {self.max_ingestion_time} s")
 
-    def _fail(self, name: str, message: str) -> Any:
+    def _fail(self, name: str, message: str, reason: str | None = None) -> Any:
+        """Raise, with the end of the log shown before; `reason` is SageMaker's own, and may allow a retry."""
         self._show_tail(name)
-        raise AirflowFailException(message)
+        if reason is None or failures.of_reason(reason) in failures.HOPELESS:
+            raise AirflowFailException(f"{message}: {reason}" if reason else message)
+        raise AirflowException(f"{message}: {reason or 'no reason given'}")
 
     def _show_tail(self, name: str) -> None:
         try:

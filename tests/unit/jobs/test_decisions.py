@@ -62,6 +62,7 @@ REASONS = [
     ("CapacityError: Unable to provision requested ML compute capacity.", Cause.CAPACITY),
     ("InternalServerError: We encountered an internal error.", Cause.TRANSIENT),
     ("ClientError: Data download failed: NoSuchKey", Cause.CLIENT),
+    ("The primary container for production variant A did not pass the ping health check.", Cause.ALGORITHM),
     ("something new", Cause.UNKNOWN),
     ("", Cause.UNKNOWN),
 ]
