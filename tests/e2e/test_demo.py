@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from conftest import Running
 
-DAGS = ["iris", "iris_score"]
+DAGS = [
+    *("diabetes", "diabetes_score"),
+    *("iris", "iris_score"),
+    *("janitor", "rollback"),
+    *("wine", "wine_score"),
+]
 TASKS = ["upload", "train", "model", "endpoint", "verify", "transform", "report"]
 
 
