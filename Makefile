@@ -68,7 +68,7 @@ images: .venv/ready ## refresh the table of Amazon's images from the SageMaker S
 .PHONY: debian
 debian: ## install, by apt, what tests use beyond Python packages (as root)
 	apt-get update -qq
-	apt-get install -y -qq --no-install-recommends $(DEBIAN)
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEBIAN)
 
 .PHONY: clean
 clean: ## remove the environment, the stack's home and caches
