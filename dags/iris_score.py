@@ -3,7 +3,8 @@
 gather → transform → settle
 
 One partition (ds=…) for each data interval: by cron, for past days by a backfill, or by hand for any day. A
-repeated day overwrites its own partition.
+day that was scored from the same rows by the same model is skipped; otherwise a repeated day overwrites its
+own partition. While there is no verified model, runs by cron are skipped, and those asked for fail.
 """
 
 import datetime as dt
@@ -13,7 +14,7 @@ from pathlib import Path
 from airflow.providers.amazon.aws.operators.sagemaker import SageMakerTransformOperator
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, chain, task
 
-from sagewind import daily, load, naming, requests, waits
+from sagewind import load, naming, requests, tasks, waits
 from sagewind.requests import returned
 
 SPEC = Path(__file__).parent / "models" / "iris.yaml"
@@ -49,8 +50,8 @@ with DAG(
     tags=["sagemaker", MODEL.name],
     doc_md=__doc__,
 ):
-    # The newest verified model, and the rows that arrived on the day.
-    gathered = task(daily.gather)(
+    # The newest verified model, and the rows that arrived on the day; skipped when they are scored already.
+    gathered = task(tasks.gather)(
         spec_file=str(SPEC),
         day="{{ params.day or day_of(dag_run) }}",
         sample_rows="{{ params.sample_rows }}",
@@ -70,7 +71,7 @@ with DAG(
     )
 
     # As many rows out as in; then the partition is done.
-    settled = task(daily.settle)(
+    settled = task(tasks.settle_day, task_id="settle")(
         gathered=gathered,
         transform_job=returned("transform", "Transform", "TransformJobName"),
     )

@@ -184,7 +184,9 @@ def score(model: spec.Model) -> Part:
             task_id="job", config=prepared["request"], pool=model.score.pool
         )
         published = _task(
-            tasks.publish, outlets=[assets(model)["scores"]], trigger_rule=TriggerRule.NONE_FAILED
+            tasks.publish,
+            outlets=[assets(model)["scores"]],
+            trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
         )(str(model.path), prepared)
         chain(prepared, left, job, published)
     return Part(first=prepared, last=published, result=prepared)
@@ -228,8 +230,13 @@ def _place(made: Part) -> requests.Place:
 
 def _task(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     """Make a task of a function: it is called with templates and other tasks' results for its arguments."""
-    made: Callable[..., Any] = task(**options)(function)
-    return made
+    return _decorated(function).override(**options) if options else _decorated(function)
+
+
+@functools.cache
+def _decorated(function: Callable[..., Any]) -> Any:
+    """Decorate a function once, however many DAGs it is in: Airflow evaluates its annotations each time."""
+    return task(function)
 
 
 def _macros(dag: Any) -> None:

@@ -12,9 +12,11 @@ from typing import Any
 from airflow.sdk import PokeReturnValue, get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from sagewind.errors import SagewindError
+from sagewind.errors import NotYetError, SagewindError
 
 _ANSWERS = {"Approved": "Approve", "Rejected": "Reject"}
+_BY_ITSELF = frozenset({"scheduled", "asset_triggered"})
+"""The types of runs that no person asked for."""
 
 
 def _call(step: str, **arguments: Any) -> Any:
@@ -22,14 +24,41 @@ def _call(step: str, **arguments: Any) -> Any:
 
     Raises:
         AirflowFailException: the step says what is wrong; trying again would not mend it.
+        AirflowSkipException: another run must come first, and nobody has asked for this one.
 
     """
-    module, _, function = step.partition(".")
-    carried_out = getattr(importlib.import_module(f"sagewind.steps.{module}"), function)
+    return _carry_out(f"sagewind.steps.{step}", **arguments)
+
+
+def _carry_out(path: str, **arguments: Any) -> Any:
+    module, _, function = path.rpartition(".")
+    carried_out = getattr(importlib.import_module(module), function)
     try:
         return carried_out(**arguments)
+    except NotYetError as error:
+        if get_current_context()["dag_run"].run_type in _BY_ITSELF:
+            raise AirflowSkipException(str(error)) from error
+        raise AirflowFailException(str(error)) from error
     except SagewindError as error:
         raise AirflowFailException(str(error)) from error
+
+
+def gather(spec_file: str, day: str, sample_rows: int) -> dict[str, Any]:
+    """Find the model and the day's rows; skipped when they have been scored. See `daily`."""
+    gathered: dict[str, Any] = _carry_out(
+        "sagewind.daily.gather", spec_file=spec_file, day=day, sample_rows=sample_rows
+    )
+    if gathered["done"]:
+        raise AirflowSkipException(f"{gathered['output']} was made of the same rows by the same model")
+    return gathered
+
+
+def settle_day(gathered: dict[str, Any], transform_job: str) -> dict[str, Any]:
+    """See that no row was lost, and mark the day as done; see `daily`."""
+    settled: dict[str, Any] = _carry_out(
+        "sagewind.daily.settle", gathered=gathered, transform_job=transform_job
+    )
+    return settled
 
 
 def ready(spec_file: str, data: str, run_name: str, until: str) -> dict[str, Any]:

@@ -251,6 +251,9 @@ def test_rows_that_arrived_are_the_days_rows(cloud):
     [
         (None, "no rows have arrived for 2026-01-05"),
         ("1,2,3,4\n1,2,3\n", "row 2 has 3 values; 4 are needed: SepalLength"),
+        ("1,2,3,4\n1,2,x,nan\n", "row 2: PetalLength is 'x'; a number is needed; row 2: PetalWidth is 'nan'"),
+        ("1,2,3\n" * 9, "; and 4 more"),
+        (b"1,2,3,\xff\n", "is no UTF-8 text: invalid start byte at byte 6"),
         ("\n", "is empty"),
     ],
 )
@@ -264,7 +267,7 @@ def test_a_day_without_good_rows_is_red_before_any_job(cloud, arrived, words):
 
 def test_no_verified_model_says_what_to_do(cloud):
     cloud.answers = models(("iris-model-2", {requests.MODEL_TAG: "iris"}))
-    with pytest.raises(daily.DayError, match="run the DAG 'iris' to its end first"):
+    with pytest.raises(daily.NoModelError, match="run the DAG 'iris' to its end first"):
         gathered(cloud)
 
 
@@ -278,5 +281,9 @@ def test_a_day_is_done_only_when_every_row_has_a_score(cloud):
     cloud.s3.put(BUCKET, "iris/scores/ds=2026-01-05/rows.csv.out", "1,2,3,4,x\n" * 30)
     assert daily.settle(told, transform_job="b", clients=cloud)["rows_out"] == 30
     assert json.loads(cloud.s3.body(BUCKET, success))["model"] == "iris-model-1"
-    gathered(cloud)  # begun again: not done until it is settled again
+    settled = cloud.s3.body(BUCKET, success)
+    assert gathered(cloud)["done"]  # the same rows and model: nothing to do
+    assert cloud.s3.body(BUCKET, success) == settled
+    cloud.s3.put(BUCKET, "iris/incoming/ds=2026-01-05/rows.csv", "1,2,3,4\n")
+    assert not gathered(cloud)["done"]  # other rows: not done until it is settled again
     assert (BUCKET, success) not in cloud.s3.objects

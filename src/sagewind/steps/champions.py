@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from sagewind import requests
 from sagewind.approvals import Approvals
-from sagewind.errors import SagewindError
+from sagewind.errors import NotYetError
 from sagewind.registry import Registry
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sagewind.registry import Version
 
 
-class ChampionError(SagewindError):
+class ChampionError(NotYetError):
     """There is no champion to score or to compare with."""
 
 
