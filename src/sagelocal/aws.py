@@ -11,7 +11,8 @@ from typing import Any
 
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 120
-ATTEMPTS = 6
+ATTEMPTS = 8
+"""With botocore's growing pauses about half a minute, in which an object store may be started anew."""
 
 _LOCK = threading.Lock()
 """Sessions of boto3 are not thread-safe while they make a client."""

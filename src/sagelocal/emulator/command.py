@@ -68,14 +68,16 @@ def companion(settings: Settings, environ: Mapping[str, str]) -> Iterator[dict[s
     """Give the service an emulator of its own when its environment names none.
 
     Yields what the environment must get in addition: nothing when `AWS_ENDPOINT_URL` or `AWS_ENDPOINT_URL_S3`
-    is set already. The emulator ends with the context.
+    is set already. The emulator ends with the context; the next one gets its port, so that jobs
+    which outlive a crash of the service find their objects again.
     """
     if environ.get("AWS_ENDPOINT_URL") or environ.get("AWS_ENDPOINT_URL_S3"):
         yield {}
         return
+    data = (settings.data_dir / "emulator").absolute()
     with process.start(
-        port=0,
-        data=(settings.data_dir / "emulator").absolute(),
+        port=process.lasting_port(data),
+        data=data,
         environments=environments_folder(environ),
         account=accounts.Account(number=settings.account, region=settings.region),
         environ=environ,

@@ -154,6 +154,38 @@ def free_port() -> int:
         return port
 
 
+def lasting_port(data: Path, *, within: float = STOP_SECONDS) -> int:
+    """Find a port for the emulator of a data directory: its last one if that is free within so many seconds.
+
+    An emulator whose service was killed needs a moment to write its state down, and holds its port meanwhile.
+    """
+    note = data / "port"
+    deadline = time.monotonic() + within
+    try:
+        port = int(note.read_text())
+    except (FileNotFoundError, ValueError):
+        port = 0
+    while port and not _is_free(port):
+        if time.monotonic() > deadline:
+            port = 0
+        time.sleep(0.05)
+    port = port or free_port()
+    data.mkdir(parents=True, exist_ok=True)
+    note.write_text(str(port))
+    return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # Connections of the last owner that linger do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
 def _await(emulator: Emulator) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
