@@ -23,13 +23,14 @@ from airflow.sdk import (
 )
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowFailException
 
 from sagewind import form, groups, load
 from sagewind.errors import SagewindError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from sagewind import spec
@@ -77,15 +78,21 @@ def _check(model: spec.Model, file: Path) -> None:
         )
 
 
+class LifeDag(DAG):
+    """A DAG that is hashed by its id; Airflow's is by everything in it, twice for each edge between tasks."""
+
+    def __hash__(self) -> int:
+        return hash(self.dag_id)
+
+
 def pipeline(model: spec.Model) -> DAG:
     """Return the DAG `<name>`: ready → train → evaluate → gate → register → deploy."""
-    with DAG(
+    with LifeDag(
         dag_id=model.name,
         description=model.description,
         schedule=_schedule(model),
         catchup=False,
         max_active_runs=1,
-        params={name: Param(**field) for name, field in form.fields(model).items()},
         doc_md=_doc(model),
         **_common(model),
     ) as dag:
@@ -94,24 +101,33 @@ def pipeline(model: spec.Model) -> DAG:
         judged = groups.gate(model, made, groups.evaluate(model, made, trained))
         enrolled = groups.register(model, made, trained, judged)
         groups.deploy(model, trained, judged).after(enrolled)
-    return dag
+    return _with_form(dag, form.fields(model))
 
 
 def scoring(model: spec.Model) -> DAG:
     """Return the DAG `<name>_score`: a partition of scores for each interval, then the look for drift."""
-    with DAG(
+    with LifeDag(
         dag_id=model.name + SCORE,
         description=f"One partition of {model.name}'s scores for each interval.",
         schedule=CronDataIntervalTimetable(model.score_schedule, timezone="UTC"),
         catchup=False,
         max_active_runs=model.score.max_active_runs,
-        params={name: Param(**field) for name, field in form.interval_fields(model).items()},
         doc_md=_doc(model),
         **_common(model),
     ) as dag:
         scored = groups.score(model)
         if model.monitor.enabled:
             groups.monitor(model, scored)
+    return _with_form(dag, form.interval_fields(model))
+
+
+def _with_form(dag: DAG, fields: Mapping[str, Mapping[str, Any]]) -> DAG:
+    """Give a DAG its form when its tasks are made: else Airflow copies all of it into every one of them.
+
+    Set past Airflow's check that each default suits its field: the spec has seen to that.
+    """
+    form_of_params = ParamsDict({name: Param(**field) for name, field in fields.items()})
+    object.__setattr__(dag, "params", form_of_params)
     return dag
 
 
