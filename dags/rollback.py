@@ -34,6 +34,7 @@ with DAG(
         model="{{ params.model }}",
         version="{{ params.version }}",
         name=groups.NAME,
+        by="{{ dag_run.triggering_user_name or '' }}",
     )
 
     # Behind the endpoint: the version's own model; green only when it serves.

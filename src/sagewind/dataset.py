@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from boto3.s3.transfer import TransferConfig
@@ -163,11 +163,12 @@ class Selection:
         return [{"prefix": str(self.prefix)}, *keys]
 
 
-def as_of(objects: Objects, prefix: Address, until: datetime) -> Selection:
+def as_of(objects: Objects, prefix: Address, until: datetime, *, days: int = 0) -> Selection:
     """Select the partitions `ds=YYYY-MM-DD/` under `prefix` whose day ended by `until`, an aware datetime.
 
     The day of a partition is a UTC day; it counts when its end is not after `until`, so that a training
-    run for the interval that ends at `until` sees nothing from its future. Objects whose name starts with
+    run for the interval that ends at `until` sees nothing from its future. With `days`, only partitions that
+    ended within so many days before `until` count. Objects whose name starts with
     `_` or `.` are no data.
 
     Raises:
@@ -179,7 +180,8 @@ def as_of(objects: Objects, prefix: Address, until: datetime) -> Selection:
         raise DatasetError(f"data as of {until.isoformat()}: expected a time with a time zone")
     folder = Address(prefix.bucket, prefix.key.rstrip("/") + "/" if prefix.key else "")
     data = [each for each in objects.list(folder) if not each.address.name.startswith(("_", "."))]
-    chosen = [each for each in data if _day_end(each.address, folder) <= until]
+    since = until - timedelta(days=days) if days else datetime.min.replace(tzinfo=UTC)
+    chosen = [each for each in data if since < _day_end(each.address, folder) <= until]
     if not chosen:
         found = f"{len(data)} later object(s)" if data else "nothing"
         raise DatasetError(

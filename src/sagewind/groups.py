@@ -35,11 +35,15 @@ if TYPE_CHECKING:
 NAME = "{{ name(ti) }}"
 AT = "{{ end_of(dag_run) }}"
 MACROS = {
+UNTIL = "{{ until(dag_run, triggering_asset_events) }}"
+SINCE = "{{ since(dag_run, triggering_asset_events) }}"
     "name": naming.for_task,
     "run_name": naming.for_run,
     "day_of": naming.day_of,
     "end_of": naming.end_of,
 }
+    "until": naming.until,
+    "since": naming.since,
 """What the groups' templates call; each group puts them into its DAG."""
 
 
@@ -77,7 +81,7 @@ def ready(model: spec.Model) -> Part:
         spec_file=str(model.path),
         data="{{ params.get('data') or '' }}",
         run_name="{{ run_name('run', dag.dag_id, run_id) }}",
-        until=AT,
+        until=UNTIL,
     )
     _macros(made.operator.dag)
     return Part(first=made, last=made, result=made, ids=(made.operator.task_id,))
@@ -140,7 +144,7 @@ def register(model: spec.Model, made: Part, trained: Part, judged: Part) -> Part
         )
         asked, answer, by = _ASK[model.approval.by](model, enrolled, judged)
         settled = _task(tasks.settle, trigger_rule=TriggerRule.NONE_FAILED)(
-            spec_file=str(model.path), enrolled=enrolled, answer=answer, by=by, at=AT
+            spec_file=str(model.path), enrolled=enrolled, answer=answer, by=by, at=SINCE
         )
         crowned = _task(tasks.promoted, outlets=[assets(model)["champion"]])(settled)
         chain(enrolled, *asked, settled, crowned)
@@ -196,7 +200,7 @@ def monitor(model: spec.Model, scored: Part) -> Part:
     """Compare the interval's rows with the training data; drift is an event of the asset `<name>_drift`."""
     with TaskGroup("monitor"):
         seen = _task(tasks.watch)(str(model.path), scored.result)
-        moved = _task(tasks.drifted, outlets=[assets(model)["drift"]])(seen)
+        moved = _task(tasks.drifted, outlets=[assets(model)["drift"]])(seen, AT)
     return Part(first=seen, last=moved, result=seen).after(scored)
 
 
@@ -270,12 +274,13 @@ def _by_person(model: spec.Model, enrolled: Any, judged: Part) -> tuple[list[Any
 
 def _by_registry(model: spec.Model, enrolled: Any, judged: Part) -> tuple[list[Any], Any, str]:
     del judged
-    seen: Any = task.sensor(
-        mode="reschedule",
+    seen = sagemaker.SageMakerModelApprovalSensor(
+        task_id="answered",
+        model_package_arn=returned(enrolled.operator.task_id, "arn"),
         poke_interval=model.poll_seconds,
         timeout=model.approval.timeout_hours * 3600,
-    )(tasks.answered)(enrolled)
-    return [seen], seen, "registry"
+    )
+    return [seen], seen.output, "registry"
 
 
 _ASK = {"gate": _by_gate, "person": _by_person, "registry": _by_registry}

@@ -10,7 +10,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +27,13 @@ class DagRun(Protocol):
     data_interval_end: dt.datetime | None
     logical_date: dt.datetime | None
     run_after: dt.datetime
+    run_type: str
+
+
+class Event(Protocol):
+    """What of an asset's event is read: what the task that made it said."""
+
+    extra: Mapping[str, Any] | None
 
 
 class TaskInstance(Protocol):
@@ -36,6 +44,10 @@ class TaskInstance(Protocol):
     task_id: str
     map_index: int | None
     try_number: int
+
+
+Events = Mapping[Any, Sequence[Event]]
+"""The events of assets that started a run: Airflow's `triggering_asset_events`."""
 
 
 def digest(parts: Iterable[str]) -> str:
@@ -106,3 +118,25 @@ def end_of(run: DagRun) -> str:
     """Return the moment (ISO 8601, UTC) by which a run's data was there: its interval's end, or its start."""
     moment = run.data_interval_end or run.logical_date or run.run_after
     return moment.astimezone(dt.UTC).isoformat()
+
+
+def until(run: DagRun, events: Events) -> str:
+    """Return up to when (ISO 8601, UTC) a run may use data: `end_of`, or what the events that started it say.
+
+    Drift that a backfill finds in an interval of long ago starts a training of that time, not of today.
+    """
+    told = [extra["until"] for extra in _extras(events) if "until" in extra]
+    return max(told, key=dt.datetime.fromisoformat) if told else end_of(run)
+
+
+def since(run: DagRun, events: Events) -> str:
+    """Return from when on a run's model counts: in a backfill from the interval's end; empty: from now on.
+
+    A run that a backfill's event started belongs to that backfill.
+    """
+    backfills = run.run_type == "backfill" or any(extra.get("backfill") for extra in _extras(events))
+    return until(run, events) if backfills else ""
+
+
+def _extras(events: Events) -> list[Mapping[str, Any]]:
+    return [event.extra or {} for listed in events.values() for event in listed]

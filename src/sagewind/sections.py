@@ -161,7 +161,13 @@ class Monitor(Checked):
     alpha: float = rule(0.001, minimum=0, maximum=1)
     min_rows: int = rule(20, minimum=1)
     retrain: bool = True
-    """Whether drift starts a training run."""
+    """Whether drift, or scores whose truth breaks the gate's thresholds, start a training run."""
+    truth_days: int = rule(30, minimum=0, maximum=3650)
+    """How many days back the truth of scored rows is looked for."""
+    alarm: bool = False
+    """Whether CloudWatch shall have alarms `sagewind-<model>-drift` and `sagewind-<model>-quality`."""
+    alarm_actions: tuple[str, ...] = ()
+    """What an alarm calls: ARNs, such as an SNS topic's."""
 
 
 @dataclass(frozen=True, kw_only=True)

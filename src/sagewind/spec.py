@@ -59,6 +59,8 @@ class Data(Checked):
     history: str = rule("", pattern=r"([\w./=-]+/)?", says="a prefix such as history/")
     """Below `s3://<bucket>/<model>/`: partitions `ds=YYYY-MM-DD/` of rows. A run is trained on those that
     ended by its data interval's end. Empty: on `file`."""
+    window_days: int = rule(0, minimum=0, maximum=36500)
+    """Of the history, only so many days before the interval's end. 0: all."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,12 +9,11 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from airflow.sdk import PokeReturnValue, get_current_context
+from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from sagewind.errors import NotYetError, SagewindError
 
-_ANSWERS = {"Approved": "Approve", "Rejected": "Reject"}
 _BY_ITSELF = frozenset({"scheduled", "asset_triggered"})
 """The types of runs that no person asked for."""
 
@@ -101,15 +100,6 @@ def settle(spec_file: str, enrolled: dict[str, Any], answer: str, by: str, at: s
     return settled
 
 
-def answered(enrolled: dict[str, Any]) -> PokeReturnValue:
-    """Look whether somebody has approved or rejected the version in the registry."""
-    from sagewind import aws  # noqa: PLC0415 - not when a DAG file is read
-
-    found = aws.client("sagemaker").describe_model_package(ModelPackageName=enrolled["arn"])
-    answer = _ANSWERS.get(found["ModelApprovalStatus"])
-    return PokeReturnValue(is_done=answer is not None, xcom_value=answer)
-
-
 def promoted(settled: dict[str, Any]) -> dict[str, Any]:
     """Say that there is a new champion; skip what follows when the version was rejected."""
     if settled["status"] != "Approved":
@@ -147,18 +137,32 @@ def watch(spec_file: str, prepared: dict[str, Any]) -> dict[str, Any]:
     return seen
 
 
-def drifted(seen: dict[str, Any]) -> dict[str, Any]:
-    """Say that the data has moved; skipped when it has not."""
+def drifted(seen: dict[str, Any], until: str) -> dict[str, Any]:
+    """Say that the data has moved, and by when (ISO 8601); skipped when it has not, or when that was told."""
     if not seen["found"]:
         raise AirflowSkipException("no column has drifted")
+    if not seen["news"]:
+        raise AirflowSkipException(f"known since the day before: {', '.join(seen['drifted'])}")
+    context = get_current_context()
+    for asset in context["task"].outlets:
+        context["outlet_events"][asset].extra = {
+            "until": until,
+            "columns": seen["drifted"],
+            "violations": seen["violations"],
+            "report": seen["report"],
+            "backfill": context["dag_run"].run_type == "backfill",
+        }
     return seen
 
 
-def rollback(folder: str, model: str, version: int, name: str) -> dict[str, Any]:
-    """Make an earlier version the champion; see `steps.rollback`."""
-    user = "airflow"
+def rollback(folder: str, model: str, version: int, name: str, by: str) -> dict[str, Any]:
+    """Make an earlier version the champion, as the user `by`; see `steps.rollback`."""
     back: dict[str, Any] = _call(
-        "rollback.rollback", spec_file=f"{folder}/{model}.yaml", version=int(version), by=user, name=name
+        "rollback.rollback",
+        spec_file=f"{folder}/{model}.yaml",
+        version=int(version),
+        by=by or "airflow",
+        name=name,
     )
     return back
 

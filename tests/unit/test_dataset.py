@@ -130,6 +130,14 @@ def test_data_as_of_a_moment_is_the_days_that_had_ended(objects, days):
     assert later.digest == chosen.digest
 
 
+def test_a_window_is_the_last_days_before_the_moment(objects, days):
+    chosen = dataset.as_of(objects, days, datetime(2026, 1, 4, 4, tzinfo=UTC), days=2)
+    assert [each.address.key for each in chosen.entries] == [
+        "raw/ds=2026-01-02/a.csv",
+        "raw/ds=2026-01-03/a.csv",
+    ]
+
+
 def test_a_repaired_day_is_another_digest(objects, twin, days):
     moment = datetime(2026, 1, 4, tzinfo=UTC)
     before = dataset.as_of(objects, days, moment).digest

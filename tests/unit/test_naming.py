@@ -91,3 +91,54 @@ def run(**given):
 )
 def test_every_run_has_a_day(given_run, day):
     assert naming.day_of(given_run) == day
+
+
+NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
+AT = NOON.isoformat()
+
+
+def begun(kind="manual", **changed):
+    nothing = {"data_interval_start": None, "data_interval_end": None, "logical_date": None}
+    return SimpleNamespace(**(nothing | {"run_after": NOON, "run_type": kind} | changed))
+
+
+def events(*extras):
+    return {"drift": [SimpleNamespace(extra=extra) for extra in extras]}
+
+
+@pytest.mark.parametrize(
+    ("started", "told", "until", "since"),
+    [
+        # a clock or a person: data until the interval's end, a champion from the approval on
+        (begun("scheduled", data_interval_end=NOON), {}, AT, ""),
+        (begun(), {}, AT, ""),
+        # a backfill: both are its interval's
+        (
+            begun("backfill", data_interval_end=NOON),
+            {},
+            AT,
+            AT,
+        ),
+        # drift that a scheduled scoring has found
+        (
+            begun("asset_triggered"),
+            events({"until": "2026-03-02T00:00:00+00:00"}),
+            "2026-03-02T00:00:00+00:00",
+            "",
+        ),
+        # drift that a backfill has found, on two days; an event made by hand says nothing
+        (
+            begun("asset_triggered"),
+            events(
+                {"until": "2026-01-05T00:00:00+00:00", "backfill": True},
+                {"until": "2026-01-06T00:00:00+00:00", "backfill": True},
+                None,
+            ),
+            "2026-01-06T00:00:00+00:00",
+            "2026-01-06T00:00:00+00:00",
+        ),
+    ],
+)
+def test_what_started_a_run_says_which_data_it_may_use_and_when_its_model_counts(started, told, until, since):
+    assert naming.until(started, told) == until
+    assert naming.since(started, told) == since

@@ -13,6 +13,7 @@ from airflow.providers.amazon.aws.operators.sagemaker import (
     SageMakerStopNotebookOperator,
 )
 
+from sagewind.operators.approval import SageMakerModelApprovalSensor
 from sagewind.operators.automl import SageMakerAutoMLOperator
 from sagewind.operators.delete import (
     SageMakerDeleteEndpointConfigOperator,
@@ -46,6 +47,7 @@ __all__ = [
     "SageMakerEndpointConfigOperator",
     "SageMakerEndpointOperator",
     "SageMakerInvokeEndpointOperator",
+    "SageMakerModelApprovalSensor",
     "SageMakerModelOperator",
     "SageMakerProcessingOperator",
     "SageMakerRegisterModelVersionOperator",

@@ -14,6 +14,8 @@ from sagewind.gate import Check, Decision
 from sagewind.objects import Address, Objects
 from sagewind.registry import Artifacts, Candidate, Lineage, Registry, Serving, Version
 from sagewind.steps.contend import CHALLENGER, output
+from sagewind.steps.judge import plain
+from sagewind.steps.rows import PREDICTION
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +51,7 @@ def enrol(
     objects = Objects(clients("s3"), kms_key=model.account.kms_key)
     job = sagemaker.describe_training_job(TrainingJobName=training_job)
     freeze = _freeze(objects, made)
+    made = {**made, "statistics": _baseline(objects, made)}
     candidate = _candidate(model, made, judged, job, freeze)
     version = Registry(sagemaker).register(candidate)
     card = _card(model, objects, made=made, judged=judged, candidate=candidate, version=version)
@@ -75,7 +78,7 @@ def settle(
     at: str,
     clients: aws.Clients = aws.client,
 ) -> dict[str, Any]:
-    """Write the answer (`Approve` or `Reject`) into the registry, from the time `at` (ISO 8601) on.
+    """Write the answer (`Approve` or `Reject`) into the registry, from `at` (ISO 8601; empty: now) on.
 
     Raises:
         ApprovalError: the answer is another.
@@ -88,7 +91,8 @@ def settle(
     if answer not in verbs:
         raise ApprovalError(f"approval: got {answer!r}; expected Approve or Reject")
     version = registry.describe(enrolled["arn"])
-    done = verbs[answer](version, at=dt.datetime.fromisoformat(at), by=by, why=f"{answer} by {by}")
+    moment = dt.datetime.fromisoformat(at) if at else dt.datetime.now(dt.UTC)
+    done = verbs[answer](version, at=moment, by=by, why=f"{answer} by {by}")
     return {"arn": done.arn, "version": done.number, "status": done.status}
 
 
@@ -138,6 +142,23 @@ def _freeze(objects: Objects, made: dict[str, Any]) -> Address:
     if objects.head(where) is None:
         objects.write(where, text)
     return where
+
+
+def _baseline(objects: Objects, made: dict[str, Any]) -> str:
+    """Put the profile of the training rows with that of the held-out predictions beside the evaluation."""
+    home = output(made["run"], CHALLENGER)
+    found = evaluation.parse(objects.read(home / "evaluation.json").decode(), source=str(home))
+    told = evaluation.parse_predictions(objects.read(home / "predictions.csv").decode(), source=str(home))
+    base = profile.from_statistics(
+        objects.read_json(Address.parse(made["statistics"])), source=made["statistics"]
+    )
+    answers = profile.profile(
+        {PREDICTION: [plain(each) for each in told.predictions]},
+        text=(PREDICTION,) if found.problem.is_classification else (),
+    )
+    whole = profile.Profile(rows=base.rows, features={**answers.features, **base.features})
+    objects.write_json(home / "statistics.json", profile.to_statistics(whole))
+    return str(home / "statistics.json")
 
 
 def _card(

@@ -8,10 +8,11 @@ scored again.
 from __future__ import annotations
 
 import datetime as dt
+import io
 import random
 from typing import TYPE_CHECKING, Any
 
-from sagewind import aws, load, naming, partition, requests
+from sagewind import aws, columns, load, naming, partition, quality, requests
 from sagewind.errors import SagewindError
 from sagewind.objects import Address, Objects
 from sagewind.partition import Partition, Plan
@@ -56,6 +57,7 @@ def prepare(
     version = champions.required(sagemaker, model, until=as_of)
     base = Address(place.bucket, model.name)
     where, rows = _arrived(model, objects, base, day)
+    _check(model, rows, str(where))
     made = _partition(model, base, day, version.arn)
     plan = partition.prepare(objects, rows.to_csv(), made, name=str(where), shard_rows=model.score.shard_rows)
     model_name = champions.sagemaker_model(sagemaker, model, version, role=place.role)
@@ -66,6 +68,7 @@ def prepare(
         "pending": list(plan.pending),
         "version": version.number,
         "statistics": version.statistics,
+        "evaluation": version.evaluation,
         "day": day,
         "source": str(where),
         "request": requests.transform(
@@ -130,6 +133,33 @@ def _arrived(model: spec.Model, objects: Objects, base: Address, day: str) -> tu
             raise IntervalError(f"no rows have arrived for {day}: {where} does not exist")
         objects.write(where, _sample(model, day).to_csv(), content_type="text/csv")
     return where, Rows.parse(objects.read(where), str(where)).with_ids(model.data.id_column)
+
+
+def _check(model: spec.Model, rows: Rows, where: str) -> None:
+    """Hold the day's rows against what the spec's schema says of the id and the features.
+
+    Raises:
+        DataError: it names the rows. What share of a column may be missing is said of the training table; on
+            a day any number may.
+
+    """
+    if model.schema is None:
+        return
+    wanted = {model.data.id_column, *features(model, _table(model).header)}
+    listed = tuple(
+        columns.Column(
+            **{
+                **vars(each),
+                "type": columns.Type(each.type),
+                "max_null_fraction": 1.0 if each.max_null_fraction else 0.0,
+            }
+        )
+        for each in model.schema.columns.values()
+        if each.name in wanted
+    )
+    if listed:
+        schema = columns.Schema(columns=listed, target="", min_rows=1, min_classes=1, allow_extra=True)
+        quality.check_csv(io.BytesIO(rows.to_csv()), schema, file=where).require()
 
 
 def _sample(model: spec.Model, day: str) -> Rows:

@@ -83,7 +83,12 @@ def _table(model: spec.Model, objects: Objects, base: Address, data: str, until:
     if not model.data.history:
         file = load.data_file(model)
         return _Table(content=file.read_bytes(), name=file.name, files=(file.name,))
-    chosen = dataset.as_of(objects, base / model.data.history, dt.datetime.fromisoformat(until))
+    chosen = dataset.as_of(
+        objects,
+        base / model.data.history,
+        dt.datetime.fromisoformat(until),
+        days=model.data.window_days,
+    )
     parts = [Rows.parse(objects.read(each.address), str(each.address)) for each in chosen.entries]
     first = parts[0]
     cells = tuple(row for part in parts for row in part.pick(first.header))

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 ROW = "row"
 """The id column of a table that has none."""
+PREDICTION = "prediction"
+"""What scores and baselines call a model's answer."""
 
 
 class RowsError(SagewindError):

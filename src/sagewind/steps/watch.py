@@ -1,56 +1,136 @@
-"""After a day was scored: whether its rows have moved away from what the model was trained on."""
+"""After a day was scored: whether rows, predictions or their quality have moved away from training's.
+
+Looked at are the day's rows and predictions, what the endpoint was asked on that day (where the spec has it
+captured), and days whose truth has come. Each has its report under `<model>/monitor/ds=<day>/`.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-from sagewind import aws, drift, load, profile
+from sagewind import aws, capture, drift, load, profile
 from sagewind.objects import Address, Objects
-from sagewind.steps.rows import Rows
+from sagewind.partition import SCORES
+from sagewind.steps import alarms, truth
+from sagewind.steps.judge import plain
+from sagewind.steps.rows import PREDICTION, Rows
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-NAMESPACE = "Sagewind"
+    from sagewind import spec
+    from sagewind.profile import Profile
 
 
 def watch(
     spec_file: Path | str, *, prepared: dict[str, Any], clients: aws.Clients = aws.client
 ) -> dict[str, Any]:
-    """Compare the day's features with the champion's baseline, write the report, and put the metric.
+    """Compare the day with the champion's baseline, measure what has its truth, and tell CloudWatch.
 
-    `prepared` is what `interval.prepare` returned. Returns whether drift was `found`, the `drifted` columns
-    and where the `report` is: beside it is Model Monitor's `constraint_violations.json`. The metric
-    `Sagewind/DriftedColumns` (dimension `Model`) is what an alarm looks at.
+    `prepared` is what `interval.prepare` returned. Returns the `drifted` columns, `violations` of quality,
+    whether anything was `found`, and whether that is `news`: a champion's drift in the same columns is told
+    once, on the first day, and not again on the days after. `report` is where `drift.json` is; beside it is
+    Model Monitor's `constraint_violations.json`.
     """
     model = load.load(spec_file)
     objects = Objects(clients("s3"), kms_key=model.account.kms_key)
-    facts = prepared["partition"]
-    home = Address(Address.parse(facts["root"]).bucket, f"{model.name}/monitor/ds={facts['ds']}")
-    rows = Rows.parse(objects.read(Address.parse(prepared["source"])), prepared["source"])
+    base = Address(Address.parse(prepared["partition"]["root"]).bucket, model.name)
+    day = prepared["partition"]["ds"][:10]
+    found = _compared(model, objects, base, prepared)
+    measured = truth.measure(model, objects, base, day=day, evaluated=prepared["evaluation"])
+    violations = [f"{each.day}: {said}" for each in measured if each.is_new for said in each.violations]
+    document = found.to_json() | {"version": prepared["version"], "drifted": list(found.drifted)}
+    home = base / "monitor" / f"ds={prepared['partition']['ds']}"
+    is_known = _is_known(objects, (home, base / "monitor" / f"ds={_before(day)}"), document)
+    objects.write_json(home / "drift.json", document)
+    objects.write_json(home / "constraint_violations.json", found.to_violations())
+    latest = max((each for each in measured if each.metrics), key=lambda each: each.day, default=None)
+    counts = {alarms.DRIFT: len(found.drifted), alarms.QUALITY: len(violations)}
+    cloudwatch = clients("cloudwatch")
+    names = alarms.ensure(cloudwatch, model)
+    alarms.measure(cloudwatch, model, counts | (dict(latest.metrics) if latest else {}))
+    return {
+        "found": found.found or bool(violations),
+        "news": bool(violations) or (found.found and not is_known),
+        "drifted": list(found.drifted),
+        "violations": violations,
+        "measured": [each.to_json() for each in measured if each.is_new],
+        "alarms": list(names),
+        "report": str(home / "drift.json"),
+    }
+
+
+def _compared(model: spec.Model, objects: Objects, base: Address, prepared: dict[str, Any]) -> drift.Drift:
+    """Compare the scored rows, and what the endpoint was asked; the violations of both are the outcome."""
     where = Address.parse(prepared["statistics"])
     baseline = profile.from_statistics(objects.read_json(where), source=str(where))
+    names = tuple(prepared["partition"]["features"])
+    found = drift.compare(_scored(objects, prepared, names, baseline), baseline, _limits(model))
+    if not model.endpoint.capture_percent:
+        return found
+    asked = _asked(model, objects, base, prepared["partition"]["ds"][:10], names)
+    if not asked:
+        return found
+    live = drift.compare(_profile(asked, baseline), baseline, _limits(model))
+    home = base / "monitor" / f"ds={prepared['partition']['ds']}"
+    objects.write_json(home / "endpoint_drift.json", live.to_json())
+    return drift.Drift(rows=found.rows, shifts=found.shifts, violations=(*found.violations, *live.violations))
+
+
+def _scored(objects: Objects, prepared: dict[str, Any], names: Sequence[str], baseline: Profile) -> Profile:
+    """Profile the day's rows, with the predictions where the baseline has them."""
+    facts = prepared["partition"]
+    columns = Rows.parse(objects.read(Address.parse(prepared["source"])), prepared["source"]).columns(names)
+    if PREDICTION in baseline.features and PREDICTION not in names:
+        scores = Address.parse(facts["root"]) / f"ds={facts['ds']}" / SCORES
+        told = Rows.parse(objects.read(scores), str(scores)).columns((PREDICTION,))[PREDICTION]
+        columns[PREDICTION] = [plain(each) for each in told]
+    return _profile(columns, baseline)
+
+
+def _asked(
+    model: spec.Model, objects: Objects, base: Address, day: str, names: Sequence[str]
+) -> dict[str, list[str]]:
+    """Return what the endpoint was asked and answered on a day (UTC), by column; empty when nothing was."""
+    start = dt.datetime.fromisoformat(day).replace(tzinfo=dt.UTC)
+    hours = capture.prefixes(
+        base / "capture", model.endpoint_name, "AllTraffic", start, start + dt.timedelta(days=1)
+    )
+    events = [
+        event
+        for hour in hours
+        for entry in objects.list(hour)
+        for event in capture.parse(objects.read(entry.address).decode(), source=str(entry.address))
+    ]
+    columns = capture.columns(events, names, PREDICTION)
+    columns[PREDICTION] = [plain(each) for each in columns[PREDICTION]]
+    return columns if events else {}
+
+
+def _profile(columns: Mapping[str, Sequence[str]], baseline: Profile) -> Profile:
     text = [n for n, each in baseline.features.items() if isinstance(each, profile.Categorical)]
-    batch = profile.profile(rows.columns(tuple(facts["features"])), text=text)
-    limits = drift.Limits(
-        psi=model.monitor.psi, js=model.monitor.js, alpha=model.monitor.alpha, min_rows=model.monitor.min_rows
-    )
-    found = drift.compare(batch, baseline, limits)
-    objects.write_json(home / "drift.json", found.to_json())
-    objects.write_json(home / "constraint_violations.json", found.to_violations())
-    _measure(clients("cloudwatch"), model.name, len(found.drifted))
-    return {"found": found.found, "drifted": list(found.drifted), "report": str(home / "drift.json")}
+    told = {name: each for name, each in columns.items() if name != PREDICTION or name in baseline.features}
+    return profile.profile(told, text=text)
 
 
-def _measure(cloudwatch: Any, name: str, columns: int) -> None:
-    cloudwatch.put_metric_data(
-        Namespace=NAMESPACE,
-        MetricData=[
-            {
-                "MetricName": "DriftedColumns",
-                "Dimensions": [{"Name": "Model", "Value": name}],
-                "Value": float(columns),
-                "Unit": "Count",
-            }
-        ],
-    )
+def _limits(model: spec.Model) -> drift.Limits:
+    wanted = model.monitor
+    return drift.Limits(psi=wanted.psi, js=wanted.js, alpha=wanted.alpha, min_rows=wanted.min_rows)
+
+
+def _is_known(objects: Objects, homes: Sequence[Address], document: Mapping[str, Any]) -> bool:
+    """Whether the report of this day, or of the day before, has told the same of the same champion."""
+    for home in homes:
+        if objects.head(home / "drift.json") is None:
+            continue
+        told = objects.read_json(home / "drift.json")
+        same = told.get("version") == document["version"]
+        if same and set(document["drifted"]) <= set(told.get("drifted", ())):
+            return True
+    return False
+
+
+def _before(day: str) -> str:
+    return (dt.date.fromisoformat(day) - dt.timedelta(days=1)).isoformat()

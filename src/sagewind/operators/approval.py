@@ -1,0 +1,129 @@
+"""Waits in the triggerer until somebody, anywhere, approves or rejects a model version in the registry.
+
+Studio, the console, a colleague's script: all set `ModelApprovalStatus`, and none of them knows of Airflow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sagewind.jobs import failures, limits
+from sagewind.jobs.service import CallError, fault_of
+from sagewind.operators import base
+from sagewind.operators.hook import SageMakerHook
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from airflow.sdk import Context
+
+ANSWERS = {"Approved": "Approve", "Rejected": "Reject"}
+"""Final values of ModelApprovalStatus, in the words of Airflow's ApprovalOperator."""
+_WAITED_OUT = frozenset({failures.Cause.THROTTLED, failures.Cause.TRANSIENT})
+
+
+class ModelApprovalTrigger(BaseTrigger):
+    """Fires one event, the status of a version once it is final, or `timeout`.
+
+    `arn` is the version's, `poll` seconds between looks, `deadline` epoch seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        arn: str,
+        poll: float,
+        deadline: float,
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.arn = arn
+        self.poll = poll
+        self.deadline = deadline
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class's path and the arguments to make it again."""
+        names = ("arn", "poll", "deadline", "aws_conn_id", "region_name")
+        return f"{type(self).__module__}.{type(self).__qualname__}", {n: getattr(self, n) for n in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look and sleep until there is an answer, or the time is over."""
+        hook = SageMakerHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name)
+        async with await hook.get_async_conn() as client:
+            yield TriggerEvent({"status": await self._answer(client)})
+
+    async def _answer(self, client: Any) -> str:
+        while True:
+            try:
+                found = await client.describe_model_package(ModelPackageName=self.arn)
+                if found["ModelApprovalStatus"] in ANSWERS:
+                    return str(found["ModelApprovalStatus"])
+            except (ClientError, BotoCoreError) as error:
+                if isinstance(error, ClientError) and fault_of(error).cause not in _WAITED_OUT:
+                    raise
+                self.log.warning("%s: %s; trying again", self.arn, error)
+            if time.time() >= self.deadline:
+                return "timeout"
+            await asyncio.sleep(min(limits.jittered(self.poll), max(0.0, self.deadline - time.time())))
+
+
+class SageMakerModelApprovalSensor(base.SagewindOperator):
+    """Waits for the answer in the registry, and returns it as `Approve` or `Reject`.
+
+    :param model_package_arn: the version.
+    :param poke_interval: seconds between two looks.
+    :param timeout: seconds; no answer after so long is a `Reject`.
+    """
+
+    template_fields: Sequence[str] = aws_template_fields("model_package_arn")
+
+    def __init__(
+        self, *, model_package_arn: str, poke_interval: float = 30, timeout: float = 604800, **kwargs: Any
+    ) -> None:
+        super().__init__(config={}, **kwargs)
+        self.model_package_arn = model_package_arn
+        self.poke_interval = poke_interval
+        self.timeout = timeout
+
+    def execute(self, context: Context) -> str:
+        """Look once; wait in the triggerer when there is no answer yet.
+
+        Raises:
+            AirflowException: AWS refused.
+
+        """
+        del context
+        try:
+            found = self._caller().call("describe_model_package", ModelPackageName=self.model_package_arn)
+        except CallError as error:
+            raise base.airflow_error(error, self.model_package_arn) from error
+        if found["ModelApprovalStatus"] in ANSWERS:
+            return ANSWERS[found["ModelApprovalStatus"]]
+        self.log.info("%s waits for its approval", self.model_package_arn)
+        self.defer(
+            trigger=ModelApprovalTrigger(
+                arn=self.model_package_arn,
+                poll=self.poke_interval,
+                deadline=time.time() + self.timeout,
+                aws_conn_id=self.aws_conn_id,
+                region_name=self.region_name,
+            ),
+            method_name="answered",
+        )
+        raise AssertionError("a deferral does not return")
+
+    def answered(self, context: Context, event: dict[str, Any]) -> str:
+        """Return the answer that the trigger has seen."""
+        del context
+        if event["status"] == "timeout":
+            self.log.warning("no answer after %s seconds: rejected", self.timeout)
+        return ANSWERS.get(event["status"], "Reject")
