@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _SECONDS = 120.0  # a busy machine's Airflow may take its time
 _PAGE = 100  # the most that Airflow gives by default
 _FOLDS = ("::group::", "::endgroup::")  # marks for the log viewer of Airflow's UI
+# Of several instances of a mapped task a failed one tells more than one that waits, and that than a good one.
+_TELLING = {"success": 0, "skipped": 0, "upstream_failed": 2, "running": 3, "deferred": 3, "failed": 4}
 FINISHED_RUN = frozenset({"success", "failed"})
 FINISHED_TASK = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
@@ -35,6 +37,21 @@ class Task:
     try_number: int
     start: datetime | None
     end: datetime | None
+    map_index: int = -1
+    """Which instance of a mapped task; -1: the task is not mapped."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What a run asks a person, and has no answer to yet."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    subject: str
+    body: str
+    options: tuple[str, ...]
 
 
 class Airflow:
@@ -95,9 +112,30 @@ class Airflow:
         return topological(waiting)
 
     def tasks(self, dag_id: str, run_id: str) -> dict[str, Task]:
-        """Return a run's tasks by id."""
+        """Return a run's tasks by id; of a mapped task's instances the one that tells most of it."""
         found = self._get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit=_PAGE)["task_instances"]
-        return {entry["task_id"]: _task(entry) for entry in found}
+        tasks: dict[str, Task] = {}
+        for each in map(_task, found):
+            if each.name not in tasks or _telling(each) > _telling(tasks[each.name]):
+                tasks[each.name] = each
+        return tasks
+
+    def questions(self, dag_id: str) -> list[Question]:
+        """List what the DAG's runs ask of a person now."""
+        where = f"/dags/{dag_id}/dagRuns/~/hitlDetails"
+        found = self._get(where, response_received="false", limit=_PAGE)["hitl_details"]
+        return [_question(each) for each in found]
+
+    def answer(self, asked: Question, option: str) -> None:
+        """Answer a question, as the user who is logged in.
+
+        Raises:
+            AirflowError: somebody else has answered, or it is none of the options.
+
+        """
+        where = f"/api/v2/dags/{asked.dag_id}/dagRuns/{asked.run_id}/taskInstances/{asked.task_id}"
+        body = {"chosen_options": [option], "params_input": {}}
+        self._send("PATCH", f"{where}/{asked.map_index}/hitlDetails", json=body)
 
     def result(self, dag_id: str, run_id: str, task_id: str) -> Any:
         """Return what a task returned (its XCom `return_value`)."""
@@ -108,7 +146,7 @@ class Airflow:
     def log(self, dag_id: str, run_id: str, task: Task) -> list[str]:
         """Return the lines of a task's latest try."""
         where = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.name}/logs/{max(task.try_number, 1)}"
-        content = self._get(where, full_content="true")["content"]
+        content = self._get(where, full_content="true", map_index=task.map_index)["content"]
         return [line for entry in content for line in _lines(entry) if not line.startswith(_FOLDS)]
 
     def _get(self, path: str, **query: str | int) -> Any:
@@ -145,6 +183,24 @@ def _task(entry: dict[str, Any]) -> Task:
         try_number=entry["try_number"],
         start=_moment(entry["start_date"]),
         end=_moment(entry["end_date"]),
+        map_index=entry.get("map_index", -1),
+    )
+
+
+def _telling(task: Task) -> int:
+    return _TELLING.get(task.state or "", 1)
+
+
+def _question(entry: dict[str, Any]) -> Question:
+    task = entry["task_instance"]
+    return Question(
+        dag_id=task["dag_id"],
+        run_id=task["dag_run_id"],
+        task_id=task["task_id"],
+        map_index=task["map_index"],
+        subject=entry["subject"],
+        body=entry["body"] or "",
+        options=tuple(entry["options"]),
     )
 
 

@@ -1,0 +1,40 @@
+"""`sagewind timeline <model>`: who was champion when, the drift that was found, and a picture of both."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sagewind.cli import models
+
+if TYPE_CHECKING:
+    from sagewind.cli.call import Call
+
+
+def add(commands: Any) -> None:
+    """Declare the subcommand."""
+    parser = commands.add_parser("timeline", help="tell a model's champions and the drift that was found")
+    models.argument(parser)
+    parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw it, too")
+    parser.add_argument("--metric", default="", help="what the picture shows of quality")
+    parser.set_defaults(run=run)
+
+
+def run(call: Call) -> int:
+    """Print a line for each event; 1 when nothing has happened yet."""
+    from sagewind import aws, chronicle  # noqa: PLC0415 - boto3 only where AWS is asked
+    from sagewind.objects import Address, Objects  # noqa: PLC0415
+    from sagewind.registry import Registry  # noqa: PLC0415
+
+    model, clients = models.model(call), models.clients(call)
+    base = Address(aws.account(model.account, clients).bucket, model.name)
+    versions = Registry(clients("sagemaker")).versions(model.name)
+    told = chronicle.read(model.name, list(versions), Objects(clients("s3")), base)
+    lines = list(told.lines())
+    sys.stdout.write("".join(f"{line}\n" for line in lines) or f"{model.name}: nothing has happened yet\n")
+    picture: Path | None = call.arguments.picture
+    if picture is not None and told.days:
+        metric = call.arguments.metric or next(iter(model.gate.thresholds), "")
+        picture.write_text(chronicle.picture(told, metric=metric), encoding="utf-8")
+    return 0 if lines else 1

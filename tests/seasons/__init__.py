@@ -1,0 +1,1 @@
+"""Three months of a model's life, simulated on the real scheduler: `make seasons`."""

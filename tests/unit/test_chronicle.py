@@ -1,0 +1,58 @@
+"""A model's life is read back from its approvals and its reports, and can be drawn."""
+
+import json
+from datetime import UTC, datetime
+from xml.etree import ElementTree as ET
+
+import pytest
+from tests.unit.test_registry import other
+
+from sagewind import chronicle
+from sagewind.approvals import Approvals
+from sagewind.objects import Address, Objects
+from sagewind.registry import Registry
+from sagewind.testing.registry import RegistryTwin
+from sagewind.testing.s3 import S3Twin
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def days(s3, **told):
+    """Put reports: day of March → what drifted, and its rmse."""
+    for day, (drifted, rmse) in told.items():
+        home = f"iris/monitor/ds=2026-03-{day[1:]}"
+        s3.put("b", f"{home}/drift.json", json.dumps({"version": 1, "drifted": drifted}))
+        if rmse:
+            s3.put("b", f"{home}/quality.json", json.dumps({"key": "k", "metrics": {"rmse": rmse}}))
+
+
+@pytest.fixture
+def told():
+    s3, registry = S3Twin(), Registry(RegistryTwin().client())
+    days(s3, d01=([], 50.0), d02=(["bmi"], 80.0), d03=(["bmi"], None), d04=([], 51.0))
+    for number, day in enumerate((1, 3), start=1):
+        version = registry.register(other(f"job-{number}"))
+        Approvals(registry).approve(version, at=datetime(2026, 3, day, tzinfo=UTC), by="ann")
+    versions = list(registry.versions(version.group))
+    return chronicle.read("iris", versions, Objects(s3.client()), Address("b", "iris"))
+
+
+def test_champions_and_the_first_day_of_a_drift_are_told(told):
+    assert list(told.lines()) == [
+        "2026-03-01T00:00+00:00  version 1",
+        "2026-03-02              drift of bmi (scored by version 1)",
+        "2026-03-03T00:00+00:00  version 2",
+    ]
+
+
+def test_the_picture_has_a_bar_for_each_champion_and_each_day_of_drift(told):
+    drawn = ET.fromstring(chronicle.picture(told, metric="rmse"))
+    kinds = [each.get("class") for each in drawn.iter(f"{SVG}rect")]
+    assert kinds == ["a", "b", "d", "d"]
+    [line] = drawn.iter(f"{SVG}polyline")
+    assert len(line.get("points").split()) == 3  # the truth of one day has not come
+
+
+def test_a_model_that_nobody_watched_has_no_picture():
+    with pytest.raises(ValueError, match="no day has been watched yet"):
+        chronicle.picture(chronicle.Chronicle(model="iris", reigns=(), days=()), metric="rmse")
