@@ -7,16 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sagelocal import __version__, faults, signatures
+from sagelocal import __version__, faults, signatures, storage
 from sagelocal.api import kinds, operations, unhandled
 from sagelocal.api import rest as the_rest
 from sagelocal.api.account import Account
+from sagelocal.api.calling import Caller
 from sagelocal.api.endpoint_configs import EndpointConfigs
 from sagelocal.api.endpoints import Endpoints
 from sagelocal.api.invocations import Invocations
 from sagelocal.api.model_package_groups import ModelPackageGroups
 from sagelocal.api.model_packages import ModelPackages
 from sagelocal.api.models import Models
+from sagelocal.api.pipeline_executions import PipelineExecutions
+from sagelocal.api.pipeline_records import PipelineRecords
+from sagelocal.api.pipeline_runs import Runs
+from sagelocal.api.pipelines import Pipelines
 from sagelocal.api.processing_jobs import ProcessingJobs
 from sagelocal.api.records import Records
 from sagelocal.api.search import Search
@@ -52,6 +57,7 @@ class App:
     gateway: Gateway
     launcher: Launcher
     hosting: EndpointController
+    pipelines: Runs
     treatments: Callable[[], Iterable[Treatment]]
     """What becomes of every operation."""
 
@@ -59,12 +65,15 @@ class App:
         """Take up what an earlier life of the service left."""
         self.launcher.start()
         self.hosting.start()
+        self.pipelines.start()
 
     def stop(self) -> None:
         """End as the settings ask: leave jobs and model servers running, or stop them and wait."""
         if self.settings.on_exit == "stop":
+            self.pipelines.stop_all()
             self.launcher.stop_all()
             self.hosting.stop_all()
+        self.pipelines.close()
         self.launcher.close()
         self.hosting.close()
 
@@ -112,7 +121,15 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
         Search(store),
         *rest.resources,
     )
-    dispatch = Dispatch(resources, fallback=unhandled.refuse, derived=rest.derived)
+    # Pipelines call all other operations, so these are put together first.
+    rows, objects = PipelineRecords(store, account), storage.S3Storage()
+    caller = Caller(services, Dispatch(resources, fallback=unhandled.refuse, derived=rest.derived), plan)
+    runs = Runs(records=rows, caller=caller, storage=objects, tags=store.tags)
+    pipelines = (
+        Pipelines(records=rows, account=account, operations=services.operations, storage=objects),
+        PipelineExecutions(records=rows, runs=runs, account=account),
+    )
+    dispatch = Dispatch((*resources, *pipelines), fallback=unhandled.refuse, derived=rest.derived)
     gateway = Gateway(
         services=services,
         dispatch=dispatch,
@@ -126,6 +143,7 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
         gateway=gateway,
         launcher=launcher,
         hosting=hosting,
+        pipelines=runs,
         treatments=functools.partial(
             operations.table, services.operations, own=dispatch.handled, derived=rest.rows
         ),

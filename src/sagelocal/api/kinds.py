@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sagelocal.errors import ResourceInUse, ServiceError, ValidationException
+from sagelocal.errors import ResourceInUse, ResourceNotFound, ServiceError, ValidationException
 
 if TYPE_CHECKING:
     from sagelocal.api.account import Account
@@ -32,6 +32,7 @@ class ResourceKind:
     exists: str
     exists_error: type[ServiceError] = ValidationException
     missing: str
+    missing_error: type[ServiceError] = ValidationException
 
     @property
     def name_key(self) -> str:
@@ -49,7 +50,7 @@ class ResourceKind:
 
     def not_found(self, account: Account, name: str) -> ServiceError:
         """Return the error for a resource that is not there."""
-        return ValidationException(self.missing.format(name=name, arn=account.arn(self.kind, name)))
+        return self.missing_error(self.missing.format(name=name, arn=account.arn(self.kind, name)))
 
 
 TRAINING_JOB = ResourceKind(
@@ -146,4 +147,28 @@ MODEL_PACKAGE = ResourceKind(
     status="ModelPackageStatus",
     exists="Model Package already exists: {arn}",
     missing="ModelPackage {arn} does not exist.",
+)
+
+PIPELINE = ResourceKind(
+    kind="pipeline",
+    noun="Pipeline",
+    listed="PipelineSummaries",
+    status="PipelineStatus",
+    # SDK v2 knows an existing one by "already exists", newer releases of v3 by "names must be unique".
+    exists=(
+        "Pipeline names must be unique within an AWS account and region, "
+        "and a pipeline with this name already exists ({arn})"
+    ),
+    missing="Pipeline '{arn}' does not exist.",
+    missing_error=ResourceNotFound,
+)
+
+PIPELINE_EXECUTION = ResourceKind(
+    kind="pipeline-execution",
+    noun="PipelineExecution",
+    listed="PipelineExecutionSummaries",
+    status="PipelineExecutionStatus",
+    exists="Pipeline execution {name} already exists",
+    missing="Pipeline execution {name} does not exist.",
+    missing_error=ResourceNotFound,
 )

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sagelocal.api import unhandled
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -43,7 +45,7 @@ def table(
         elif each.name in derived:
             how, why = _kept(each.name, derived[each.name])
         else:
-            how, why = REFUSED, "nothing here does what it asks for"
+            how, why = REFUSED, unhandled.reason(each.name)
         yield Treatment(service=each.service, name=each.name, how=how, why=why)
 
 

@@ -18,6 +18,16 @@ class Jobs(Protocol):
         """Stop a job that was just marked `Stopping`."""
 
 
+class Executions(Protocol):
+    """Runs executions of pipelines that are in the store."""
+
+    def begin(self, name: str) -> None:
+        """Run an execution that was just stored as `Executing`."""
+
+    def ring(self, name: str) -> None:
+        """Have an execution look at what was just changed, when it runs."""
+
+
 class Endpoints(Protocol):
     """Brings up, changes and takes down the model servers of stored endpoints. Returns at once."""
 

@@ -9,6 +9,17 @@ from sagelocal.errors import NotSupported
 if TYPE_CHECKING:
     from sagelocal.wire.message import Call
 
+_NO_CALLBACK = "no pipeline here has a Callback step, whose token it would take"
+_REASONS = {
+    "SendPipelineExecutionStepSuccess": _NO_CALLBACK,
+    "SendPipelineExecutionStepFailure": _NO_CALLBACK,
+}
+
+
+def reason(operation: str) -> str:
+    """Return why an operation is refused."""
+    return _REASONS.get(operation, "nothing here does what it asks for")
+
 
 def refuse(call: Call) -> NoReturn:
     """Refuse the operation.
@@ -17,4 +28,4 @@ def refuse(call: Call) -> NoReturn:
         NotSupported: always.
 
     """
-    raise NotSupported(f"sagelocal cannot carry out {call.operation}: nothing here does what it asks for")
+    raise NotSupported(f"sagelocal cannot carry out {call.operation}: {reason(call.operation)}")
