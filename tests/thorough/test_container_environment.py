@@ -1,6 +1,6 @@
 """The script's variables and arguments are those that the real training toolkit gives it.
 
-`training_toolkit.json` holds what sagemaker-training 5.1.4 itself answered for these files.
+`data/training_toolkit.json` holds what sagemaker-training 5.1.4 itself answered for these files.
 """
 
 import json
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sagelocal.container import environment
 from sagelocal.container.layout import OPT_ML, Layout
 
-GOLDEN = json.loads((Path(__file__).parent / "training_toolkit.json").read_text())
+GOLDEN = json.loads((Path(__file__).parent / "data" / "training_toolkit.json").read_text())
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
