@@ -35,7 +35,10 @@ from sagelocal.gateway import Gateway
 from sagelocal.jobs.hosting import EndpointController
 from sagelocal.jobs.launcher import Launcher
 from sagelocal.jobs.store import Store
+from sagelocal.serving.capture import Captures
 from sagelocal.serving.endpoints import Router
+from sagelocal.serving.meters import Meters
+from sagelocal.storage import S3Storage
 from sagelocal.wire import model
 from sagelocal.wire.dispatch import Dispatch
 
@@ -57,6 +60,8 @@ class App:
     gateway: Gateway
     launcher: Launcher
     hosting: EndpointController
+    meters: Meters
+    captures: Captures
     pipelines: Runs
     treatments: Callable[[], Iterable[Treatment]]
     """What becomes of every operation."""
@@ -65,6 +70,8 @@ class App:
         """Take up what an earlier life of the service left."""
         self.launcher.start()
         self.hosting.start()
+        self.meters.start()
+        self.captures.start()
         self.pipelines.start()
 
     def stop(self) -> None:
@@ -76,6 +83,8 @@ class App:
         self.pipelines.close()
         self.launcher.close()
         self.hosting.close()
+        self.meters.close()
+        self.captures.close()
 
 
 def build(settings: Settings, environ: Mapping[str, str]) -> App:
@@ -85,7 +94,14 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
     services = model.load(SERVICES)
     plan = faults.Faults(faults.load(Path(settings.faults), services.operations) if settings.faults else ())
     launcher = Launcher(store=store, settings=settings, environ=environ, faults=plan)
-    router = Router(account=settings.account, region=settings.region)
+    meters, captures = Meters(), Captures(S3Storage().write)
+    router = Router(
+        account=settings.account,
+        region=settings.region,
+        meters=meters,
+        captures=captures,
+        idle_seconds=settings.serverless_idle_seconds,
+    )
     hosting = EndpointController(store=store, settings=settings, router=router, environ=environ, faults=plan)
 
     training_jobs = Records(kinds.TRAINING_JOB, store, account)
@@ -143,6 +159,8 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
         gateway=gateway,
         launcher=launcher,
         hosting=hosting,
+        meters=meters,
+        captures=captures,
         pipelines=runs,
         treatments=functools.partial(
             operations.table, services.operations, own=dispatch.handled, derived=rest.rows

@@ -54,6 +54,10 @@ class Settings:
     """What a graceful stop of the service does to running jobs: `keep` them running, or `stop` them."""
     credentials: str = field(default="", repr=False)
     """`<access key>:<secret>`: only requests signed with these are answered. Empty: any signature will do."""
+    deployment_wait_percent: int = 100
+    """How much of the waits of a DeploymentConfig (intervals, termination) is waited; 0: none of it."""
+    serverless_idle_seconds: int = 300
+    """How long a serverless variant keeps its model server after its last request."""
     faults: str = ""
     """The file of a fault plan; empty: nothing goes wrong by itself."""
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sagelocal.errors import ValidationException
+from sagelocal.jobs import deployments
 from sagelocal.jobs.status import EndpointStatus
 from sagelocal.wire.dispatch import operation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sagelocal.api import ports
     from sagelocal.api.records import Records
     from sagelocal.wire.message import Call
@@ -20,7 +23,7 @@ _CHANGEABLE = (EndpointStatus.IN_SERVICE, EndpointStatus.FAILED)
 
 
 class Endpoints:
-    """CreateEndpoint, DescribeEndpoint, ListEndpoints, UpdateEndpoint, DeleteEndpoint."""
+    """CreateEndpoint, DescribeEndpoint, ListEndpoints, UpdateEndpoint and its weights, DeleteEndpoint."""
 
     def __init__(self, *, records: Records, configs: Records, endpoints: ports.Endpoints) -> None:
         self._records = records
@@ -31,8 +34,9 @@ class Endpoints:
     def create(self, call: Call) -> dict[str, Any]:
         """Store the endpoint and have its model servers started."""
         request = call.parameters
-        self._configs.get(request["EndpointConfigName"])
-        answer = self._records.create(request, EndpointStatus=EndpointStatus.CREATING)
+        self._check(request)
+        kept = {"LastDeploymentConfig": request["DeploymentConfig"]} if "DeploymentConfig" in request else {}
+        answer = self._records.create(request, EndpointStatus=EndpointStatus.CREATING, **kept)
         self._endpoints.create(request["EndpointName"])
         return answer
 
@@ -54,7 +58,7 @@ class Endpoints:
         arn = self._records.arn(name)
 
         def mark(body: dict[str, Any]) -> None:
-            self._configs.get(request["EndpointConfigName"])
+            self._check(request)
             if body["EndpointStatus"] not in _CHANGEABLE:
                 raise ValidationException(
                     f'Cannot update in-progress endpoint "{arn}" (its status is {body["EndpointStatus"]}).'
@@ -64,6 +68,14 @@ class Endpoints:
         self._records.update(name, mark)
         self._endpoints.update(name, request)
         return {"EndpointArn": arn}
+
+    @operation("UpdateEndpointWeightsAndCapacities")
+    def scale(self, call: Call) -> dict[str, Any]:
+        """Have weights and instance counts of a serving endpoint changed; it serves throughout."""
+        name = call.parameters["EndpointName"]
+        self._records.get(name)
+        self._endpoints.scale(name, call.parameters["DesiredWeightsAndCapacities"])
+        return {"EndpointArn": self._records.arn(name)}
 
     @operation("DeleteEndpoint")
     def delete(self, call: Call) -> None:
@@ -75,3 +87,9 @@ class Endpoints:
 
         self._records.update(name, mark)
         self._endpoints.delete(name)
+
+    def _check(self, request: Mapping[str, Any]) -> None:
+        """Refuse a configuration that is not there, or a DeploymentConfig that its fleet cannot follow."""
+        config = self._configs.get(request["EndpointConfigName"]).body
+        counts = [variant.get("InitialInstanceCount", 1) for variant in config["ProductionVariants"]]
+        deployments.steps(request.get("DeploymentConfig", {}), min(counts))

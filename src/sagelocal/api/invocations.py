@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from sagelocal.wire.message import Call
 
 
+_REFUSED = {
+    "InferenceComponentName": "it hosts no inference components",
+    "EnableExplanations": "predictions are not explained online",
+    "SessionId": "requests are stateless",
+}
+
+
 class Invocations:
     """InvokeEndpoint."""
 
@@ -27,6 +34,9 @@ class Invocations:
     async def invoke(self, call: Call) -> dict[str, Any]:
         """Ask the endpoint's model for a prediction."""
         name = call.parameters["EndpointName"]
+        for member, reason in _REFUSED.items():
+            if member in call.parameters:
+                raise RuntimeValidationError(f"sagelocal cannot carry out {member}: {reason}")
         try:
             return await self._invoker.invoke(name, call.parameters)
         except LookupError as error:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sagelocal.errors import ValidationException
+from sagelocal.errors import NotSupported, ValidationException
 from sagelocal.jobs import modelserver
+from sagelocal.serving import traffic
 from sagelocal.wire.dispatch import operation
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Models:
         self._images = images
         self._packages = packages
 
-    @operation("CreateModel")
+    @operation("CreateModel", quick=True)
     def create(self, call: Call) -> dict[str, Any]:
         """Store the model, when its containers can be run here."""
         request = call.parameters
@@ -68,4 +69,30 @@ def _containers(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     primary, several = request.get("PrimaryContainer"), request.get("Containers")
     if (primary is None) == (not several):
         raise ValidationException("CreateModel needs either PrimaryContainer or Containers, and not both")
-    return [primary] if primary is not None else list(several or [])
+    containers = [primary] if primary is not None else list(several or [])
+    _check(containers, request.get("InferenceExecutionConfig", {}).get("Mode", traffic.SERIAL))
+    return containers
+
+
+def _check(containers: list[Mapping[str, Any]], mode: str) -> None:
+    """Hold several containers, and one with several models, to SageMaker's rules."""
+    names = [each["ContainerHostname"] for each in containers if "ContainerHostname" in each]
+    if len(containers) > 1 and names and len(names) < len(containers):
+        raise ValidationException(
+            "When one container has a ContainerHostname, every container of the model needs one"
+        )
+    if len(set(names)) < len(names):
+        raise ValidationException("The ContainerHostnames of a model must differ from each other")
+    if mode == traffic.DIRECT and len(names) < len(containers):
+        raise ValidationException(
+            "InferenceExecutionConfig Direct needs a ContainerHostname for every container"
+        )
+    many = [each for each in containers if each.get("Mode") == "MultiModel"]
+    if many and len(containers) > 1:
+        raise NotSupported(
+            "sagelocal cannot serve several containers of which one is MultiModel; one container is needed"
+        )
+    if many and not many[0].get("ModelDataUrl"):
+        raise ValidationException(
+            "A container with Mode MultiModel needs a ModelDataUrl: the prefix of its models"
+        )

@@ -37,6 +37,14 @@ class Endpoints(Protocol):
     def update(self, name: str, request: Mapping[str, Any]) -> None:
         """Replace the fleet of an endpoint that was just marked `Updating`, by an UpdateEndpoint request."""
 
+    def scale(self, name: str, wishes: list[Mapping[str, Any]]) -> None:
+        """Change weights and capacities of an endpoint, as UpdateEndpointWeightsAndCapacities wishes for.
+
+        Raises:
+            ValidationException: the endpoint or a variant cannot have them.
+
+        """
+
     def delete(self, name: str) -> None:
         """Take down an endpoint that was just marked `Deleting`, and remove it from the store."""
 

@@ -18,7 +18,7 @@ from sagelocal import archive, errors
 from sagelocal import storage as storing
 from sagelocal.container import environments, images, isolation, layout, process
 from sagelocal.jobs import access
-from sagelocal.serving import client, runtime
+from sagelocal.serving import client, runtime, traffic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,26 +42,53 @@ class ModelServerError(Exception):
     """The model server cannot be had; the message is the reason for the user."""
 
 
+def containers_of(model: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the containers of a DescribeModel body, in their order."""
+    given = [model["PrimaryContainer"]] if "PrimaryContainer" in model else list(model.get("Containers", []))
+    return list(model.get(RESOLVED, given))
+
+
+def mode_of(model: Mapping[str, Any]) -> str:
+    """Return how the containers answer: one of `traffic`'s modes."""
+    containers = containers_of(model)
+    if len(containers) == 1:
+        return traffic.MULTI if containers[0].get("Mode") == "MultiModel" else traffic.SERIAL
+    return (
+        traffic.DIRECT
+        if model.get("InferenceExecutionConfig", {}).get("Mode") == "Direct"
+        else traffic.SERIAL
+    )
+
+
 def container_of(model: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the one container of a DescribeModel body.
+    """Return the one container of a DescribeModel body, for a batch transform job.
 
     Raises:
         errors.NotSupported: the model is a pipeline of several containers, or hosts several models.
 
     """
-    given = [model["PrimaryContainer"]] if "PrimaryContainer" in model else list(model.get("Containers", []))
-    containers = list(model.get(RESOLVED, given))
+    containers = containers_of(model)
     if len(containers) != 1:
         raise errors.NotSupported(
-            f"sagelocal cannot serve {model['ModelName']}, an inference pipeline of {len(containers)} "
-            "containers; one container is needed"
+            f"sagelocal cannot transform with {model['ModelName']}, an inference pipeline of "
+            f"{len(containers)} containers; one container is needed"
         )
     container: dict[str, Any] = containers[0]
     if container.get("Mode") == "MultiModel":
         raise errors.NotSupported(
-            f"sagelocal cannot serve {model['ModelName']}: Mode is MultiModel; SingleModel is needed"
+            f"sagelocal cannot transform with {model['ModelName']}: Mode is MultiModel; SingleModel is needed"
         )
     return container
+
+
+def place(root: Path, number: int) -> Path:
+    """Return the folder of an instance's container: the first has the instance's own."""
+    return root / f"container-{number + 1}" if number else root
+
+
+def socket_of(folder: Path) -> Path:
+    """Return where the model server of a container's folder listens."""
+    return folder / "run" / _SOCKET
 
 
 class ModelServer:
@@ -95,7 +122,7 @@ class ModelServer:
     @property
     def socket(self) -> Path:
         """Where it listens, once it is ready."""
-        return self._run / _SOCKET
+        return socket_of(self._folder)
 
     @property
     def tail(self) -> str:

@@ -6,145 +6,243 @@ Rules: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_Inv
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+import time
 from typing import TYPE_CHECKING, Any
 
 from sagelocal import errors
-from sagelocal.serving import client
+from sagelocal.serving import client, lanes, multimodel, waking
+from sagelocal.serving.failures import Failures
+from sagelocal.serving.meters import Meters, Sample
+from sagelocal.serving.traffic import DIRECT, MULTI, Traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
+
+    from sagelocal.serving.capture import Capture, Captures
+    from sagelocal.serving.lanes import Lane, Peer
 
 INVOCATION_SECONDS = 60.0
 """SageMaker gives a container 60 seconds for an answer."""
-_LATE = (
-    "Your invocation timed out while waiting for a response from container primary. Review the latency "
-    "metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
-)
 _OK = range(200, 300)
-_CLIENT_ERRORS = range(400, 500)
+_MICROSECONDS = 1_000_000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Variant:
-    """A production variant: its share of the traffic, and the sockets of its instances."""
-
-    name: str
-    weight: float
-    sockets: tuple[Path, ...]
-    log_stream_arn: str = ""
-
-
-@dataclass(frozen=True)
 class _Route:
-    variants: tuple[Variant, ...]
-    clients: Mapping[str, tuple[client.Client, ...]] = field(default_factory=dict)
+    def __init__(self, traffic: Traffic, lanes_: tuple[Lane, ...], capture: Capture | None) -> None:
+        self.traffic = traffic
+        self.lanes = lanes_
+        self.capture = capture
+        self.weights = [lane.variant.weight for lane in lanes_]
+        self.is_weighted = sum(self.weights) > 0
+
+    def choose(self, endpoint: str, target: str | None) -> Lane:
+        """Return the variant that a request goes to."""
+        if target is None:
+            if len(self.lanes) == 1:
+                return self.lanes[0]
+            return random.choices(self.lanes, self.weights if self.is_weighted else None)[0]  # noqa: S311
+        # Two fleets may have the variant while one replaces the other.
+        found = [lane for lane in self.lanes if lane.variant.name == target]
+        if found:
+            weights = [lane.variant.weight for lane in found]
+            return random.choices(found, weights if sum(weights) > 0 else None)[0]  # noqa: S311
+        names = ", ".join(sorted({lane.variant.name for lane in self.lanes}))
+        raise errors.RuntimeValidationError(
+            f"Variant {target} not found for endpoint {endpoint}; its variants: {names}"
+        )
 
 
 class Router:
     """The routes of all endpoints. `invoke` is for one event loop, the rest for any thread."""
 
-    def __init__(self, *, account: str, region: str) -> None:
-        self._account = account
-        self._region = region
+    def __init__(
+        self,
+        *,
+        account: str,
+        region: str,
+        meters: Meters | None = None,
+        captures: Captures | None = None,
+        idle_seconds: float = 300.0,
+    ) -> None:
+        self._failures = Failures(account=account, region=region)
+        self._meters = meters or Meters()
+        self._captures = captures
+        self._idle_seconds = idle_seconds
         self._routes: dict[str, _Route] = {}
+        self._loads: dict[tuple[str, str], lanes.Load] = {}
+        self.wanted: Callable[[], None] = _nothing
+        """Called when a serverless variant has a request and no model server."""
 
-    def set(self, endpoint: str, variants: tuple[Variant, ...]) -> None:
-        """Send an endpoint's traffic to these variants from now on; what runs on the old ones ends there."""
-        clients = {each.name: tuple(client.Client(path) for path in each.sockets) for each in variants}
-        self._routes[endpoint] = _Route(variants, clients)
+    def set(self, endpoint: str, traffic: Traffic) -> None:
+        """Send an endpoint's traffic there from now on; what runs on the old instances ends there."""
+        old = self._routes.get(endpoint)
+        known = (
+            {path: one for lane in old.lanes for peer in lane.peers for path, one in peer.paths()}
+            if old
+            else {}
+        )
+        capture = None
+        if self._captures is not None:
+            if traffic.capture is not None:
+                capture = self._captures.of(endpoint, traffic.capture)
+            else:
+                self._captures.drop(endpoint)
+        made = tuple(
+            lanes.Lane(
+                variant,
+                lanes.peers(variant, known, client.Client),
+                self._loads.setdefault((endpoint, variant.name), lanes.Load(used=time.monotonic())),
+                self._meters.of(endpoint, variant.name),
+            )
+            for variant in traffic.variants
+        )
+        self._routes[endpoint] = _Route(traffic, made, capture)
 
     def remove(self, endpoint: str) -> None:
         """Forget an endpoint."""
-        self._routes.pop(endpoint, None)
+        if self._routes.pop(endpoint, None) is not None and self._captures is not None:
+            self._captures.drop(endpoint)
+
+    def is_idle(self, endpoint: str, variant: str) -> bool:
+        """Tell whether a variant had no request for so long that a serverless one may sleep."""
+        load = self._loads.get((endpoint, variant))
+        return load is None or (not load.running and time.monotonic() - load.used > self._idle_seconds)
+
+    def traffic(self, endpoint: str) -> Traffic | None:
+        """Return what an endpoint's requests go to; None when it is not in service."""
+        route = self._routes.get(endpoint)
+        return route.traffic if route is not None else None
 
     async def invoke(self, endpoint: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Return the members of an InvokeEndpoint answer.
 
         Raises:
             LookupError: no such endpoint is in service.
-            errors.RuntimeValidationError: the variant asked for does not exist.
+            errors.RuntimeValidationError: the variant, container or model asked for does not exist.
             errors.ModelError: the model's container answered with an error, or not in time.
-            errors.ServiceUnavailable: no instance of the variant answers at all.
+            errors.ServiceUnavailable: no instance of the variant answers at all, or all are busy.
+            errors.ThrottlingException: a serverless variant has all the requests that it takes.
 
         """
         route = self._routes.get(endpoint)
         if route is None:
             raise LookupError(endpoint)
-        variant = self._choose(route, endpoint, request.get("TargetVariant"))
-        headers = {
-            "Content-Type": request.get("ContentType", "application/json"),
-            "X-Amzn-SageMaker-Custom-Attributes": request.get("CustomAttributes", ""),
-            "X-Amzn-SageMaker-Inference-Id": request.get("InferenceId", ""),
-            "Accept": request.get("Accept", ""),
-        }
-        headers = {name: value for name, value in headers.items() if value}
-        reply = await self._ask(
-            endpoint, variant, route.clients[variant.name], headers, request.get("Body", b"")
-        )
-        answer = {
-            "Body": reply.body,
-            "ContentType": reply.headers.get("content-type", ""),
-            "InvokedProductionVariant": variant.name,
-        }
+        if route.traffic.asynchronous is not None:
+            raise errors.RuntimeValidationError(
+                f"Endpoint {endpoint} is asynchronous: it takes InvokeEndpointAsync only"
+            )
+        lane = route.choose(endpoint, request.get("TargetVariant"))
+        reply = await self._measured(endpoint, lane, request)
+        kind = reply.headers.get("content-type", "")
+        answer = {"Body": reply.body, "ContentType": kind, "InvokedProductionVariant": lane.variant.name}
+        if route.capture is not None:
+            route.capture.note(lane.variant.name, request, kind, reply.body)
         custom = reply.headers.get("x-amzn-sagemaker-custom-attributes")
         return answer | ({"CustomAttributes": custom} if custom else {})
 
-    def _choose(self, route: _Route, endpoint: str, target: str | None) -> Variant:
-        if target is None:
-            if len(route.variants) == 1:
-                return route.variants[0]
-            weights = [variant.weight for variant in route.variants]
-            return random.choices(route.variants, weights if sum(weights) else None)[0]  # noqa: S311  (traffic, not secrets)
-        for variant in route.variants:
-            if variant.name == target:
-                return variant
-        names = ", ".join(variant.name for variant in route.variants)
-        raise errors.RuntimeValidationError(
-            f"Variant {target} not found for endpoint {endpoint}; its variants: {names}"
-        )
+    async def _measured(self, endpoint: str, lane: Lane, request: Mapping[str, Any]) -> client.Reply:
+        begin, spent, status = time.perf_counter(), [0.0], 200
+        try:
+            lane.enter()
+            try:
+                return await self._ask(endpoint, lane, request, spent)
+            finally:
+                lane.leave()
+        except errors.ServiceError as error:
+            status = int(error.details.get("OriginalStatusCode", 0)) or error.status
+            raise
+        finally:
+            whole = time.perf_counter() - begin
+            lane.meter.note(
+                Sample(
+                    spent[0] * _MICROSECONDS,
+                    (whole - spent[0]) * _MICROSECONDS,
+                    status,
+                    len(lane.peers),
+                )
+            )
 
     async def _ask(
-        self,
-        endpoint: str,
-        variant: Variant,
-        clients: tuple[client.Client, ...],
-        headers: Mapping[str, str],
-        body: bytes,
+        self, endpoint: str, lane: Lane, request: Mapping[str, Any], spent: list[float]
     ) -> client.Reply:
-        gone = ""
-        for each in sorted(clients, key=lambda one: one.in_flight):
+        gone = "it has none"
+        for peer in lane.order():
             try:
-                reply = await each.post("/invocations", headers, body, INVOCATION_SECONDS)
+                return await self._through(endpoint, lane, peer, request, spent)
             except client.UnreachableError as error:
                 gone = str(error)
-                continue
-            except TimeoutError as error:
-                raise self._failed(endpoint, 0, _LATE) from error
-            if reply.status not in _OK:
-                words = reply.body.decode(errors="replace")
-                raise self._failed(endpoint, reply.status, words)
-            return reply
+        if lane.variant.max_concurrency:
+            peer = lane.peers[0]
+            await waking.wake(peer, self.wanted, lambda words: self._failures.model(endpoint, 0, words))
+            return await self._through(endpoint, lane, peer, request, spent)
         raise errors.ServiceUnavailable(
-            f"No instance of variant {variant.name} of endpoint {endpoint} answers: {gone}"
+            f"No instance of variant {lane.variant.name} of endpoint {endpoint} answers: {gone}"
         )
 
-    def _failed(self, endpoint: str, status: int, words: str) -> errors.ModelError:
-        side = "client" if status in _CLIENT_ERRORS else "server"
-        return errors.ModelError(
-            f'Received {side} error ({status}) from primary with message "{words}". {self._see(endpoint)}',
-            OriginalStatusCode=status,
-            OriginalMessage=words,
-            LogStreamArn=self._log_arn(endpoint),
-        )
+    async def _through(
+        self, endpoint: str, lane: Lane, peer: Peer, request: Mapping[str, Any], spent: list[float]
+    ) -> client.Reply:
+        """Ask the containers of one instance that are to answer; each gets what the one before said."""
+        chosen = await self._chosen(endpoint, lane, peer, request)
+        headers = _headers(request)
+        body, last = request.get("Body", b""), len(chosen) - 1
+        for place, (name, one) in enumerate(chosen):
+            if place == last and request.get("Accept"):
+                headers["Accept"] = request["Accept"]
+            begin = time.perf_counter()
+            try:
+                reply = await one.post("/invocations", headers, body, INVOCATION_SECONDS)
+            except TimeoutError as error:
+                raise self._failures.late(endpoint, name) from error
+            finally:
+                spent[0] += time.perf_counter() - begin
+            if reply.status not in _OK:
+                raise self._failures.model(endpoint, reply.status, reply.body.decode(errors="replace"), name)
+            if place < last:
+                body = reply.body
+                headers["Content-Type"] = reply.headers.get("content-type", headers["Content-Type"])
+        return reply
 
-    def _see(self, endpoint: str) -> str:
-        return (
-            f"See https://{self._region}.console.aws.amazon.com/cloudwatch/home?region={self._region}"
-            f"#logEventViewer:group=/aws/sagemaker/Endpoints/{endpoint} in account {self._account} "
-            "for more information."
-        )
+    async def _chosen(
+        self, endpoint: str, lane: Lane, peer: Peer, request: Mapping[str, Any]
+    ) -> list[tuple[str, client.Client]]:
+        """Return the containers that are to answer, with their names."""
+        names, mode = lane.variant.containers, lane.variant.mode
+        host, model = request.get("TargetContainerHostname"), request.get("TargetModel")
+        if (host is not None) != (mode == DIRECT):
+            words = "needs" if mode == DIRECT else "takes no"
+            raise errors.RuntimeValidationError(
+                f"Endpoint {endpoint} {words} TargetContainerHostname: the mode of its containers is {mode}"
+            )
+        if (model is not None) != (mode == MULTI):
+            words = (
+                "is a multi-model endpoint and needs"
+                if mode == MULTI
+                else "is no multi-model endpoint: it takes no"
+            )
+            raise errors.RuntimeValidationError(f"Endpoint {endpoint} {words} TargetModel")
+        if mode == MULTI:
+            return [(names[0], await multimodel.load(peer, str(model), self._failures, endpoint))]
+        if mode != DIRECT:
+            return list(zip(names, peer.clients, strict=True))
+        if host not in names:
+            raise errors.RuntimeValidationError(
+                f"Container {host} not found for endpoint {endpoint}; its containers: {', '.join(names)}"
+            )
+        return [(str(host), peer.clients[names.index(str(host))])]
 
-    def _log_arn(self, endpoint: str) -> str:
-        return f"arn:aws:logs:{self._region}:{self._account}:log-group:/aws/sagemaker/Endpoints/{endpoint}"
+
+def _headers(request: Mapping[str, Any]) -> dict[str, str]:
+    headers = {"Content-Type": request.get("ContentType") or "application/json"}
+    for member, name in (
+        ("CustomAttributes", "X-Amzn-SageMaker-Custom-Attributes"),
+        ("InferenceId", "X-Amzn-SageMaker-Inference-Id"),
+        ("TargetModel", "X-Amzn-SageMaker-Target-Model"),
+    ):
+        if request.get(member):
+            headers[name] = request[member]
+    return headers
+
+
+def _nothing() -> None:
+    """Do nothing."""

@@ -1,0 +1,145 @@
+"""What the invocations of endpoints were like, for CloudWatch: noted in the data plane, published beside it.
+
+Noting is one append to a deque. A thread of its own publishes what gathered, every few seconds, with the
+dimensions `EndpointName` and `VariantName`; where no CloudWatch answers, a period's values are lost.
+https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+NAMESPACE = "AWS/SageMaker"
+EVERY_SECONDS = 5.0
+MOST_SAMPLES = 200_000
+"""Of a variant and a period; older ones give way."""
+MOST_VALUES = 150
+"""Different values in one datum of PutMetricData."""
+MOST_DATA = 500
+"""Data in one call; 1,000 are allowed."""
+_DIGITS = 2
+_BAD, _BROKEN = range(400, 500), range(500, 600)
+
+_log = logging.getLogger(__name__)
+
+
+class Sample(NamedTuple):
+    """One invocation: microseconds, the status that came of it, and the fleet's size."""
+
+    model: float
+    overhead: float
+    status: int
+    instances: int
+
+
+class Meter:
+    """Takes the samples of one variant. `note` is for the event loop, `take` for any thread."""
+
+    def __init__(self) -> None:
+        self._samples: deque[Sample] = deque(maxlen=MOST_SAMPLES)
+        self.note = self._samples.append
+
+    def take(self) -> list[Sample]:
+        """Return what gathered, and begin anew."""
+        return [self._samples.popleft() for _ in range(len(self._samples))]
+
+
+class Meters:
+    """The meters of all variants, and the thread that publishes them."""
+
+    def __init__(self, connect: Callable[[], Any] | None = None) -> None:
+        self._connect = connect or _connect
+        self._meters: dict[tuple[str, str], Meter] = {}
+        self._client: Any = None
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def of(self, endpoint: str, variant: str) -> Meter:
+        """Return the meter of a variant."""
+        return self._meters.setdefault((endpoint, variant), Meter())
+
+    def start(self) -> None:
+        """Begin to publish."""
+        self._thread = threading.Thread(target=self._work, name="endpoint metrics", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Publish the rest and end."""
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _work(self) -> None:
+        is_last = False
+        while not is_last:
+            is_last = self._closing.wait(EVERY_SECONDS)
+            try:
+                self.publish()
+            except Exception as error:  # noqa: BLE001  (whatever boto3 raises: invocations do not depend on it)
+                _log.warning("CloudWatch did not take the metrics of endpoints: %s", error)
+
+    def publish(self) -> None:
+        """Send what gathered."""
+        now = time.time()
+        found = [
+            datum | {"Timestamp": now}
+            for (endpoint, variant), meter in list(self._meters.items())
+            for datum in data(endpoint, variant, meter.take())
+        ]
+        if not found:
+            return
+        self._client = self._client or self._connect()
+        for place in range(0, len(found), MOST_DATA):
+            self._client.put_metric_data(Namespace=NAMESPACE, MetricData=found[place : place + MOST_DATA])
+
+
+def data(endpoint: str, variant: str, samples: list[Sample]) -> Iterator[dict[str, Any]]:
+    """Yield the MetricData of a variant's samples; nothing when there is none."""
+    if not samples:
+        return
+    dimensions = [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}]
+    for name, unit, values in (
+        ("Invocations", "None", [1.0] * len(samples)),
+        ("InvocationsPerInstance", "None", [1.0 / max(1, each.instances) for each in samples]),
+        ("ModelLatency", "Microseconds", [each.model for each in samples]),
+        ("OverheadLatency", "Microseconds", [each.overhead for each in samples]),
+        ("Invocation4XXErrors", "None", [float(each.status in _BAD) for each in samples]),
+        ("Invocation5XXErrors", "None", [float(each.status in _BROKEN) for each in samples]),
+    ):
+        for part in histogram(values):
+            yield {
+                "MetricName": name,
+                "Unit": unit,
+                "Dimensions": dimensions,
+                "Values": [value for value, _ in part],
+                "Counts": [float(count) for _, count in part],
+            }
+
+
+def histogram(values: Iterable[float]) -> Iterator[list[tuple[float, int]]]:
+    """Yield values and how often they came, in pieces that one datum holds.
+
+    When there are too many different ones they are told to two digits: percentiles stay within 5 %.
+    """
+    counted = Counter(values)
+    if len(counted) > MOST_VALUES:
+        rounded: Counter[float] = Counter()
+        for value, count in counted.items():
+            rounded[float(f"{value:.{_DIGITS - 1}e}")] += count
+        counted = rounded
+    items = sorted(counted.items())
+    for place in range(0, len(items), MOST_VALUES):
+        yield items[place : place + MOST_VALUES]
+
+
+def _connect() -> Any:
+    from sagelocal import aws  # noqa: PLC0415  (heavy; this package is also copied into images, which lack it)
+
+    return aws.client("cloudwatch")
