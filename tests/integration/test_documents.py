@@ -1,0 +1,49 @@
+"""What the documentation has a reader run, run as it stands there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs/howto/boto3.md"
+
+
+def test_boto3_alone_trains_deploys_asks_scores_and_deletes(serve):
+    service = serve(AWS_ENDPOINT_URL="")
+    variables = _told(service.data_dir)
+    (script,) = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-"],
+        input=script,
+        env=_without_aws() | variables,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    trained, asked, scored = done.stdout.splitlines()
+    assert trained.startswith("Completed 0.9")
+    assert asked == "['setosa']"
+    assert scored == "['setosa', 'virginica']"
+    sagemaker = service.client("sagemaker")
+    assert not sagemaker.list_endpoints()["Endpoints"]
+    assert not sagemaker.list_models()["Models"]
+
+
+def _told(data_dir: Path) -> dict[str, str]:
+    """Return what `python -m sagelocal env` says for a running service."""
+    command = [sys.executable, "-m", "sagelocal", "env", "--json", "--data", str(data_dir)]
+    told = subprocess.run(command, env=_without_aws(), capture_output=True, text=True, check=True).stdout
+    return dict(json.loads(told))
+
+
+def _without_aws() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAGELOCAL_"))}
