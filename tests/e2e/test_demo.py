@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import re
+import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from sagelocal.container import images
+from sagelocal.container.environments import Environments
+from sagelocal.settings import Settings
+from sagewind.load import load
 
 if TYPE_CHECKING:
     from conftest import Running
 
+PROJECT = Path(__file__).parents[2]
 DAGS = [
     *("diabetes", "diabetes_score"),
     *("iris", "iris_score"),
@@ -23,6 +31,30 @@ def trained(stack: Running, trees: int) -> dict[str, Any]:
     assert stack.await_run("iris", run_id) == "success"
     report: dict[str, Any] = stack.airflow.result("iris", run_id, "report")
     return report
+
+
+def accuracy_by_hand(folder: Path, trees: int) -> float:
+    """Run the training script as its own first lines say, in the image's environment."""
+    spec = load(PROJECT / "dags/models/iris.yaml")
+    source = PROJECT / "sm_code/iris"
+    parameters = {name: each.default for name, each in spec.hyperparameters.items()} | {"n-estimators": trees}
+    made = Environments(Settings().cache_dir / "envs").ensure(
+        images.resolve(f"sagemaker-scikit-learn:{spec.image.version}-cpu-py3"),
+        (source / "requirements.txt").read_text(),
+        source,
+    )
+    places = {
+        "train-dir": PROJECT / "dags/data",
+        "model-dir": folder / "model",
+        "output-data-dir": folder / "output",
+    }
+    arguments = [f"--{name}={value}" for name, value in (parameters | places).items()]
+    done = subprocess.run(
+        [made.python, source / "train.py", *arguments], capture_output=True, text=True, check=True
+    )
+    found = re.search(r"Accuracy=([0-9.]+);", done.stdout)
+    assert found is not None, done.stdout
+    return float(found[1])
 
 
 def size(stack: Running, address: str) -> int:
@@ -57,10 +89,11 @@ def test_the_demo_uses_the_running_stack_and_leaves_it(stack: Running) -> None:
     assert stack.run("status").returncode == 0
 
 
-def test_hyperparameters_of_the_form_reach_the_model(stack: Running) -> None:
+def test_hyperparameters_of_the_form_reach_the_model(stack: Running, tmp_path: Path) -> None:
     small, large = trained(stack, 1), trained(stack, 100)
     assert small["hyperparameters"]["n-estimators"] == "1"
     assert large["hyperparameters"]["n-estimators"] == "100"
+    assert small["accuracy"] == accuracy_by_hand(tmp_path, 1)
     assert size(stack, large["model_artifact"]) > 5 * size(stack, small["model_artifact"])
 
 
