@@ -64,7 +64,8 @@ _CODES = {
 }
 
 _QUOTA = re.compile(
-    r"service limit '(?P<name>[^']+)' is (?P<limit>\d+) \w+, with current utilization of (?P<used>\d+)"
+    r"service limit (?:for )?'?(?P<name>[^']+?)'? is (?P<limit>\d+) \w+, "
+    r"with current utilization of (?P<used>\d+)"
 )
 _SERVER_ERROR = 500
 

@@ -18,7 +18,7 @@ _VALUE = re.compile(
     r"^(AKIA|ASIA)[A-Z0-9]{16}$|^gh[pousr]_\w{20,}|^xox[abp]-|^eyJ[\w-]+\.[\w-]+\.|://[^/\s:@]+:[^/\s@]+@"
 )
 _SIGNED = re.compile(
-    r"((?:X-Amz-(?:Signature|Credential|Security-Token)|Signature|AWSAccessKeyId|sig)=)[^&\s\"']+"
+    r"((?:X-Amz-(?:Signature|Credential|Security-Token)|Signature|AWSAccessKeyId|sig)=)([^&\s\"']+)"
 )
 _HARMLESS = re.compile(r"^(SAGEMAKER|SM|MMS|TS|OMP|MKL)_")
 _SHORTEST = 4
@@ -50,20 +50,22 @@ def masked_text(text: str, hidden: Iterable[str] = ()) -> str:
 def _secrets(value: Any, key: str = "") -> Iterator[str]:
     if isinstance(value, dict):
         for name, inner in value.items():
-            if key in _MAPS and isinstance(inner, str):
-                if _looks_secret(name, inner) or (
-                    _is_secret(key, name, inner) and not _ORDINARY.match(inner)
-                ):
-                    yield inner
-            else:
-                yield from _secrets(inner, name)
+            if key in _MAPS and isinstance(inner, str) and _is_secret_anywhere(key, name, inner):
+                yield inner
+            yield from _secrets(inner, name)
     elif isinstance(value, list | tuple):
         for inner in value:
             yield from _secrets(inner, key)
+    elif isinstance(value, str):
+        yield from (found[2] for found in _SIGNED.finditer(value))
 
 
 def _is_secret(kind: str, name: str, value: str) -> bool:
     return _looks_secret(name, value) or (kind == "Environment" and not _HARMLESS.match(name))
+
+
+def _is_secret_anywhere(kind: str, name: str, value: str) -> bool:
+    return _looks_secret(name, value) or (_is_secret(kind, name, value) and not _ORDINARY.match(value))
 
 
 def _looks_secret(name: str, value: str) -> bool:

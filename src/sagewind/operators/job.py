@@ -249,7 +249,7 @@ class JobOperator(base.SagewindOperator):
             self._show_log(self.hook.logs_hook.conn, name, position, masking.secrets(description))
         phase = self.kind.phase(description)
         if phase is Phase.DONE:
-            return self._done(claim, description)
+            return self._done(context, claim, description)
         reason = masking.masked_text(self.kind.reason(description), masking.secrets(description))
         if phase is Phase.STOPPED:
             detail = description.get("SecondaryStatus", "")
@@ -264,7 +264,7 @@ class JobOperator(base.SagewindOperator):
         self._log_tail(name, masking.secrets(description))
         raise base.job_error(self.kind.noun, name, cause, reason)
 
-    def _done(self, claim: Claim, description: dict[str, Any]) -> Any:
+    def _done(self, context: Context, claim: Claim, description: dict[str, Any]) -> Any:
         summary = {
             "Job": claim.name,
             "Reused": claim.reused,
@@ -273,6 +273,7 @@ class JobOperator(base.SagewindOperator):
         if claim.reused:
             summary["BillableSeconds"] = 0
         self.log.info("%s %s is done: %s", self.kind.noun, claim.name, summary)
+        memory.put(context, memory.SUMMARY, summary)
         return self._result(description, summary)
 
     # Pieces.

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 KEY = "sagewind_jobs"
+SUMMARY = "sagewind_summary"
+"""What the task's last job gave, beside the task in Airflow's UI; a task cannot write a note of its own."""
+
 _MOST = 20
 _log = logging.getLogger(__name__)
 

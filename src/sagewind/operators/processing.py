@@ -12,7 +12,7 @@ from sagewind.jobs import kinds
 from sagewind.operators.job import JobOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from airflow.sdk import Context
 
@@ -23,9 +23,21 @@ class SageMakerProcessingOperator(JobOperator, provider.SageMakerProcessingOpera
     """Runs a processing job: the provider's operator, with `JobOperator`'s arguments beside its own.
 
     Returns `{"Processing": <DescribeProcessingJob>, "Summary": {…}, "OutputFiles": {…}}`.
+
+    :param output_files_to_xcom: JSON files to read from the job's outputs: `{"output_name", "file_name",
+        "result_name"}` each. The provider's operator has it too, but not in MWAA's image of Airflow 3.2.1.
     """
 
     kind: ClassVar[kinds.Kind] = kinds.PROCESSING
+    template_fields: Sequence[str] = tuple(
+        dict.fromkeys((*provider.SageMakerProcessingOperator.template_fields, "output_files_to_xcom"))
+    )
+
+    def __init__(
+        self, *, output_files_to_xcom: Sequence[Mapping[str, str]] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.output_files_to_xcom = output_files_to_xcom
 
     def execute(self, context: Context) -> Any:
         """Run the job; see `JobOperator.execute`."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from airflow.sdk.exceptions import TaskDeferred
 from tests.integration import training_jobs as jobs
 from tests.integration.operators import hosting
 
+from sagelocal.testing import FaultPlan
 from sagewind.operators.sagemaker import (
     SageMakerDeleteEndpointOperator,
     SageMakerEndpointOperator,
@@ -90,21 +92,42 @@ BAD = [
 ]
 
 
+@pytest.fixture
+def answering(deploy, aws, endpoint):
+    """Hold that the model of 1.0 answers a thousand requests while a block runs, and is alone afterwards."""
+
+    @contextlib.contextmanager
+    def hold():
+        good = deploy({"answer": 1.0}, golden=GOLDEN)
+        good.run()
+        with hosting.Traffic(aws("sagemaker-runtime"), endpoint, least=1000) as traffic:
+            yield
+        assert len(traffic.answers) >= 1000
+        assert {str(answer) for answer in traffic.answers} == {"[1.0]"}
+        sagemaker = aws("sagemaker")
+        assert live_config(sagemaker, endpoint) == good.config["EndpointConfig"]["EndpointConfigName"]
+        assert endpoints(sagemaker, endpoint) == [endpoint]  # the rehearsal is gone
+
+    return hold
+
+
 @pytest.mark.parametrize(("behaviour", "said"), BAD)
-def test_a_bad_model_never_gets_a_request(deploy, aws, endpoint, behaviour, said):
-    sagemaker = aws("sagemaker")
-    good = deploy({"answer": 1.0}, golden=GOLDEN)
-    good.run()
+def test_a_bad_model_never_gets_a_request(deploy, answering, behaviour, said):
     bad = deploy(behaviour, golden=GOLDEN, max_latency_p95=0.2, latency_requests=5)
-    with (
-        hosting.Traffic(aws("sagemaker-runtime"), endpoint, least=1000) as traffic,
-        pytest.raises(AirflowFailException, match=said),
-    ):
+    with answering(), pytest.raises(AirflowFailException, match=said):
         bad.run()
-    assert len(traffic.answers) >= 1000
-    assert {str(answer) for answer in traffic.answers} == {"[1.0]"}
-    assert live_config(sagemaker, endpoint) == good.config["EndpointConfig"]["EndpointConfigName"]
-    assert endpoints(sagemaker, endpoint) == [endpoint]  # the rehearsal is gone
+
+
+@pytest.mark.parametrize("golden", [GOLDEN, ()], ids=["rehearsed", "updated"])
+def test_a_model_that_fails_its_ping_never_gets_a_request(
+    deploy, answering, endpoint, sagelocal_service, golden
+):
+    faults = FaultPlan(sagelocal_service.url)
+    with answering():
+        faults.ping(f"{endpoint}*")
+        with pytest.raises(AirflowException, match="ping"):
+            deploy({"answer": 1.0, "version": 2}, golden=golden).run()
+    assert faults.left() == []
 
 
 def test_without_a_rehearsal_a_wrong_model_is_rolled_back(deploy, aws, endpoint):

@@ -248,8 +248,11 @@ def test_ordinary_values_of_an_environment_are_hidden_only_where_they_stand():
 
 
 def test_signed_addresses_lose_their_signature():
-    url = "https://b.s3.amazonaws.com/k?X-Amz-Credential=AKIA%2F&X-Amz-Signature=abc&X-Amz-Expires=60"
+    url = "https://b.s3.amazonaws.com/k?X-Amz-Credential=AKIA%2F&X-Amz-Signature=abcd&X-Amz-Expires=60"
     assert masking.masked_text(url).endswith("?X-Amz-Credential=***&X-Amz-Signature=***&X-Amz-Expires=60")
+    signed = {"HyperParameters": {"source": url}, "Inputs": [{"From": url}]}
+    assert masking.secrets(signed) == {"AKIA%2F", "abcd"}
+    assert "***" in masking.masked(signed)["HyperParameters"]["source"]
 
 
 def test_descriptions_become_plain_json():
