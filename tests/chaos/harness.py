@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import httpx
 import psutil
 
 from sagewind.stack import environment, supervision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sagewind.airflow_rest import Airflow
     from sagewind.stack.home import Home, Memory
 
 SECONDS = 240
 """A bound for slow machines, no measure."""
+
+MANY = 1000
+ENDING_SECONDS = 20
+"""A bound for the end of a process whose work is over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,42 +49,55 @@ class Stack:
             aws_secret_access_key=environment.SECRET_KEY,
         )
 
-    def program(self, name: str) -> psutil.Process:
-        """Return the process of one of the stack's programs."""
-        pid = next(state.pid for state in supervision.states(self.home) if state.name == name)
-        return psutil.Process(pid)
+    def pid(self, name: str) -> int:
+        """Return the process id of one of the stack's programs; 0 when there is none."""
+        return next((state.pid for state in supervision.states(self.home) if state.name == name), 0)
 
-    def kill(self, target: str, folder: str, name: str) -> int:
+    def kill(self, target: str, task: tuple[str, str], name: str) -> int:
         """SIGKILL one part of the stack; return how many processes that was.
 
-        `worker` is whoever runs a task now, `supervisor` whoever runs a job of `folder` whose name starts so,
-        `triggerer` both of its processes; of the others only the program itself, as its children outlive it.
+        `worker` is who runs the task of `task` (a DAG and a run) now, `supervisor` who runs the jobs whose
+        names start with `name`, `triggerer` both of its processes; of the others only the program itself, as
+        its children outlive it.
         """
         if target == "worker":
-            return sum(_kill(worker.pid) for worker in self._workers())
+            return sum(_kill(worker.pid) for worker in self._workers(*task))
         if target == "supervisor":
-            return self._kill_supervisors(folder, name)
-        top = self.program(target)
-        below = top.children() if target == "triggerer" else []
-        return sum(_kill(process.pid) for process in [*below, top])
+            return sum(_kill(process.pid) for process in self.processes(name) if _is_supervisor(process))
+        pid = self.pid(target)
+        below = _below(pid) if target == "triggerer" else []
+        return sum(_kill(each) for each in [*(process.pid for process in below), pid] if each)
 
-    def _workers(self) -> list[psutil.Process]:
-        """Return LocalExecutor's workers that are busy, and their task processes."""
-        below = self.program("scheduler").children(recursive=True)
-        return [
-            process
-            for process in below
-            if "airflow worker" in _said(process) and "idle" not in _said(process)
-        ]
+    def _workers(self, dag_id: str, run_id: str) -> list[psutil.Process]:
+        """Return the process that runs the task now, and LocalExecutor's worker that watches over it."""
+        where = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/work"
+        title = f"airflow worker -- {self.airflow._get(where)['id']}"
+        below = _below(self.pid("scheduler"))
+        running = [process for process in below if _said(process).startswith(title)]
+        parents = {process.ppid() for process in running}
+        watching = [process for process in below if process.pid in parents and _is_busy(process)]
+        return [*watching, *running]
 
-    def _kill_supervisors(self, folder: str, name: str) -> int:
-        """SIGKILL the supervisors of the jobs whose names start so; return how many that was."""
-        killed = 0
-        for process in psutil.process_iter(["cmdline"]):
-            line = process.info["cmdline"] or []
-            if len(line) > 3 and line[2].startswith("sagelocal.jobs.") and f"/{folder}/{name}" in line[-1]:
-                killed += _kill(process.pid)
-        return killed
+    def supervisors(self, name: str) -> int:
+        """Count the supervisors of jobs and endpoints whose names start with `name`."""
+        return sum(map(_is_supervisor, self.processes(name)))
+
+    def lose_replies(self, operations: Sequence[str]) -> None:
+        """Let sagelocal carry out calls of these operations, and of no others, without an answer."""
+        plan = [{"fault": "lost-reply", "operation": each, "times": MANY} for each in operations]
+        httpx.put(
+            f"{self.memory.address('sagelocal')}/_sagelocal/faults", json={"faults": plan}, trust_env=False
+        )
+
+    def processes(self, name: str) -> list[psutil.Process]:
+        """Return all processes of this stack's jobs and endpoints whose names start with `name`."""
+        folder = re.compile(rf"{re.escape(str(self.home.sagelocal))}/jobs/[a-z-]+/{re.escape(name)}")
+        return [process for process in psutil.process_iter() if folder.search(_said(process))]
+
+    def restarted(self, name: str, before: int) -> bool:
+        """Tell whether a program runs again, with the process that does the work, since it was `before`."""
+        pid = self.pid(name)
+        return pid not in (0, before) and (name != "triggerer" or bool(_below(pid)))
 
     def wait(self, what: str, condition: Callable[[], Any], seconds: float = SECONDS) -> Any:
         """Wait until a condition holds, and return it."""
@@ -93,16 +112,21 @@ class Stack:
         where = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/work"
         self.airflow._send("PATCH", where, json={"new_state": state})
 
-    def clear(self, dag_id: str, run_id: str) -> None:
-        """Clear the run's one task, as a person does in the UI."""
+    def clear(self, dag_id: str, run_id: str, *, downstream: bool = False) -> None:
+        """Clear the run's task `work`, and perhaps those after it, as a person does in the UI."""
         body = {
             "dry_run": False,
             "dag_run_id": run_id,
             "task_ids": ["work"],
             "only_failed": False,
             "reset_dag_runs": True,
+            "include_downstream": downstream,
         }
         self.airflow._send("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", json=body)
+
+    def pause(self, dag_id: str, *, paused: bool) -> None:
+        """Pause a DAG, or let it go on."""
+        self.airflow._send("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": paused})
 
     def ended(self, dag_id: str, run_id: str, seconds: float = SECONDS) -> str:
         """Wait until a run is over, and return its state."""
@@ -126,9 +150,26 @@ def _kill(pid: int) -> int:
     return 1
 
 
-def _said(process: psutil.Process) -> str:
-    """Return what a process calls itself."""
+def _below(pid: int) -> list[psutil.Process]:
+    """Return the living processes below one; none when it is dead itself."""
     try:
-        return f"{process.name()} {' '.join(process.cmdline())}"
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _said(process: psutil.Process) -> str:
+    """Return a process's command line: what it calls itself."""
+    try:
+        return " ".join(process.cmdline())
     except psutil.Error:
-        return "idle"
+        return ""
+
+
+def _is_busy(process: psutil.Process) -> bool:
+    """Tell a worker that runs a task from an idle one, whose death would lock the executor's queue."""
+    return "<idle>" not in _said(process)
+
+
+def _is_supervisor(process: psutil.Process) -> bool:
+    return " -m sagelocal.jobs." in _said(process)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 FINISHED = frozenset({"success", "failed"})
 WORK_SECONDS = 10.0
+LOOK_SECONDS = 3.0
+PATIENCE = {"created": 60.0, "running": 5.0, "ended": 0.0}
+"""Seconds that a case at its moment is kept waiting for others, so that one blow hits them all."""
 
 
 @dataclass
@@ -25,8 +28,13 @@ class Case:
     dag_id: str
     run_id: str
     killed: int = 0
+    """How many processes were killed."""
+    may_be_gone: bool = False
+    """Whether there may be nobody to kill: a job's supervisor ends with the job."""
     state: str = ""
     found: dict[str, str] = field(default_factory=dict)
+    processes: int = 0
+    """Supervisors that are still there when the run is over, but for the one of an endpoint that serves."""
 
     @property
     def done(self) -> int:
@@ -35,37 +43,76 @@ class Case:
 
     @property
     def left(self) -> int:
-        """How many jobs still run."""
-        return sum(status in work.RUNNING for status in self.found.values())
+        """How many jobs, or their processes, still run."""
+        return max(self.processes, sum(status in work.RUNNING for status in self.found.values()))
 
     @property
     def right(self) -> bool:
         """Whether it was hit, and came out as it should."""
-        return self.killed > 0 and self.state == "success" and self.done == 1 and self.left == 0
+        hit = self.killed > 0 or self.may_be_gone
+        return hit and self.state == "success" and self.done == 1 and self.left == 0
 
 
 def play(stack: Stack, target: str, moment: str, kinds: tuple[str, ...]) -> list[Case]:
     """Start work of each kind, kill `target` at `moment` of each, wait until all runs are over, and count."""
     s3, sagemaker = stack.client("s3"), stack.client("sagemaker")
     work.bucket(s3)
+    if moment == "created":
+        stack.lose_replies([work.KINDS[kind].create for kind in kinds])
     # Only a task that waits in a worker has a worker to kill while its job runs.
     suffix = "_here" if target == "worker" else ""
     cases = [_start(stack, s3, kind, suffix) for kind in kinds]
-    waiting = list(cases)
-    deadline = time.monotonic() + harness.SECONDS
-    while waiting and time.monotonic() < deadline:
-        for case in [each for each in waiting if _has_come(stack, sagemaker, each, moment)]:
-            case.killed = stack.kill(target, work.KINDS[case.kind].folder, case.name)
-            if case.killed:
-                waiting.remove(case)
-                _await_back(stack, target)
-        waiting = [case for case in waiting if not _state(stack, case)]
-        time.sleep(0.05)
+    _kill_all(stack, sagemaker, cases, target, moment)
+    stack.lose_replies([])
     for case in cases:
+        case.may_be_gone = target == "supervisor" and moment == "ended" and case.kind != "deploy"
         case.state = _ended(stack, case)
         # A tuning job has 32 characters, so a second one keeps only the start of the name.
-        case.found = work.found(case.kind, sagemaker, case.name[:11] if case.kind == "tune" else case.name)
+        fragment = case.name[:11] if case.kind == "tune" else case.name
+        case.found = work.found(case.kind, sagemaker, fragment)
+        case.processes = _left(stack, case.name, keep=case.kind == "deploy")
+        if case.kind == "deploy" and case.found:
+            sagemaker.delete_endpoint(EndpointName=case.name)
     return cases
+
+
+def _kill_all(stack: Stack, sagemaker: Any, cases: list[Case], target: str, moment: str) -> None:
+    """Kill `target` when the cases are at their moment; pass by one that is over before."""
+    waiting = list(cases)
+    deadline, look, since = time.monotonic() + harness.SECONDS, 0.0, None
+    while waiting and time.monotonic() < deadline:
+        come = [case for case in waiting if _has_come(stack, sagemaker, case, moment)]
+        now = time.monotonic()
+        since = (since or now) if come else None
+        if since and (len(come) == len(waiting) or now - since >= PATIENCE[moment]):
+            _kill(stack, target, come)
+            waiting = [case for case in waiting if not case.killed]
+        if now > look:  # seldom: Airflow has its own work to do
+            waiting = [case for case in waiting if not _state(stack, case)]
+            look = now + LOOK_SECONDS
+        time.sleep(0.1)
+
+
+def _kill(stack: Stack, target: str, cases: list[Case]) -> None:
+    """Kill who works for these cases: each one's own, or the one program that works for all."""
+    before = stack.pid(target)
+    if not before:
+        for case in cases:
+            case.killed = stack.kill(target, (case.dag_id, case.run_id), case.name)
+        return
+    killed = stack.kill(target, ("", ""), "")
+    for case in cases:
+        case.killed = killed
+    if killed:
+        stack.wait(f"{target} is back", lambda: stack.restarted(target, before))
+
+
+def _left(stack: Stack, name: str, *, keep: bool) -> int:
+    """Count the supervisors that are left; they may take a moment to end after the job's status says so."""
+    deadline = time.monotonic() + harness.ENDING_SECONDS
+    while (left := stack.supervisors(name) - keep) > 0 and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return max(0, left)
 
 
 def _start(stack: Stack, s3: Any, kind: str, suffix: str) -> Case:
@@ -77,7 +124,7 @@ def _start(stack: Stack, s3: Any, kind: str, suffix: str) -> Case:
 
 
 def _has_come(stack: Stack, sagemaker: Any, case: Case, moment: str) -> bool:
-    """Tell whether a case is at its moment: job just created, job running and task waiting, job just over."""
+    """Tell whether a case is at its moment: job made, not answered; running, task waiting; just over."""
     try:
         statuses = set(work.found(case.kind, sagemaker, case.name).values())
     except Exception:  # noqa: BLE001 - the service may be the one that was killed a moment ago
@@ -86,31 +133,14 @@ def _has_come(stack: Stack, sagemaker: Any, case: Case, moment: str) -> bool:
         return bool(statuses)
     if moment == "ended":
         return bool(statuses & work.OVER)
-    waits = stack.task_state(case.dag_id, case.run_id) in (
-        {"running"} if "_here" in case.dag_id else {"deferred"}
-    )
-    return bool(statuses & work.RUNNING) and waits
-
-
-def _await_back(stack: Stack, target: str) -> None:
-    """Wait until a program that was killed has been started again."""
-    if target in {"worker", "supervisor"}:
-        return
-    stack.wait(f"{target} is back", lambda: _runs(stack, target))
-
-
-def _runs(stack: Stack, target: str) -> bool:
-    try:
-        program = stack.program(target)
-        return program.is_running() and (target != "triggerer" or bool(program.children()))
-    except Exception:  # noqa: BLE001 - not yet
-        return False
+    waiting = "running" if "_here" in case.dag_id else "deferred"
+    return bool(statuses & work.RUNNING) and stack.task_state(case.dag_id, case.run_id) == waiting
 
 
 def _ended(stack: Stack, case: Case) -> str:
     deadline = time.monotonic() + harness.SECONDS
     while not (state := _state(stack, case)) and time.monotonic() < deadline:
-        time.sleep(0.5)
+        time.sleep(1.0)
     return state or "still running"
 
 

@@ -15,10 +15,11 @@ def start(chaos):
     s3 = chaos.client("s3")
     work.bucket(s3)
 
-    def run(dag_id, seconds, name=None):
+    def run(dag_id, seconds, name=None, then=None):
         name = name or jobs.unique("wish")
-        request = work.request("train", s3, name, seconds)
-        run_id = chaos.airflow.trigger(dag_id, {"config": request})
+        conf = {"config": work.request("train", s3, name, seconds)}
+        conf |= {"configs": [work.request("train", s3, then, seconds)]} if then else {}
+        run_id = chaos.airflow.trigger(dag_id, conf)
         return scenario.Case(kind="train", name=name, dag_id=dag_id, run_id=run_id)
 
     return run
@@ -66,6 +67,41 @@ def test_clearing_a_finished_task_is_a_wish_for_a_new_run(chaos, start, found):
     chaos.wait("a second job", lambda: len(found(case)) == 2)
     assert chaos.ended(case.dag_id, case.run_id) == "success"
     assert set(found(case).values()) == {"Completed"}
+
+
+@pytest.mark.airflow
+def test_clearing_a_task_and_those_after_it_runs_each_anew(chaos, start, found):
+    name = jobs.unique("after")
+    case = start("chaos_chain", SHORT, then=name)
+    after = scenario.Case(kind="train", name=name, dag_id=case.dag_id, run_id=case.run_id)
+    assert chaos.ended(case.dag_id, case.run_id) == "success"
+    assert (len(found(case)), len(found(after))) == (1, 1)
+    chaos.clear(case.dag_id, case.run_id, downstream=True)
+    chaos.wait("a second job of the last task", lambda: len(found(after)) == 2)
+    assert chaos.ended(case.dag_id, case.run_id) == "success"
+    assert [list(found(each).values()) for each in (case, after)] == [["Completed"] * 2] * 2
+
+
+@pytest.mark.airflow
+@pytest.mark.parametrize("dag_id", ["chaos_limited", "chaos_limited_here"])
+def test_a_task_that_takes_too_long_fails_and_stops_its_job(chaos, start, found, dag_id):
+    case = start(dag_id, LONG)
+    assert chaos.ended(case.dag_id, case.run_id) == "failed"
+    chaos.wait("the job is stopped", lambda: set(found(case).values()) == {"Stopped"})
+    assert len(found(case)) == 1
+
+
+@pytest.mark.airflow
+def test_a_paused_dag_takes_its_jobs_result_when_it_goes_on(chaos, start, found):
+    case = start("chaos_train", scenario.WORK_SECONDS)
+    running(chaos, case, found, "deferred")
+    chaos.pause(case.dag_id, paused=True)
+    try:
+        chaos.wait("the job is over", lambda: set(found(case).values()) == {"Completed"})
+    finally:
+        chaos.pause(case.dag_id, paused=False)
+    assert chaos.ended(case.dag_id, case.run_id) == "success"
+    assert len(found(case)) == 1
 
 
 @pytest.mark.airflow

@@ -22,8 +22,8 @@ class Kind:
     summaries: str
     name: str
     status: str
-    folder: str
-    """The folder of its jobs in sagelocal's data."""
+    create: str
+    """The operation that makes one."""
 
 
 KINDS = {
@@ -32,35 +32,35 @@ KINDS = {
         summaries="TrainingJobSummaries",
         name="TrainingJobName",
         status="TrainingJobStatus",
-        folder="training-job",
+        create="CreateTrainingJob",
     ),
     "process": Kind(
         listing="list_processing_jobs",
         summaries="ProcessingJobSummaries",
         name="ProcessingJobName",
         status="ProcessingJobStatus",
-        folder="processing-job",
+        create="CreateProcessingJob",
     ),
     "tune": Kind(
         listing="list_hyper_parameter_tuning_jobs",
         summaries="HyperParameterTuningJobSummaries",
         name="HyperParameterTuningJobName",
         status="HyperParameterTuningJobStatus",
-        folder="training-job",
+        create="CreateHyperParameterTuningJob",
     ),
     "transform": Kind(
         listing="list_transform_jobs",
         summaries="TransformJobSummaries",
         name="TransformJobName",
         status="TransformJobStatus",
-        folder="transform-job",
+        create="CreateTransformJob",
     ),
     "deploy": Kind(
         listing="list_endpoints",
         summaries="Endpoints",
         name="EndpointName",
         status="EndpointStatus",
-        folder="endpoint",
+        create="CreateEndpoint",
     ),
 }
 
