@@ -75,15 +75,58 @@ def make_model(
     return name
 
 
-def make_config(aws: Any, *variants: dict[str, Any], script: str = MODEL_FN) -> str:
+def say(word: str) -> str:
+    """Return a script that answers every request with a word, but for a body that is `fail`."""
+    return (
+        "def model_fn(model_dir):\n    return None\n"
+        "def transform_fn(model, body, kind, accept):\n"
+        "    if body == 'fail': raise ValueError('told to')\n"
+        f"    return {word!r}, 'text/plain'\n"
+    )
+
+
+def script_artifact(script: str) -> bytes:
+    """Return a model.tar.gz with nothing but a script."""
+    return archive({"code/inference.py": script.encode()})
+
+
+def container(aws: Any, script: str) -> dict[str, Any]:
+    """Store an artifact that is a script, and return its ContainerDefinition: it starts in no time."""
+    key = f"{unique('script')}/model.tar.gz"
+    aws("s3").put_object(Bucket=BUCKET, Key=key, Body=script_artifact(script))
+    return {
+        "Image": IMAGE,
+        "ModelDataUrl": f"s3://{BUCKET}/{key}",
+        "Environment": {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"},
+    }
+
+
+def create_model(aws: Any, **members: Any) -> str:
+    """Create a model; return its name."""
+    name = unique("model")
+    aws("sagemaker").create_model(ModelName=name, ExecutionRoleArn=ROLE, **members)
+    return name
+
+
+def saying(aws: Any, word: str, **members: Any) -> dict[str, Any]:
+    """Return a production variant whose model answers with a word."""
+    model = create_model(aws, PrimaryContainer=container(aws, say(word)))
+    return {"VariantName": "AllTraffic", "ModelName": model, **members}
+
+
+def make_config(aws: Any, *variants: dict[str, Any], script: str = MODEL_FN, **members: Any) -> str:
     """Create an endpoint configuration; without variants, of one model with that script."""
     name = unique("config")
     chosen = variants or ({"VariantName": "AllTraffic", "ModelName": make_model(aws, script)},)
     aws("sagemaker").create_endpoint_config(
         EndpointConfigName=name,
         ProductionVariants=[
-            {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1, **each} for each in chosen
+            each
+            if "ServerlessConfig" in each
+            else {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1, **each}
+            for each in chosen
         ],
+        **members,
     )
     return name
 

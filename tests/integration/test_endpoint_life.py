@@ -1,0 +1,267 @@
+"""The life of endpoints: scaled, measured, captured, changed step by step, and taken back by an alarm."""
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from botocore.exceptions import ClientError
+from tests.integration import served_models as models
+
+SECONDS = 90
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bucket(aws):
+    models.make_bucket(aws("s3"))
+
+
+@pytest.fixture(scope="module")
+def deploy(aws):
+    """Deploy a configuration and wait; what was deployed is deleted at the end."""
+    made = []
+
+    def deploy(config):
+        made.append(models.unique("endpoint"))
+        aws("sagemaker").create_endpoint(EndpointName=made[-1], EndpointConfigName=config)
+        found = models.wait(aws, made[-1])
+        assert found["EndpointStatus"] == "InService", found
+        return made[-1]
+
+    yield deploy
+    for name in made:
+        aws("sagemaker").delete_endpoint(EndpointName=name)
+
+
+@pytest.fixture(scope="module")
+def captured(aws, deploy):
+    """Give an endpoint whose requests are captured."""
+    config = models.make_config(
+        aws,
+        models.saying(aws, "captured"),
+        DataCaptureConfig={
+            "EnableCapture": True,
+            "InitialSamplingPercentage": 100,
+            "DestinationS3Uri": f"s3://{models.BUCKET}/capture",
+            "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+            "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"]},
+        },
+    )
+    return deploy(config)
+
+
+def invoke(aws, endpoint, **more):
+    answer = aws("sagemaker-runtime").invoke_endpoint(
+        EndpointName=endpoint, **{"Body": b"1,2\n", "ContentType": "text/csv", **more}
+    )
+    return answer["Body"].read().decode()
+
+
+def until(look):
+    """Return the first thing that `look` finds."""
+    end = time.monotonic() + SECONDS
+    while not (found := look()):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    return found
+
+
+def test_invocations_are_captured_as_json_lines(aws, captured):
+    kind = "text/csv; charset=utf-8"
+    invoke(aws, captured, ContentType=kind, InferenceId="of-mine", CustomAttributes="trace=1")
+    prefix = f"capture/{captured}/AllTraffic/"
+
+    def lines():
+        found = aws("s3").list_objects_v2(Bucket=models.BUCKET, Prefix=prefix).get("Contents", [])
+        texts = [aws("s3").get_object(Bucket=models.BUCKET, Key=each["Key"])["Body"].read() for each in found]
+        events = [json.loads(line) for text in texts for line in text.splitlines()]
+        return [(found, event) for event in events if event["eventMetadata"].get("inferenceId") == "of-mine"]
+
+    ((found, event),) = until(lines)
+    assert found[0]["Key"].startswith(prefix + datetime.now(UTC).strftime("%Y/%m/%d/"))
+    assert found[0]["Key"].endswith(".jsonl")
+    assert event["captureData"] == {
+        "endpointInput": {"observedContentType": kind, "mode": "INPUT", "data": "1,2\n", "encoding": "CSV"},
+        "endpointOutput": {
+            "observedContentType": "text/plain",
+            "mode": "OUTPUT",
+            "data": "Y2FwdHVyZWQ=",
+            "encoding": "BASE64",
+        },
+    }
+    assert event["eventMetadata"]["customAttributes"] == ["trace=1"]
+    assert event["eventVersion"] == "0"
+    described = aws("sagemaker").describe_endpoint(EndpointName=captured)["DataCaptureConfig"]
+    assert (described["CaptureStatus"], described["CurrentSamplingPercentage"]) == ("Started", 100)
+
+
+def test_invocations_are_measured(aws, captured):
+    before = datetime.now(UTC) - timedelta(minutes=5)
+    invoke(aws, captured)
+    with pytest.raises(ClientError, match="told to"):
+        invoke(aws, captured, Body=b"fail")
+
+    def total(metric, statistic="Sum", unit="None"):
+        points = aws("cloudwatch").get_metric_statistics(
+            Namespace="AWS/SageMaker",
+            MetricName=metric,
+            Dimensions=[
+                {"Name": "EndpointName", "Value": captured},
+                {"Name": "VariantName", "Value": "AllTraffic"},
+            ],
+            StartTime=before,
+            EndTime=datetime.now(UTC) + timedelta(minutes=1),
+            Period=3600,
+            Statistics=[statistic],
+            Unit=unit,
+        )["Datapoints"]
+        return sum(point[statistic] for point in points)
+
+    until(lambda: total("Invocation5XXErrors") == 1)
+    assert total("Invocations") >= 2
+    assert total("InvocationsPerInstance") == total("Invocations")
+    assert total("Invocation4XXErrors") == 0
+    assert total("ModelLatency", "Minimum", "Microseconds") > 100
+    assert total("OverheadLatency", "Minimum", "Microseconds") > 0
+
+
+def test_weights_and_capacities_change_while_the_endpoint_serves(aws, deploy):
+    sagemaker = aws("sagemaker")
+    name = deploy(
+        models.make_config(
+            aws,
+            models.saying(aws, "A", VariantName="A"),
+            models.saying(aws, "B", VariantName="B", InitialVariantWeight=0.0),
+        )
+    )
+    assert {invoke(aws, name) for _ in range(10)} == {"A"}
+
+    sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=name,
+        DesiredWeightsAndCapacities=[
+            {"VariantName": "A", "DesiredWeight": 0.0},
+            {"VariantName": "B", "DesiredWeight": 1.0, "DesiredInstanceCount": 2},
+        ],
+    )
+    found = sagemaker.describe_endpoint(EndpointName=name)
+    assert found["EndpointStatus"] == "Updating"
+    second = found["ProductionVariants"][1]
+    assert (second["CurrentInstanceCount"], second["DesiredInstanceCount"]) == (1, 2)
+    assert (second["CurrentWeight"], second["DesiredWeight"]) == (0.0, 1.0)
+    while sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Updating":
+        assert invoke(aws, name) in ("A", "B")
+    assert {invoke(aws, name) for _ in range(10)} == {"B"}
+    found = sagemaker.describe_endpoint(EndpointName=name)
+    assert found["ProductionVariants"][1]["CurrentInstanceCount"] == 2
+    assert "FailureReason" not in found
+
+    for wish, words in (
+        ({"VariantName": "C"}, "not present"),
+        ({"VariantName": "B", "DesiredInstanceCount": 0}, "at least 1"),
+    ):
+        with pytest.raises(ClientError, match=words):
+            sagemaker.update_endpoint_weights_and_capacities(
+                EndpointName=name, DesiredWeightsAndCapacities=[wish]
+            )
+
+
+def test_a_canary_is_taken_back_by_an_alarm_and_a_rolling_update_goes_through(aws, deploy):
+    sagemaker, alarm = aws("sagemaker"), models.unique("alarm")
+    old = models.make_config(aws, models.saying(aws, "old", InitialInstanceCount=2))
+    new = models.make_config(aws, models.saying(aws, "new", InitialInstanceCount=2))
+    name = deploy(old)
+    aws("cloudwatch").put_metric_alarm(
+        AlarmName=alarm,
+        Namespace="Tests",
+        MetricName=alarm,
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1.0,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="ignore",
+    )
+    canary = {
+        "BlueGreenUpdatePolicy": {
+            "TrafficRoutingConfiguration": {
+                "Type": "CANARY",
+                "WaitIntervalInSeconds": 600,
+                "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 50},
+            },
+        },
+        "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": alarm}]},
+    }
+    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new, DeploymentConfig=canary)
+    until(lambda: invoke(aws, name) == "new")
+    assert {invoke(aws, name) for _ in range(30)} == {"old", "new"}
+    found = sagemaker.describe_endpoint(EndpointName=name)
+    (pending,) = found["PendingDeploymentSummary"]["ProductionVariants"]
+    assert (found["EndpointStatus"], pending["VariantStatus"][0]["Status"]) == ("Updating", "Baking")
+
+    aws("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="a test")
+    found = models.wait(aws, name)
+    assert (found["EndpointStatus"], found["EndpointConfigName"]) == ("InService", old)
+    assert alarm in found["FailureReason"]
+    assert "PendingDeploymentSummary" not in found
+    assert {invoke(aws, name) for _ in range(10)} == {"old"}
+
+    rolling = {
+        "RollingUpdatePolicy": {
+            "MaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 1},
+            "WaitIntervalInSeconds": 0,
+        }
+    }
+    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new, DeploymentConfig=rolling)
+    while sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Updating":
+        assert invoke(aws, name) in ("old", "new")
+    found = sagemaker.describe_endpoint(EndpointName=name)
+    assert (found["EndpointConfigName"], found["LastDeploymentConfig"]) == (new, rolling)
+    assert {invoke(aws, name) for _ in range(10)} == {"new"}
+
+
+def test_several_containers_answer_in_turn_or_by_name_and_many_models_by_theirs(aws, deploy):
+    echo = (
+        "def model_fn(d):\n    return None\n"
+        "def transform_fn(m, body, kind, accept):\n"
+        "    text = body if isinstance(body, str) else body.decode()\n"
+        "    return f'{text}|{kind}|{accept}|SUFFIX', 'text/x-SUFFIX'\n"
+    )
+    chain = [models.container(aws, echo.replace("SUFFIX", each)) for each in ("one", "two")]
+    named = [chain[0] | {"ContainerHostname": "first"}, chain[1] | {"ContainerHostname": "second"}]
+    for key, script in (("a", "a"), ("b", "b"), ("broken", "")):
+        body = models.script_artifact(models.say(script) if script else models.RAISES)
+        aws("s3").put_object(Bucket=models.BUCKET, Key=f"many/{key}.tar.gz", Body=body)
+    many = chain[0] | {
+        "Mode": "MultiModel",
+        "ModelDataUrl": f"s3://{models.BUCKET}/many/",
+        "Environment": {"SAGELOCAL_MAX_MODELS": "1", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"},
+    }
+    variants = [
+        {"VariantName": "serial", "ModelName": models.create_model(aws, Containers=chain)},
+        {
+            "VariantName": "direct",
+            "ModelName": models.create_model(
+                aws, Containers=named, InferenceExecutionConfig={"Mode": "Direct"}
+            ),
+        },
+        {"VariantName": "many", "ModelName": models.create_model(aws, PrimaryContainer=many)},
+    ]
+    name = deploy(models.make_config(aws, *variants))
+
+    def ask(variant, **more):
+        return invoke(aws, name, Body=b"1", TargetVariant=variant, Accept="text/plain", **more)
+
+    assert ask("serial") == "1|text/csv|application/json|one|text/x-one|text/plain|two"
+    assert ask("direct", TargetContainerHostname="second") == "1|text/csv|text/plain|two"
+    assert [ask("many", TargetModel=f"{each}.tar.gz") for each in ("a", "b", "a")] == ["a", "b", "a"]
+    for variant, more, code, words in (
+        ("direct", {}, "ValidationError", "TargetContainerHostname"),
+        ("direct", {"TargetContainerHostname": "third"}, "ValidationError", "Container third not found"),
+        ("serial", {"TargetModel": "a.tar.gz"}, "ValidationError", "no multi-model endpoint"),
+        ("many", {}, "ValidationError", "needs TargetModel"),
+        ("many", {"TargetModel": "c.tar.gz"}, "ValidationError", "Failed to download model data"),
+        ("many", {"TargetModel": "broken.tar.gz"}, "ModelError", "cannot be loaded"),
+    ):
+        with pytest.raises(ClientError, match=words) as caught:
+            ask(variant, **more)
+        assert caught.value.response["Error"]["Code"] == code
