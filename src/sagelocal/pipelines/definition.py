@@ -28,7 +28,7 @@ MOST_STEPS = 50
 """https://docs.aws.amazon.com/general/latest/gr/sagemaker.html: steps of a pipeline."""
 _NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
 _BRANCHES = {"IfSteps": True, "ElseSteps": False}
-_MEMBERS = {"Version", "Metadata", "Parameters", "PipelineExperimentConfig", "Steps"}
+_MEMBERS = {"Version", "Metadata", "Parameters", "PipelineExperimentConfig", "MlflowConfig", "Steps"}
 
 
 class DefinitionError(ValueError):
@@ -116,6 +116,8 @@ def _document(text: str) -> dict[str, Any]:
         raise DefinitionError(f"it is a JSON {type(document).__name__}; an object is needed")
     if document.get("Version") != VERSION:
         raise DefinitionError(f"Version is {document.get('Version')!r}; allowed is {VERSION!r}")
+    if document.get("MlflowConfig"):
+        raise UnsupportedError("sagelocal cannot log a pipeline to MLflow; leave MlflowConfig out")
     strangers = sorted(set(document) - _MEMBERS)
     if strangers:
         raise DefinitionError(f"it has a member {strangers[0]!r}; allowed are {', '.join(sorted(_MEMBERS))}")

@@ -13,8 +13,10 @@ SCRIPTS = {
     "v2_tutorial": "the tutorial: train, load the model, predict, transform, delete",
     "v2_processing": "processors, with a source folder and requirements",
     "v2_tuning_registry": "tune, register, approve, deploy the package",
+    "v2_pipeline": "a pipeline with a condition and a registration",
     "v3_train": "ModelTrainer, an endpoint, transform",
     "v3_processing": "processors, with a source folder and requirements",
+    "v3_pipeline": "a pipeline with a condition and a registration",
     "v3_tuning": "tune, register, approve, deploy the package",
 }
 AT_ONCE = 3
