@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -34,16 +35,16 @@ if TYPE_CHECKING:
 
 NAME = "{{ name(ti) }}"
 AT = "{{ end_of(dag_run) }}"
-MACROS = {
 UNTIL = "{{ until(dag_run, triggering_asset_events) }}"
 SINCE = "{{ since(dag_run, triggering_asset_events) }}"
+MACROS = {
     "name": naming.for_task,
     "run_name": naming.for_run,
     "day_of": naming.day_of,
     "end_of": naming.end_of,
-}
     "until": naming.until,
     "since": naming.since,
+}
 """What the groups' templates call; each group puts them into its DAG."""
 
 
@@ -169,7 +170,24 @@ def deploy(model: spec.Model, trained: Part, judged: Part) -> Part:
             golden="{{ ti.xcom_pull(" + repr(judged.ids[0]) + ")['golden'] | tojson }}",
             tolerance=1e-4,
         )
+        if model.endpoint.temporary:
+            gone = sagemaker.SageMakerDeleteEndpointOperator(
+                task_id="teardown", endpoint_name=model.endpoint_name, delete_models=False
+            )
+            chain(endpoint, gone.as_teardown())
     return Part(first=endpoint, last=endpoint, ids=(endpoint.task_id,)).after(judged)
+
+
+def bill(model: spec.Model, *parts: Part) -> Part:
+    """Add up what the run's jobs cost once all parts are over; how the run ended is not for it to decide."""
+    billed = _task(tasks.bill)(
+        spec_file=str(model.path),
+        run_name="{{ run_name('run', dag.dag_id, run_id) }}",
+        since="{{ dag_run.start_date.isoformat() }}",
+    )
+    _macros(billed.operator.dag)
+    billed.operator.as_teardown()
+    return Part(first=billed, last=billed, result=billed).after(*parts)
 
 
 def score(model: spec.Model) -> Part:
@@ -234,13 +252,26 @@ def _place(made: Part) -> requests.Place:
 
 def _task(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     """Make a task of a function: it is called with templates and other tasks' results for its arguments."""
-    return _decorated(function).override(**options) if options else _decorated(function)
+    outlets = options.pop("outlets", [])
+    decorated = _decorated(function, **options)
+
+    def make(*positional: Any, **named: Any) -> Any:
+        made = decorated(*positional, **named)
+        made.operator.outlets = outlets
+        return made
+
+    return make
 
 
 @functools.cache
-def _decorated(function: Callable[..., Any]) -> Any:
-    """Decorate a function once, however many DAGs it is in: Airflow evaluates its annotations each time."""
-    return task(function)
+def _decorated(function: Callable[..., Any], **options: Any) -> Any:
+    """Decorate a function once, however many DAGs it is in.
+
+    Airflow evaluates the annotations of a function each time that it is decorated, and reads its signature
+    each time that it becomes a task.
+    """
+    function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    return task(**options)(function)
 
 
 def _macros(dag: Any) -> None:

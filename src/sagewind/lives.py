@@ -100,7 +100,8 @@ def pipeline(model: spec.Model) -> DAG:
         trained = groups.train(model, made)
         judged = groups.gate(model, made, groups.evaluate(model, made, trained))
         enrolled = groups.register(model, made, trained, judged)
-        groups.deploy(model, trained, judged).after(enrolled)
+        deployed = groups.deploy(model, trained, judged).after(enrolled)
+        groups.bill(model, deployed)
     return _with_form(dag, form.fields(model))
 
 

@@ -124,6 +124,8 @@ class Endpoint(Checked):
     instance_count: int = rule(1, minimum=1, maximum=100)
     ttl_hours: float = rule(0.0, minimum=0, maximum=8760)
     """After so many hours the janitor may delete it. 0: it stays."""
+    temporary: bool = False
+    """Whether the run that made it deletes it when it ends, also when it fails."""
     capture_percent: int = rule(0, minimum=0, maximum=100)
     """The share of requests that SageMaker writes to `capture/`."""
 

@@ -155,6 +155,24 @@ def drifted(seen: dict[str, Any], until: str) -> dict[str, Any]:
     return seen
 
 
+def bill(spec_file: str, run_name: str, since: str) -> dict[str, Any]:
+    """Add up what this run's jobs cost, and tell it; see `steps.spending.bill`."""
+    ti: Any = get_current_context()["ti"]
+    billed: dict[str, Any] = _call(
+        "spending.bill",
+        spec_file=spec_file,
+        run_name=run_name,
+        dag_id=ti.dag_id,
+        run_id=ti.run_id,
+        since=since,
+    )
+    for line in billed["lines"]:
+        cost = line["cost"] or f"no price for {line['instance_type']}"
+        print(f"{line['task']}: {line['kind']} {line['name']}, {line['seconds']:.0f} s: {cost}")  # noqa: T201
+    print(f"total {billed['total']} {billed['currency']}")  # noqa: T201 - the task's log
+    return billed
+
+
 def rollback(folder: str, model: str, version: int, name: str, by: str) -> dict[str, Any]:
     """Make an earlier version the champion, as the user `by`; see `steps.rollback`."""
     back: dict[str, Any] = _call(

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sagewind.approvals import facts
 from sagewind.registry import Registry
+from sagewind.stack import home as homes
 
 if TYPE_CHECKING:
     from conftest import Running
+
+    from sagewind.airflow_rest import Question
 
 SECONDS = 400
 BUCKET = "sagemaker-us-east-1-123456789012"
@@ -53,8 +58,26 @@ def test_a_spec_with_a_script_lives_to_its_scores(stack: Running) -> None:
     assert len(stack.client("sagemaker").list_transform_jobs()["TransformJobSummaries"]) == jobs
 
 
-def test_a_spec_without_a_script_is_tuned_and_deployed(stack: Running) -> None:
-    run_id = finished(stack, "wine", {"num_round": 20})
+def answered(stack: Running, dag_id: str, option: str) -> Question:
+    """Wait until a run asks, and answer as the person who is logged in."""
+    deadline = time.monotonic() + SECONDS
+    while not (questions := stack.airflow.questions(dag_id)):
+        assert time.monotonic() < deadline, f"{dag_id} asks nothing"
+        time.sleep(0.5)
+    [asked] = questions
+    stack.airflow.answer(asked, option)
+    return asked
+
+
+def test_a_spec_without_a_script_is_tuned_approved_by_a_person_and_deployed(stack: Running) -> None:
+    run_id = stack.airflow.trigger("wine", {"num_round": 20})
+    asked = answered(stack, "wine", "Approve")
+    assert asked.subject == "Version 1 of wine: approve it as the champion?"
+    assert "accuracy" in asked.body  # the gate's table
+    assert stack.await_run("wine", run_id, SECONDS) == "success", stack.airflow.tasks("wine", run_id)
+    [version] = Registry(stack.client("sagemaker")).versions("wine")
+    assert version.status == "Approved"
+    assert [each.by for each in facts(version)] == [homes.USER]
     assert stack.airflow.result("wine", run_id, "gate.judge")["metrics"]["accuracy"] >= 0.85
     tuned = stack.client("sagemaker").list_hyper_parameter_tuning_jobs(NameContains="wine")
     assert tuned["HyperParameterTuningJobSummaries"][0]["TrainingJobStatusCounters"]["Completed"] == 3

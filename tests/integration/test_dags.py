@@ -19,7 +19,10 @@ PIPELINE = [
     "gate.judge",
     *("register.enrol", "register.settle", "register.promoted"),
     "deploy.endpoint",
+    "bill",
 ]
+_AT = PIPELINE.index("register.settle")
+APPROVED_BY_A_PERSON = [*PIPELINE[:_AT], "register.approve", "register.accepted", *PIPELINE[_AT:]]
 SCORING = [
     *("score.prepare", "score.pending", "score.job", "score.publish"),
     *("monitor.watch", "monitor.drifted"),
@@ -83,7 +86,8 @@ def test_there_are_exactly_these_dags(seen):
     assert seen["tasks"] == {
         "iris": ["upload", "train", "model", "endpoint", "verify", "transform", "report"],
         "iris_score": ["gather", "transform", "settle"],
-        **dict.fromkeys(FROM_SPECS, PIPELINE),
+        "diabetes": PIPELINE,
+        "wine": APPROVED_BY_A_PERSON,
         **{f"{name}_score": SCORING for name in FROM_SPECS},
         "rollback": ["rollback", "endpoint"],
         "janitor": ["sweep"],

@@ -40,6 +40,7 @@ told = lives.pipeline(
         ),
     )
 )
+temporary = lives.pipeline(changed(endpoint=dataclasses.replace(plain.endpoint, temporary=True)))
 unwatched = lives.scoring(changed(monitor=sections.Monitor(enabled=False)))
 print(json.dumps({
     "score alone": tasks(mine),
@@ -47,6 +48,7 @@ print(json.dumps({
     "person": tasks(person),
     "registry": tasks(registry),
     "unwatched": tasks(unwatched),
+    "teardowns": [task.task_id for task in temporary.topological_sort() if task.is_teardown],
     "deadline": [alert.interval.total_seconds() for alert in told.deadline],
     "notifier": type(told.default_args["on_failure_callback"]).__name__,
     "outlets": sorted(
@@ -85,6 +87,10 @@ def test_a_person_or_the_registry_is_asked_when_the_spec_says_so(seen):
 
 def test_without_a_watch_there_is_no_monitor(seen):
     assert not [name for name in seen["unwatched"] if name.startswith("monitor.")]
+
+
+def test_a_temporary_endpoint_is_torn_down_and_the_bill_is_made_however_the_run_ends(seen):
+    assert set(seen["teardowns"]) == {"bill", "deploy.teardown"}
 
 
 def test_deadlines_and_notifiers_are_the_specs(seen):

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sagewind.cli import demo, doctor, down, init, lint, once, plan, rollback, status, timeline, up
+from sagewind.cli import cost, demo, doctor, down, init, lint, once, plan, rollback, status, timeline, up
 from sagewind.cli.call import Call
 from sagewind.errors import SagewindError
 from sagewind.stack.home import Home
@@ -17,7 +17,7 @@ from sagewind.stack.home import Home
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (up, demo, down, status, init, once, plan, doctor, rollback, timeline, lint)
+COMMANDS = (up, demo, down, status, init, once, plan, doctor, rollback, timeline, cost, lint)
 _INTERRUPTED = 130  # as a shell reports a program that Ctrl-C ended
 
 

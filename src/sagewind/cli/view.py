@@ -21,6 +21,7 @@ STYLES = {
     "upstream_failed": ("✘", "red"),
     "running": ("▶", "cyan"),
     "deferred": ("…", "cyan"),
+    "awaiting_input": ("?", "yellow"),
     "up_for_retry": ("↻", "yellow"),
     "skipped": ("-", "dim"),
 }

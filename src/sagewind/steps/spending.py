@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sagewind import cost
+from sagewind import aws, cost, load
+from sagewind.jobs import identity
+from sagewind.objects import Address, Objects
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from sagewind import aws, spec
+    from sagewind import spec
 
+_RUN = (identity.DAG_TAG, identity.RUN_TAG)
 _JOBS = (
     ("training_jobs", "TrainingJobSummaries", "TrainingJobName", "describe_training_job"),
     ("processing_jobs", "ProcessingJobSummaries", "ProcessingJobName", "describe_processing_job"),
@@ -55,15 +59,64 @@ def check(model: spec.Model, clients: aws.Clients, *, now: dt.datetime) -> dict[
         cost.check_budget(spent=nothing, planned=most, limit=limit, what=f"one run of {model.name}")
     spent = nothing
     if budget.month is not None:
-        start = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        spent = cost.bill(_usages(clients("sagemaker"), model.name, start, now), prices)
+        spent = month(model, clients, now=now)
         limit = Decimal(str(budget.month))
-        cost.check_budget(spent=spent, planned=most, limit=limit, what=f"{model.name} in {start:%Y-%m}")
+        cost.check_budget(spent=spent, planned=most, limit=limit, what=f"{model.name} in {now:%Y-%m}")
     return {"spent": str(spent.total), "planned": str(most), "currency": prices.currency}
 
 
+def bill(
+    spec_file: Path | str,
+    *,
+    run_name: str,
+    dag_id: str,
+    run_id: str,
+    since: str,
+    clients: aws.Clients = aws.client,
+    now: dt.datetime | None = None,
+) -> dict[str, Any]:
+    """Return what a run's jobs have cost, by task, and write it to the run's `cost.json`.
+
+    A job is the run's by its tags. `since` (ISO 8601) is when the run began. An instance type without a price
+    is listed as `unpriced`.
+    """
+    model = load.load(spec_file)
+    sagemaker = clients("sagemaker")
+    owner = identity.Identity(dag_id=dag_id, run_id=run_id, task_id="", map_index=-1, generation=0)
+    wanted = {tag["Key"]: tag["Value"] for tag in owner.tags("") if tag["Key"] in _RUN}
+    began, moment = dt.datetime.fromisoformat(since), now or dt.datetime.now(dt.UTC)
+    tasks: dict[str, str] = {}
+    usages: list[cost.Usage] = []
+    for name, arn, used in _jobs(sagemaker, model.name, began, moment):
+        tags = {tag["Key"]: tag["Value"] for tag in sagemaker.list_tags(ResourceArn=arn)["Tags"]}
+        if wanted.items() <= tags.items():
+            tasks[name] = tags.get(identity.TASK_TAG, "")
+            usages += used
+    total = cost.bill(usages, cost.load_prices())
+    document = total.to_json()
+    document["lines"] = [{**line, "task": tasks[line["name"]]} for line in document["lines"]]
+    place = aws.account(model.account, clients)
+    home = Address(place.bucket, model.name) / "runs" / run_name
+    Objects(clients("s3"), kms_key=model.account.kms_key).write_json(home / "cost.json", document)
+    return {**document, "report": str(home / "cost.json")}
+
+
+def month(model: spec.Model, clients: aws.Clients, *, now: dt.datetime) -> cost.Bill:
+    """Return what the model's jobs have cost since the first of the month (UTC)."""
+    start = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return cost.bill(_usages(clients("sagemaker"), model.name, start, now), cost.load_prices())
+
+
 def _usages(sagemaker: Any, name: str, start: dt.datetime, now: dt.datetime) -> Iterator[cost.Usage]:
-    """Yield what the model's jobs have used since `start`; their names begin with the model's."""
+    """Yield what the model's jobs have used since `start`."""
+    for _, _, used in _jobs(sagemaker, name, start, now):
+        yield from used
+
+
+def _jobs(
+    sagemaker: Any, name: str, start: dt.datetime, now: dt.datetime
+) -> Iterator[tuple[str, str, tuple[cost.Usage, ...]]]:
+    """Yield name, ARN and usage of the model's jobs since `start`; their names begin with the model's."""
     for plural, listed, key, describe in _JOBS:
         pages = sagemaker.get_paginator(f"list_{plural}").paginate(
             NameContains=f"{name}-", CreationTimeAfter=start
@@ -71,4 +124,6 @@ def _usages(sagemaker: Any, name: str, start: dt.datetime, now: dt.datetime) -> 
         for page in pages:
             for each in page[listed]:
                 if each[key].startswith(f"{name}-"):
-                    yield from cost.usage(getattr(sagemaker, describe)(**{key: each[key]}), now=now)
+                    described = getattr(sagemaker, describe)(**{key: each[key]})
+                    arn = each[key.removesuffix("Name") + "Arn"]
+                    yield each[key], arn, cost.usage(described, now=now)

@@ -1,0 +1,121 @@
+"""What a model's jobs cost: a run's own, the month's, and a budget that refuses before a job is started."""
+
+import dataclasses
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from sagewind import load, sections
+from sagewind.cost import BudgetExceededError
+from sagewind.jobs.identity import Identity
+from sagewind.steps import spending
+from sagewind.testing import Account, client
+from sagewind.testing.s3 import S3Twin
+
+SPEC = Path(__file__).parents[2] / "dags" / "models" / "diabetes.yaml"
+MODEL = load.load(SPEC, environ={})
+NOW = datetime(2026, 3, 10, tzinfo=UTC)
+RUN = "manual__2026-03-09T00:00:00+00:00"
+
+
+class Sagemaker:
+    """Training jobs by name, each with the run whose it is; no jobs of other kinds."""
+
+    def __init__(self, **hours):
+        self.account = Account()
+        self.s3 = S3Twin()
+        self.jobs = {name.replace("_", "-"): (value, RUN) for name, value in hours.items()}
+
+    def arn(self, name):
+        return self.account.arn("training-job", name)
+
+    def listed(self, params):
+        assert params["NameContains"] == "diabetes-"
+        return {
+            "TrainingJobSummaries": [
+                {
+                    "TrainingJobName": name,
+                    "TrainingJobArn": self.arn(name),
+                    "CreationTime": NOW,
+                    "TrainingJobStatus": "Completed",
+                }
+                for name in self.jobs
+            ]
+        }
+
+    def described(self, params):
+        hours, _ = self.jobs[params["TrainingJobName"]]
+        return {
+            "TrainingJobName": params["TrainingJobName"],
+            "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+            "TrainingStartTime": NOW - timedelta(hours=hours),
+            "TrainingEndTime": NOW,
+        }
+
+    def tags(self, params):
+        name = params["ResourceArn"].rpartition("/")[2]
+        owner = Identity(
+            dag_id="diabetes", run_id=self.jobs[name][1], task_id="train.job", map_index=-1, generation=0
+        )
+        return {"Tags": owner.tags("content")}
+
+    def __call__(self, service):
+        answers = {
+            "ListTrainingJobs": self.listed,
+            "ListProcessingJobs": lambda _: {"ProcessingJobSummaries": []},
+            "ListTransformJobs": lambda _: {"TransformJobSummaries": []},
+            "DescribeTrainingJob": self.described,
+            "ListTags": self.tags,
+        }
+        who = {"Account": self.account.number, "Arn": "arn:aws:sts::123456789012:assumed-role/R/me"}
+        sts = {"GetCallerIdentity": lambda _: who}
+        if service == "s3":
+            return self.s3.client()
+        return client(service, answers if service == "sagemaker" else sts, self.account)
+
+
+def budget(monkeypatch, **limits):
+    model = dataclasses.replace(MODEL, budget=sections.Budget(**limits))
+    monkeypatch.setattr(load, "load", lambda *_: model)
+    return model
+
+
+def test_a_runs_bill_has_its_own_jobs_by_task():
+    cloud = Sagemaker(diabetes_train_1=2, diabetes_train_2=1, other=5)
+    cloud.jobs["diabetes-train-2"] = (1, "another")
+    told = spending.bill(
+        SPEC,
+        run_name="run-1",
+        dag_id="diabetes",
+        run_id=RUN,
+        since="2026-03-09T00:00:00+00:00",
+        clients=cloud,
+        now=NOW,
+    )
+    [line] = told["lines"]
+    assert (line["task"], line["name"], line["seconds"]) == ("train.job", "diabetes-train-1", 7200.0)
+    assert float(told["total"]) == pytest.approx(2 * 0.115, abs=0.01)
+    kept = json.loads(cloud.s3.body("sagemaker-us-east-1-123456789012", "diabetes/runs/run-1/cost.json"))
+    assert kept["total"] == told["total"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "hours", "words"),
+    [
+        ({"month": 1.0}, 100, "diabetes in 2026-03"),  # spent already
+        ({"run": 0.01}, 0, "one run of diabetes"),  # one run could cost more
+    ],
+)
+def test_a_budget_refuses_to_start(monkeypatch, limits, hours, words):
+    model = budget(monkeypatch, **limits)
+    with pytest.raises(BudgetExceededError, match=words):
+        spending.check(model, Sagemaker(diabetes_train_1=hours), now=NOW)
+
+
+def test_what_the_budget_has_left_is_told(monkeypatch):
+    model = budget(monkeypatch, month=1000.0, run=5.0)
+    told = spending.check(model, Sagemaker(diabetes_train_1=1), now=NOW)
+    assert 0 < float(told["spent"]) < 1
+    assert spending.check(budget(monkeypatch), Sagemaker(), now=NOW) == {}
