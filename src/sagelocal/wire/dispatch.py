@@ -23,7 +23,7 @@ class Entry:
     run: Handler
     is_async: bool
     quick: bool
-    """It only reads a row or two: it runs on the event loop, since a thread would cost more than it does."""
+    """It touches a row or two: it runs on the event loop, since a thread would cost more than it does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,8 @@ class Dispatch:
                     self._add(mark, method)
         self._own = frozenset(self._entries)
         for name, handler in derived.items():
-            self._entries.setdefault(name, Entry(run=handler, is_async=False, quick=False))
+            quick = name.startswith("Describe")
+            self._entries.setdefault(name, Entry(run=handler, is_async=False, quick=quick))
 
     @property
     def handled(self) -> frozenset[str]:
