@@ -13,7 +13,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 TOOLS := .venv-uv
 UV ?= $(shell command -v uv || echo $(TOOLS)/bin/uv)
 BIN := .venv/bin
-LOCKS := main dev uv sdk2 sdk3
+LOCKS := main dev mwaa uv sdk2 sdk3
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 # Debian's names of what tests use beyond Python packages.
 DEBIAN := postgresql redis-server chromium bubblewrap
@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: .venv/ready ## run the Iris pipeline once on real Airflow, tell what happened
@@ -48,6 +48,10 @@ test: .venv/ready ## all tests; `make test ARGS=tests/unit` for some
 chaos: .venv/ready ## kill each part of the stack at each moment of each kind of work
 	@$(BIN)/pytest tests/chaos $(ARGS)
 
+.PHONY: test-mwaa
+test-mwaa: .venv-mwaa/ready ## the operators' tests on MWAA's Airflow 3.2.1 and its provider
+	@AIRFLOW_HOME=$$(mktemp -d) .venv-mwaa/bin/python -m pytest -p no:cacheprovider tests/integration/operators tests/unit/jobs $(ARGS)
+
 .PHONY: check
 check: .venv/ready ## formatting, lint, types, layers, the compose file
 	$(BIN)/ruff check
@@ -72,7 +76,7 @@ debian: ## install, by apt, what tests use beyond Python packages (as root)
 
 .PHONY: clean
 clean: ## remove the environment, the stack's home and caches
-	rm -rf .venv $(TOOLS) .sagewind .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-mwaa $(TOOLS) .sagewind .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 # Done again when the lock or the project's metadata changed.
 .venv/ready: requirements/dev.txt pyproject.toml | $(UV)
@@ -80,6 +84,13 @@ clean: ## remove the environment, the stack's home and caches
 	@test -x $(BIN)/python || $(UV) venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv
 	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements/dev.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The same for MWAA's versions, in an environment of its own.
+.venv-mwaa/ready: requirements/mwaa.txt pyproject.toml | $(UV)
+	@test -x .venv-mwaa/bin/python || $(UV) venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv-mwaa
+	$(UV) pip sync --quiet --python .venv-mwaa/bin/python --require-hashes --compile-bytecode requirements/mwaa.txt
+	$(UV) pip install --quiet --python .venv-mwaa/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # uv itself, where the machine has none.
