@@ -15,6 +15,8 @@ UV ?= $(shell command -v uv || echo $(TOOLS)/bin/uv)
 BIN := .venv/bin
 LOCKS := main dev mwaa uv sdk2 sdk3
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
+# How many processes run the tests.
+WORKERS ?= 2
 # Debian's names of what tests use beyond Python packages.
 DEBIAN := postgresql redis-server chromium bubblewrap
 # It doubles the time of every import.
@@ -42,7 +44,7 @@ status: .venv/ready ## what of the stack runs
 
 .PHONY: test
 test: .venv/ready ## all tests; `make test ARGS=tests/unit` for some
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 .PHONY: chaos
 chaos: .venv/ready ## kill each part of the stack at each moment of each kind of work

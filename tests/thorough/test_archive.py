@@ -114,7 +114,7 @@ def test_too_many_members_are_refused(tmp_path):
         archive.extract(tmp_path / "a.tar.gz", tmp_path / "out", archive.Limits(members=4))
 
 
-@pytest.mark.parametrize("content", [b"", b"plain text", gzip.compress(b"no tar at all" * 100)])
+@pytest.mark.parametrize("content", [b"", b"plain text", gzip.compress(b"no tar at all" * 100, mtime=0)])
 def test_what_is_no_archive_is_refused(tmp_path, content):
     (tmp_path / "a.tar.gz").write_bytes(content)
     with pytest.raises(archive.ArchiveError, match=r"a\.tar\.gz"):
