@@ -7,7 +7,10 @@ botocore reads for itself. Importing botocore takes a quarter of a second, so it
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 120
@@ -18,8 +21,19 @@ _LOCK = threading.Lock()
 """Sessions of boto3 are not thread-safe while they make a client."""
 
 
+_KEPT: dict[str, Any] = {}
+"""Clients made ahead, in a process that will fork: making one takes longer than most of its calls."""
+
+
+def keep(services: Iterable[str]) -> None:
+    """Make clients that `client` returns from now on. They hold no connection yet, so a fork may use them."""
+    _KEPT.update({service: client(service) for service in services})
+
+
 def client(service: str) -> Any:
     """Return a boto3 client of `service` with this project's time-outs and retries; safe between threads."""
+    if service in _KEPT:
+        return _KEPT[service]
     with _LOCK:
         import boto3  # noqa: PLC0415  (a quarter second)
         from botocore.config import Config  # noqa: PLC0415

@@ -7,6 +7,7 @@ its processes end with its first one, and with the supervisor.
 
 from __future__ import annotations
 
+import functools
 import shutil
 import subprocess
 import sys
@@ -54,8 +55,9 @@ class View:
     """Empty for the job: the service's state, other jobs, credentials."""
 
 
+@functools.cache
 def probe(setting: str) -> Isolation:
-    """Try bubblewrap once; `setting` as the setting `isolation`: `auto` or `none`."""
+    """Try bubblewrap, once in a process; `setting` as the setting `isolation`: `auto` or `none`."""
     if setting == "none":
         return Isolation(reason="SAGELOCAL_ISOLATION is none")
     if sys.platform != "linux":

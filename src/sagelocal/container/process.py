@@ -9,15 +9,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from sagelocal.container import forked
 from sagelocal.container import isolation as isolating
+from sagelocal.container.exits import SIGNAL_BASE, Exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
 READ_BYTES = 1 << 16
 LINE_BYTES = 256 * 1024
 """A line longer than this is handed on in pieces; no event of CloudWatch Logs is longer either."""
-SIGNAL_BASE = 128
 _SHELLS = frozenset({"sh", "bash", "dash"})
 _DIE_WITH_PARENT = (
     "import ctypes, os, sys\n"
@@ -35,31 +37,45 @@ _DIE_WITH_PARENT = (
 )
 
 
-@dataclass(frozen=True)
-class Exit:
-    """How a process ended: its code (128 + signal when a signal killed it), and the signal or 0."""
+class Handle(Protocol):
+    """A container's processes, as they were started."""
 
-    code: int
-    signal: int = 0
+    pid: int
+    """The process group that holds all of it, or its first process."""
+    output: int
+    """The descriptor that its output is read from."""
 
-    @property
-    def ok(self) -> bool:
-        """Whether it ended well."""
-        return self.code == 0
+    def wait(self) -> Exit:
+        """Wait for the end; what is left of it then is ended too."""
 
-    def __str__(self) -> str:
-        if self.signal:
-            return f"killed by {signal.Signals(self.signal).name}"
-        return f"exit code {self.code}"
+    def commands(self) -> list[int]:
+        """Return the processes that a stop is told to."""
+
+    def kill(self) -> None:
+        """End all of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preloaded:
+    """Leave to fork a container from its environment's runner."""
+
+    runner: forked.Runner
+    code: Path
+    """The script's folder on this machine."""
 
 
 class Process:
     """A running container; made by `start`."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], init: int, on_line: Callable[[str], None]) -> None:
-        self._popen = popen
-        self._init = init
+    def __init__(
+        self, handle: Handle, on_line: Callable[[str], None], *, plain: str = "", missing: bool = False
+    ) -> None:
+        self._handle = handle
         self._on_line = on_line
+        self.plain = plain
+        """Why it was started plainly although it had leave to be forked; empty: it was forked."""
+        self.missing = missing
+        """Whether that was for want of a runner."""
         self._ended = threading.Event()
         self._exit = Exit(-1)
         self._reader = threading.Thread(target=self._read, name="container output", daemon=True)
@@ -71,7 +87,7 @@ class Process:
     @property
     def pid(self) -> int:
         """The process group that holds all of it."""
-        return self._popen.pid
+        return self._handle.pid
 
     def when_ended(self, call: Callable[[], None]) -> None:
         """Have `call` called, from another thread, once the process has ended and its last line is out."""
@@ -91,14 +107,13 @@ class Process:
         A shell does not pass the signal on, so its children get it too: `bash -c train.sh` would otherwise
         keep its script from ever hearing of the stop.
         """
-        for pid in self._commands():
+        for pid in self._handle.commands():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGTERM)
 
     def kill(self) -> None:
         """End all its processes at once."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._popen.pid, signal.SIGKILL)
+        self._handle.kill()
 
     def stop(self, grace: float) -> Exit:
         """Ask it to end, wait up to `grace` seconds, then kill what is left; return how it ended."""
@@ -108,31 +123,19 @@ class Process:
         self._ended.wait()
         return self._exit
 
-    def _commands(self) -> list[int]:
-        children = _children()
-        found = children.get(self._init, []) if self._init else [self._popen.pid]
-        for pid in found:  # grows while a shell's children are added
-            if _program(pid) in _SHELLS:
-                found.extend(children.get(pid, []))
-        return found
-
     def _await(self) -> None:
-        code = self._popen.wait()
-        self.kill()  # what the command left behind in its process group ends with it
+        end = self._handle.wait()
         self._reader.join()
-        self._exit = _exit(code, wrapped=bool(self._init))
+        self._exit = end
         with self._guard:
             self._ended.set()
         for call in self._watchers:
             call()
 
     def _read(self) -> None:
-        stream = self._popen.stdout
-        if stream is None:
-            return
         rest = b""
-        with stream:
-            while chunk := os.read(stream.fileno(), READ_BYTES):
+        with open(self._handle.output, "rb", buffering=0) as stream:  # noqa: PTH123  (a descriptor)
+            while chunk := stream.read(READ_BYTES):
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:
                     self._hand_on(line)
@@ -146,6 +149,40 @@ class Process:
         self._on_line(line.decode("utf-8", "replace").rstrip("\r"))
 
 
+@dataclass
+class _Spawned:
+    """A container that was started plainly; `init` is the first process inside bubblewrap, 0 without it."""
+
+    popen: subprocess.Popen[bytes]
+    init: int
+    output: int = field(init=False)
+    pid: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        assert self.popen.stdout is not None
+        # Its own descriptor: the reader closes it when all is read.
+        self.output = os.dup(self.popen.stdout.fileno())
+        self.popen.stdout.close()
+        self.pid = self.popen.pid
+
+    def wait(self) -> Exit:
+        code = self.popen.wait()
+        self.kill()  # what the command left behind in its process group ends with it
+        return _exit(code, wrapped=bool(self.init))
+
+    def commands(self) -> list[int]:
+        children = _children()
+        found = children.get(self.init, []) if self.init else [self.pid]
+        for pid in found:  # grows while a shell's children are added
+            if _program(pid) in _SHELLS:
+                found.extend(children.get(pid, []))
+        return found
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+
 def start(
     argv: Sequence[str],
     *,
@@ -154,42 +191,79 @@ def start(
     isolation: isolating.Isolation,
     view: isolating.View,
     on_line: Callable[[str], None],
+    preloaded: Preloaded | None = None,
+    limits: Mapping[str, int] | None = None,
 ) -> Process:
     """Start `argv` with exactly the variables `env`, in `cwd` as the job sees it.
 
     `on_line` gets each line of standard output and error, without its line end, on a thread of its own.
+    With `preloaded` a Python script is forked from a runner when it can be. `limits` are rlimits by name
+    (`RLIMIT_AS`), soft and hard.
 
     Raises:
         OSError: the program cannot be started at all.
 
     """
     view.scratch.mkdir(parents=True, exist_ok=True)
-    if not isolation.bwrap:
-        return _start_bare(argv, env, cwd, on_line)
+    limits, plain, missing = limits or {}, "", False
+    if preloaded is not None:
+        try:
+            handle = forked.start(
+                preloaded.runner,
+                argv,
+                env=env,
+                cwd=cwd,
+                isolation=isolation,
+                view=view,
+                code=preloaded.code,
+                limits=limits,
+            )
+            return Process(handle, on_line)
+        except forked.RefusedError as refused:
+            plain, missing = str(refused), isinstance(refused, forked.MissingError)
+    limited = [*_limiter(limits), *argv]
+    if isolation.bwrap:
+        spawned = _start_isolated(limited, env, cwd, isolation, view)
+    else:
+        spawned = _Spawned(_popen(_tied(limited), env, cwd=cwd), 0)
+    return Process(spawned, on_line, plain=plain, missing=missing)
+
+
+def _tied(argv: list[str]) -> list[str]:
+    """Return the command that ends with this thread, as bubblewrap does it where there is bubblewrap."""
+    if sys.platform != "linux":
+        return argv
+    return [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *argv]
+
+
+def _start_isolated(
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    cwd: str,
+    isolation: isolating.Isolation,
+    view: isolating.View,
+) -> _Spawned:
     reading, writing = os.pipe()
     try:
-        popen = _popen(
-            [*isolating.command(isolation, view, cwd=cwd, info=writing), *argv],
-            env,
-            cwd=None,
-            pass_fds=(writing,),
-        )
+        command = [*isolating.command(isolation, view, cwd=cwd, info=writing), *argv]
+        popen = _popen(command, env, cwd=None, pass_fds=(writing,))
     finally:
         os.close(writing)
     with os.fdopen(reading, "rb") as told:
         words = told.read()
     # Without a word bubblewrap has failed, and its end will say so.
-    init = int(json.loads(words)["child-pid"]) if words else popen.pid
-    return Process(popen, init, on_line)
+    return _Spawned(popen, int(json.loads(words)["child-pid"]) if words else popen.pid)
 
 
-def _start_bare(
-    argv: Sequence[str], env: Mapping[str, str], cwd: str, on_line: Callable[[str], None]
-) -> Process:
-    command = list(argv)
-    if sys.platform == "linux":
-        command = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *argv]
-    return Process(_popen(command, env, cwd=cwd), 0, on_line)
+def _limiter(limits: Mapping[str, int]) -> list[str]:
+    """Return the words before a command that run it under these limits."""
+    if not limits:
+        return []
+    options = {"RLIMIT_AS": "--as", "RLIMIT_NOFILE": "--nofile", "RLIMIT_NPROC": "--nproc"}
+    program = shutil.which("prlimit")
+    if program is None:
+        raise OSError("limits were asked for, and there is no program prlimit (util-linux)")
+    return [program, *(f"{options[name]}={value}" for name, value in limits.items())]
 
 
 def _popen(
@@ -210,12 +284,10 @@ def _popen(
 
 def _exit(code: int, *, wrapped: bool) -> Exit:
     """Read a return code. bubblewrap tells a signal as a shell does: 128 + signal."""
-    if code < 0:
-        return Exit(SIGNAL_BASE - code, -code)
     deadly = {signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGINT}
     if wrapped and code - SIGNAL_BASE in deadly:
         return Exit(code, code - SIGNAL_BASE)
-    return Exit(code)
+    return Exit.of(code)
 
 
 def _children() -> dict[int, list[int]]:

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sagelocal.jobs import checkpoints, hosts, pipes
+from sagelocal.jobs.preloading import Preloading
 from sagelocal.jobs.preparation import JobFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sagelocal.container.exits import Exit
     from sagelocal.container.layout import Layout
-    from sagelocal.container.process import Exit, Process
+    from sagelocal.container.process import Process
     from sagelocal.jobs.plan import Host, TrainingPlan
     from sagelocal.jobs.preparation import Prepared
     from sagelocal.jobs.supervisor import Job
@@ -67,6 +69,7 @@ class Cluster:
         self._pipes: list[pipes.Pipe] = []
         self._running: list[Process] = []
         self._checkpoints = self._make_checkpoints()
+        self._preloading = Preloading(job, prepared.made, prepared.image, say)
 
     def start(self) -> None:
         """Restore the checkpoints and start every host's container.
@@ -115,6 +118,7 @@ class Cluster:
         """
         for pipe in self._pipes:
             pipe.close()
+        self._preloading.wish()
         for sync in self._checkpoints:
             sync.close()
 
@@ -130,16 +134,20 @@ class Cluster:
             return list(pool.map(lambda process: process.stop(self._plan.stop_grace), self._running))
 
     def _start(self, host: Host) -> Process:
+        command, tree = self._prepared.commands[host.name], self._trees[host.name]
+        leave = self._preloading.leave(command.argv, tree.code)
         running = hosts.start(
-            self._prepared.commands[host.name],
+            command,
             host,
             self._plan,
-            tree=self._trees[host.name],
+            tree=tree,
             isolated=self._prepared.isolated,
             made=self._prepared.made,
             hidden=(self._job.data_dir, Path.home() / ".aws"),
             on_line=partial(self._take, host.name),
+            preloaded=leave,
         )
+        self._preloading.tell(running, leave)
         running.when_ended(self._job.wake.ring)
         return running
 

@@ -15,7 +15,7 @@ from sagelocal.jobs.kinds import LONGEST_REASON
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sagelocal.container.process import Exit
+    from sagelocal.container.exits import Exit
 
 TRACEBACK = "Traceback (most recent call last):"
 KEPT_LINES = 60

@@ -120,6 +120,7 @@ def start(
     made: Environment,
     hidden: tuple[Path, ...],
     on_line: Callable[[str], None],
+    preloaded: process.Preloaded | None = None,
 ) -> process.Process:
     """Start the host's container; call it on the supervisor's main thread."""
     root = tree.root.parent
@@ -137,7 +138,13 @@ def start(
     base = isolated.base(tree)
     cwd = str(base.code) if what.is_script else str(base.root)
     return process.start(
-        what.argv, env=what.variables, cwd=cwd, isolation=isolated, view=view, on_line=on_line
+        what.argv,
+        env=what.variables,
+        cwd=cwd,
+        isolation=isolated,
+        view=view,
+        on_line=on_line,
+        preloaded=preloaded,
     )
 
 

@@ -2,15 +2,16 @@
 
 The service may die at any moment; jobs must not. So the launcher keeps no state of its own that matters: what
 is to run is in the store, what runs holds the lock of its folder, and what has ended has left an exit record.
-One thread does everything, in rounds: it starts what there is room for and looks after what runs.
+One thread does everything, in rounds: it starts what there is room for and looks after what runs. It
+is woken by the bell, which anyone rings who has something for it, and by the end of a supervisor.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import select
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -22,10 +23,13 @@ from typing import TYPE_CHECKING, Any
 from sagelocal import settings as configuration
 from sagelocal.faults import Faults
 from sagelocal.jobs import mailbox, transitions
+from sagelocal.jobs.bell import Bell
 from sagelocal.jobs.folder import JobFolder
 from sagelocal.jobs.kinds import JOB_KINDS
+from sagelocal.jobs.runners import Runners
 from sagelocal.jobs.status import JobStatus
 from sagelocal.jobs.store import MissingError
+from sagelocal.jobs.supervisors import Supervisor, Supervisors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
 
 SUPERVISOR = (sys.executable, "-m", "sagelocal.jobs.supervisor")
 _ROUND_SECONDS = 0.2
+"""Between two looks at supervisors whose end wakes nobody."""
+_LONG_ROUND_SECONDS = 5.0
 _LAST_WORDS = 600
 _LEAST_ROOM = 2
 
@@ -49,7 +55,7 @@ class _Running:
     kind: JobKind
     name: str
     folder: JobFolder
-    child: subprocess.Popen[bytes] | None
+    child: Supervisor | None
 
 
 class Launcher:
@@ -67,8 +73,10 @@ class Launcher:
         self._faults = faults or Faults()
         self._store = store
         self._settings = settings
-        self._environ = dict(environ)
-        self._supervisor = tuple(supervisor)
+        preload = bool(settings.preload) and tuple(supervisor) == SUPERVISOR
+        self._supervisors = Supervisors(supervisor, environ, preload=preload)
+        self._runners = Runners(Path(settings.data_dir), environ, enabled=preload)
+        self._bell = Bell(Path(settings.data_dir))
         self._room = settings.max_running_jobs or max(_LEAST_ROOM, os.cpu_count() or 1)
         self._changed = threading.Condition()
         self._queue: deque[tuple[str, str]] = deque()
@@ -84,13 +92,14 @@ class Launcher:
             for resource in self._store.list(kind.kind):
                 if not kind.is_over(resource.body):
                     self._recover(kind, resource)
+        self._supervisors.begin()
         self._thread.start()
 
     def submit(self, kind: str, name: str) -> None:
         """Take a job that was just stored as `InProgress`; it starts when there is room, in order."""
         with self._changed:
             self._queue.append((kind, name))
-            self._changed.notify()
+        self._bell.ring()
 
     def stop(self, kind: str, name: str) -> None:
         """Stop a job that was just marked `Stopping`: at once when it waits, else through its supervisor."""
@@ -124,7 +133,7 @@ class Launcher:
         """End the rounds; jobs run on."""
         with self._changed:
             self._closing = True
-            self._changed.notify_all()
+        self._bell.ring()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -144,11 +153,12 @@ class Launcher:
 
     def _work(self) -> None:
         while True:
+            self._bell.clear()  # before all else: what is rung for from here on wakes the next round
+            if self._closing:
+                break
             self._read_mail()
+            self._runners.look()
             with self._changed:
-                if self._closing:
-                    self._store.close()
-                    return
                 self._starting = self._admit()
                 waiting = [each for each in self._queue if each not in self._told]
             for kind, name in self._starting:
@@ -161,8 +171,27 @@ class Launcher:
             for running in list(self._running):
                 self._look_after(running)
             with self._changed:
-                if not self._closing and not self._next():
-                    self._changed.wait(_ROUND_SECONDS if self._running else None)
+                idle = not self._next()
+            if idle:
+                self._wait()
+        self._runners.close()
+        self._supervisors.close()
+        self._store.close()
+
+    def _wait(self) -> None:
+        """Sleep until something may call for a round."""
+        poller = select.poll()
+        unwatched = False
+        for running in self._running:
+            child = running.child
+            if child is not None and child.watch is not None and child.lives():
+                poller.register(child.watch, select.POLLIN)
+            else:
+                unwatched = True
+        for descriptor in (self._bell.fileno(), *self._runners.watched()):
+            poller.register(descriptor, select.POLLIN)
+        seconds = _ROUND_SECONDS if unwatched else _LONG_ROUND_SECONDS if self._running else None
+        poller.poll(None if seconds is None else seconds * 1000)
 
     def _admit(self) -> list[tuple[str, str]]:
         admitted = self._next()
@@ -218,30 +247,23 @@ class Launcher:
         self._told.add((kind.kind, name))
         self._update(kind, name, tell)
 
-    def _launch(self, kind: JobKind, name: str, folder: JobFolder) -> subprocess.Popen[bytes]:
+    def _launch(self, kind: JobKind, name: str, folder: JobFolder) -> Supervisor:
         body = self._store.get(kind.kind, name).body
         settings = configuration.to_json(self._settings)
         description = {"kind": kind.kind, "name": name, "settings": settings, "body": body}
         if befalls := self._faults.of_job(kind.kind, name, body):
             description["faults"] = befalls
         folder.write_job(description)
-        # A session of its own: neither a signal to the service's group nor its end reaches the job.
-        with folder.supervisor_log.open("ab") as log:
-            return subprocess.Popen(
-                [*self._supervisor, str(folder.root)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=self._environ,
-                start_new_session=True,
-            )
+        return self._supervisors.start(folder)
 
     def _look_after(self, running: _Running) -> None:
         # A child may have found another supervisor at work and left it the job: the lock decides.
-        child_lives = running.child is not None and running.child.poll() is None
+        child_lives = running.child is not None and running.child.lives()
         if child_lives or running.folder.is_alive():
             return
         self._settle(running)
+        if running.child is not None:
+            running.child.close()
         with self._changed:
             self._running.remove(running)
             self._changed.notify_all()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sagelocal.jobs import bell
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -21,6 +23,7 @@ def put(data_dir: Path, kind: str, name: str) -> None:
     folder = data_dir / "jobs" / _FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{kind}{_SEPARATOR}{name}").touch()
+    bell.ring(data_dir)
 
 
 def take(data_dir: Path) -> list[tuple[str, str]]:

@@ -22,6 +22,7 @@ from sagelocal.container.layout import OPT_ML, Layout
 from sagelocal.jobs import access, failure, hosts, inputs, outputs, planned_faults
 from sagelocal.jobs import processing_plan as planning
 from sagelocal.jobs.kinds import LONGEST_REASON
+from sagelocal.jobs.preloading import Preloading
 from sagelocal.jobs.report import Report
 from sagelocal.jobs.status import JobStatus
 
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sagelocal.container.environments import Environment
+    from sagelocal.container.exits import Exit
     from sagelocal.container.isolation import Isolation
-    from sagelocal.container.process import Exit, Process
+    from sagelocal.container.process import Process
     from sagelocal.jobs.processing_plan import ProcessingPlan
     from sagelocal.jobs.supervisor import Job
     from sagelocal.logs import LogSink
@@ -96,6 +98,7 @@ class Processing:
         self._tails = {host: failure.Tail() for host in plan.hosts}
         self._folders: list[outputs.Folder] = []
         self._message = ""
+        self._preloading: Preloading | None = None
 
     def run(self) -> None:
         """Carry it out; whatever happens, the end is written once."""
@@ -113,9 +116,12 @@ class Processing:
         made, isolated = self._prepare()
         if self._job.stopping:
             return End(status=JobStatus.STOPPED)
+        image = images.resolve(self._plan.image, self._job.settings["image_policy"])
+        self._preloading = Preloading(self._job, made, image, self._say)
         self._job.mark_started()
         running = [self._start(host, made, isolated) for host in self._plan.hosts]
         ends, stopped = self._watch(running)
+        self._preloading.wish()
         self._message = _message(self._trees[self._plan.hosts[0]])
         bad = next((index for index, end in enumerate(ends) if not end.ok), None)
         if bad is not None and not stopped:
@@ -200,16 +206,28 @@ class Processing:
             visible=hosts.interpreter_folders(made.python),
             hidden=(self._job.data_dir, Path.home() / ".aws"),
         )
+        command = [_relocated(word, base) for word in self._plan.command]
+        leave = self._leave(command, tree, base)
         running = process.start(
-            [_relocated(word, base) for word in self._plan.command],
+            command,
             env=self._variables(made, base),
             cwd=str(base.processing),
             isolation=isolated,
             view=view,
             on_line=partial(self._take, host),
+            preloaded=leave,
         )
+        if self._preloading is not None:
+            self._preloading.tell(running, leave)
         running.when_ended(self._job.wake.ring)
         return running
+
+    def _leave(self, command: list[str], tree: Layout, base: Layout) -> process.Preloaded | None:
+        """Return the leave to fork a script; nothing where it is not below `/opt/ml`."""
+        script = Path(command[1] if len(command) > 1 else "")
+        if self._preloading is None or not script.is_relative_to(base.root):
+            return None
+        return self._preloading.leave(command, (tree.root / script.relative_to(base.root)).parent)
 
     def _variables(self, made: Environment, base: Layout) -> dict[str, str]:
         image = images.resolve(self._plan.image, self._job.settings["image_policy"])

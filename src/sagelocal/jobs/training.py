@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from sagelocal.container.exits import Exit
     from sagelocal.container.images import Image
-    from sagelocal.container.process import Exit
     from sagelocal.jobs.cluster import Outcome
     from sagelocal.jobs.metrics import MetricSink
     from sagelocal.jobs.plan import Host, TrainingPlan

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sagelocal.container.process import Exit
+from sagelocal.container.exits import Exit
 from sagelocal.jobs import failure
 
 LINES = ["before", "Traceback (most recent call last):", '  File "t.py", line 1', "ValueError: bad", ""]

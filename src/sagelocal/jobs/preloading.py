@@ -1,0 +1,52 @@
+"""A job's leave to have its scripts forked from a preloaded interpreter, and what it says of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sagelocal.container.process import Preloaded
+from sagelocal.jobs import runners
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from sagelocal.container.environments import Environment
+    from sagelocal.container.images import Image
+    from sagelocal.container.process import Process
+    from sagelocal.jobs.supervisor import Job
+
+
+class Preloading:
+    """How the containers of one job are started."""
+
+    def __init__(self, job: Job, made: Environment, image: Image, say: Callable[[str], None]) -> None:
+        self._data_dir = job.data_dir
+        self._enabled = bool(job.settings.get("preload", 0)) and bool(image.warm)
+        self._made = made
+        self._image = image
+        self._say = say
+        self._runner = runners.find(self._data_dir, made, job.environ)
+        self._told = False
+        self._missing = False
+
+    def leave(self, argv: Sequence[str], code: Path) -> Preloaded | None:
+        """Return the leave for a command; None where there is nothing to say about it either."""
+        if not self._enabled or not self._runner.is_script(argv):
+            return None
+        return Preloaded(runner=self._runner, code=code)
+
+    def tell(self, started: Process, leave: Preloaded | None) -> None:
+        """Say, for the first container of the job, how it was started."""
+        if leave is None:
+            return
+        self._missing = self._missing or started.missing
+        if not self._told:
+            self._told = True
+            reason = runners.refused(self._data_dir, self._made) if started.missing else ""
+            self._say(runners.words(reason or started.plain))
+
+    def wish(self) -> None:
+        """Ask for a runner if one was missing: when the job's own work is done, so as not to slow it."""
+        if self._missing:
+            runners.wish(self._data_dir, self._made, self._image)

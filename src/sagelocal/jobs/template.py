@@ -1,0 +1,79 @@
+"""The process that supervisors are forked from: `python -m sagelocal.jobs.template <descriptor>`.
+
+It imports what every supervisor imports, makes the clients that every supervisor makes, and then forks one
+for each folder that comes on its socket. It has one thread, and ends when the other end is closed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from sagelocal import aws
+from sagelocal.container import isolation
+from sagelocal.jobs import supervisor
+from sagelocal.jobs.folder import JobFolder
+from sagelocal.jobs.kinds import JOB_KINDS
+
+SERVICES = ("s3", "logs", "cloudwatch")
+LONGEST_PATH = 4096
+_CREDENTIALS = "AWS_ACCESS_KEY_ID"
+
+
+def main(descriptor: int) -> int:
+    """Serve; a forked supervisor returns from here as well, with its exit code."""
+    channel = socket.socket(fileno=descriptor)
+    channel.set_inheritable(False)
+    _preload()
+    if len(list(Path("/proc/self/task").iterdir())) > 1:
+        return 1  # a fork would lose a thread: the service starts supervisors plainly
+    gc.collect()
+    gc.freeze()
+    signal.signal(signal.SIGCHLD, lambda *_: _reap())
+    while folder := channel.recv(LONGEST_PATH):
+        # Not reaped before the descriptor of its process is made: until then its number is its own.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+        pid = os.fork()
+        if pid == 0:
+            return _supervise(channel, JobFolder(Path(os.fsdecode(folder))))
+        watched = os.pidfd_open(pid)
+        socket.send_fds(channel, [str(pid).encode()], [watched])
+        os.close(watched)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    return 0
+
+
+def _preload() -> None:
+    for kind in JOB_KINDS:
+        importlib.import_module(supervisor.KINDS[kind])
+    isolation.probe("auto")
+    if _CREDENTIALS in os.environ:  # otherwise botocore would go and look for some on the network
+        aws.keep(SERVICES)
+
+
+def _reap() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _supervise(channel: socket.socket, folder: JobFolder) -> int:
+    channel.close()
+    os.setsid()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    log = os.open(folder.supervisor_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    return supervisor.main(folder.root, dict(os.environ))
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1])))

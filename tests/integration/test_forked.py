@@ -1,0 +1,308 @@
+"""A script in a process forked from a preloaded interpreter, and in a new one: it cannot tell which."""
+
+import contextlib
+import json
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from sagelocal.container import forked, isolation, process
+from sagelocal.container.environments import Environment
+from sagelocal.jobs import runners
+
+PATIENCE_SECONDS = 60
+SEEN = """
+import json, numpy, os, socket, sys
+lines = open("/proc/self/status").read().splitlines()
+status = dict(line.split(":\\t", 1) for line in lines if ":\\t" in line)
+outside = json.loads(sys.argv[1])
+def attempt(path):
+    try:
+        open(path, "w").close()
+    except OSError as error:
+        return type(error).__name__
+    os.unlink(path)
+    return "written"
+print(json.dumps({
+    "argv": [sys.argv[2:], sys.orig_argv[1:2], sys.executable],
+    "path": sys.path,
+    "flags": list(sys.flags),
+    "cwd": os.getcwd(),
+    "main": [__name__, __file__, __package__, __spec__, __doc__, sorted(globals())],
+    "loader": type(__loader__).__name__,
+    "env": dict(os.environ),
+    "host": socket.gethostname(),
+    "ids": [os.getuid(), os.getgid()],
+    "privileges": [status[name] for name in ("CapEff", "CapPrm", "CapAmb", "NoNewPrivs")],
+    "dumpable": os.access("/proc/self/environ", os.R_OK),
+    "spaces": [os.readlink(f"/proc/self/ns/{name}") != given for name, given in outside.items()],
+    "threads": status["Threads"],
+    "files": sorted(os.listdir("/opt/ml")) if os.path.isdir("/opt/ml") else [],
+    "hidden": os.listdir(sys.argv[2]),
+    "writes": [attempt(path) for path in ("/etc/x", "/tmp/x", "/opt/ml/x")],
+    "streams": [sys.stdin.read(), sys.stdout.encoding, sys.stdout.write_through],
+    "descriptors": sorted(os.listdir("/proc/self/fd"))[:3],
+    "signals": [status["SigIgn"], status["SigBlk"]],
+    "alone": len([name for name in os.listdir("/proc") if name.isdigit()]) < 6,
+}))
+"""
+STARTS_OTHERS = """
+import multiprocessing as m, subprocess as s
+def f(x): return x + 1
+if __name__ == "__main__":
+    print(m.get_context("fork").Pool(2).map(f, [1, 2]))
+    print(m.get_context("spawn").Pool(1).map(f, [3]))
+    print(s.run(["echo", "hi"], capture_output=True).stdout)
+"""
+RAISES = """
+def f():
+    raise ValueError("bad")
+try:
+    f()
+except ValueError as e:
+    raise KeyError(1) from e
+"""
+ENDS = {
+    "ends": ("print('a'); import sys; print('b', file=sys.stderr)", 0),
+    "exits": ("raise SystemExit(7)", 7),
+    "exits with words": ("import sys; sys.exit('enough')", 1),
+    "raises": (RAISES, 1),
+    "is no Python": ("print('a'\nx = = 2", 1),
+    "is interrupted": (
+        "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nimport time; time.sleep(9)",
+        130,
+    ),
+    "is killed": ("import os; os.kill(os.getpid(), 9)", 137),
+    "aborts": ("import os; print('last', flush=True); os.abort()", 134),
+    "leaves without cleaning up": ("import os; print('x'); os._exit(5)", 5),
+    "cleans up": (
+        "import atexit, threading; atexit.register(print, 'out')\nthreading.Timer(0.1, print, ['t']).start()",
+        0,
+    ),
+    "starts others": (STARTS_OTHERS, 0),
+    "pickles its own": ("import pickle\nclass A: pass\nprint(pickle.loads(pickle.dumps(A())).__class__)", 0),
+}
+
+
+class Bench:
+    """A runner of this interpreter, and both ways to start a script."""
+
+    def __init__(self, root, isolated):
+        self.root, self.isolated = root, isolated
+        self.made = Environment(key="e", root=Path(sys.prefix), made=False)
+        self.environ = {}
+        self.runners = runners.Runners(root, self.environ, enabled=True)
+        self.code = root / "job" / "ml" / "code"
+        self.code.mkdir(parents=True)
+        self.secret = root / "secret"
+        self.secret.mkdir()
+        (self.secret / "key").touch()
+        self.lines = []
+
+    def begin(self, *modules):
+        image = type("Image", (), {"warm": modules})()
+        runners.wish(self.root, self.made, image)
+        self.runners.look()
+
+    def start(self, text, *arguments, plain=False, env=None, files=()):
+        (self.code / "t.py").write_text(text)
+        for name in files:
+            (self.code / name).touch()
+        job = self.code.parents[1]
+        (job / "hosts").write_text(isolation.hosts_text({"algo-1": "127.0.0.1"}))
+        where = "/opt/ml/code" if self.isolated.bwrap else str(self.code)
+        view = isolation.View(
+            ml=job / "ml",
+            scratch=job / "tmp",
+            hosts_file=job / "hosts",
+            hostname="algo-1",
+            hidden=(self.secret,),
+            visible=(Path(sys.prefix), self.root / "job") if str(self.root).startswith("/tmp") else (),
+        )
+        runner = runners.find(self.root, self.made, self.environ)
+        variables = {**runner.variables, "PYTHONPATH": where, "SM_X": "é", **(env or {})}
+        self.lines = []
+        leave = None if plain else process.Preloaded(runner=runner, code=self.code)
+        return process.start(
+            [str(self.made.python), "t.py", *arguments],
+            env=variables,
+            cwd=where,
+            isolation=self.isolated,
+            view=view,
+            on_line=self.lines.append,
+            preloaded=leave,
+        )
+
+    def run(self, *arguments, **how):
+        started = self.start(*arguments, **how)
+        end = started.wait(PATIENCE_SECONDS)
+        assert how.get("plain") or how.get("refused") or not started.plain, started.plain
+        return end, list(self.lines)
+
+
+@pytest.fixture(scope="module", params=["auto", "none"])
+def bench(request, tmp_path_factory):
+    """Give a ready runner that has imported a few modules, with isolation and without."""
+    isolated = isolation.probe(request.param)
+    made = Bench(tmp_path_factory.mktemp("forked"), isolated)
+    made.begin("json", "socket", "numpy.random")
+    yield made
+    made.runners.close()
+
+
+def test_a_script_sees_the_same(bench):
+    own = {name: str(Path(f"/proc/self/ns/{name}").readlink()) for name in ("mnt", "pid", "ipc", "uts")}
+    arguments = (json.dumps(own), str(bench.secret), "--a", "b c")
+    (forked_end, forked_lines), (plain_end, plain_lines) = (
+        bench.run(SEEN, *arguments, plain=plain) for plain in (False, True)
+    )
+    assert forked_end.ok, forked_lines
+    assert plain_end.ok, plain_lines
+    seen, expected = json.loads(forked_lines[-1]), json.loads(plain_lines[-1])
+    if bench.isolated.bwrap:
+        assert all(seen["spaces"])
+        assert seen["hidden"] == []
+    assert seen == expected
+
+
+@pytest.mark.parametrize("case", list(ENDS))
+def test_a_script_ends_the_same(bench, case):
+    text, code = ENDS[case]
+    end, lines = bench.run(text)
+    plain_end, plain_lines = bench.run(text, plain=True)
+    assert (end.code, lines) == (plain_end.code, plain_lines)
+    assert end.code == code
+
+
+def test_random_numbers_are_its_own(bench):
+    text = "import random, numpy, os; print(random.random(), numpy.random.rand(), os.urandom(4).hex())"
+    first, second = bench.run(text)[1][0].split(), bench.run(text)[1][0].split()
+    assert all(one != other for one, other in zip(first, second, strict=True))
+
+
+def test_blas_has_the_threads_of_a_new_process(bench):
+    text = "import numpy, os; a = numpy.ones((600, 600)); a @ a; print(len(os.listdir('/proc/self/task')))"
+    assert bench.run(text)[1] == bench.run(text, plain=True)[1]
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        # Read by the interpreter when it starts.
+        ({"env": {"PYTHONHASHSEED": "0"}}, "PYTHONHASHSEED is read"),
+        # Read by a library when it is loaded.
+        ({"env": {"OMP_NUM_THREADS": "1"}}, "OMP_NUM_THREADS is read"),
+        # Set by every job; a job that sets another has it.
+        ({"env": {"LANG": "C"}}, "LANG is read"),
+        # In a new interpreter the script's own would be imported.
+        ({"files": ["socket.py"]}, "'socket'"),
+        ({"files": ["sitecustomize.py"]}, "sitecustomize"),
+    ],
+)
+def test_what_cannot_be_had_in_a_fork_is_started_plainly(bench, how, words):
+    started = bench.start("print('ran')", **how)
+    assert started.wait(PATIENCE_SECONDS).ok
+    for name in how.get("files", ()):
+        (bench.code / name).unlink()
+    assert words in started.plain
+    assert bench.lines == ["ran"]
+
+
+def test_a_stop_reaches_the_script_and_what_is_left_is_ended(bench):
+    text = (
+        "import signal, subprocess, sys, time\n"
+        "def stop(*_): print('stopped', flush=True); sys.exit(3)\n"
+        "signal.signal(signal.SIGTERM, stop)\n"
+        "subprocess.Popen(['sleep', '1234'])\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(60)"
+    )
+    started = bench.start(text)
+    _until(lambda: "ready" in bench.lines)
+    assert started.stop(PATIENCE_SECONDS).code == 3
+    assert bench.lines == ["ready", "stopped"]
+    assert not _running("sleep\x001234")
+
+
+def test_a_deaf_script_is_killed(bench):
+    started = bench.start(
+        "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nprint('deaf', flush=True)\ntime.sleep(60)"
+    )
+    _until(lambda: bench.lines)
+    assert started.stop(0.1).signal == 9
+
+
+def test_the_script_ends_with_its_supervisor(bench, tmp_path):
+    # The supervisor is a fork of this process; what it starts must end when it is killed.
+    mark = f"{tmp_path.name}-{threading.get_native_id()}"
+    pid = os.fork()
+    if pid == 0:
+        with contextlib.suppress(BaseException):
+            bench.start(
+                f"import subprocess; print('x', flush=True); subprocess.run(['sleep', '1235', {mark!r}][:2])"
+            )
+            _until(lambda: bench.lines)
+            (tmp_path / "up").touch()
+            time.sleep(60)
+        os._exit(0)
+    _until((tmp_path / "up").exists)
+    assert _running("sleep\x001235")
+    os.kill(pid, 9)
+    os.waitpid(pid, 0)
+    _until(lambda: not _running("sleep\x001235"))
+
+
+def test_jobs_outlive_their_runner(tmp_path):
+    bench = Bench(tmp_path, isolation.probe("auto"))
+    bench.begin("json")
+    started = bench.start("import time; print('x', flush=True); time.sleep(0.5); print('y')")
+    _until(lambda: bench.lines)
+    bench.runners.close()
+    assert started.wait(PATIENCE_SECONDS).ok
+    assert bench.lines == ["x", "y"]
+    assert bench.start("print('z')").plain == "no preloaded interpreter is ready yet"
+
+
+def test_a_runner_whose_modules_start_threads_does_not_serve(tmp_path, monkeypatch):
+    (tmp_path / "threaded.py").write_text(
+        "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()"
+    )
+    variables = forked.variables
+    monkeypatch.setattr(forked, "variables", lambda *a: variables(*a) | {"PYTHONPATH": str(tmp_path)})
+    bench = Bench(tmp_path, isolation.probe("none"))
+    bench.begin("threaded")
+    _until(lambda: bench.runners.look() or not bench.runners.watched())
+    assert "started 1 threads" in runners.refused(tmp_path, bench.made)
+
+
+def test_only_a_few_runners_are_kept_the_last_used(tmp_path):
+    kept = runners.Runners(tmp_path, {}, enabled=True)
+    image = type("Image", (), {"warm": ()})()
+    for number in range(runners.MOST + 2):
+        runners.wish(tmp_path, Environment(key=str(number), root=Path(sys.prefix), made=False), image)
+        kept.look()
+    assert len(kept.watched()) == runners.MOST
+    kept.close()
+
+
+def _until(condition):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.01)
+
+
+def _running(words):
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (
+                words.encode() in (entry / "cmdline").read_bytes()
+                and "Z" not in (entry / "stat").read_text().split()[2]
+            ):
+                found.append(entry.name)
+    return found
