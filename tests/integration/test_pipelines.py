@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
@@ -13,9 +15,17 @@ from tests.integration import pipeline_definitions as pipelines
 from tests.integration.pipeline_definitions import get, join, step
 from tests.integration.training_jobs import BUCKET, IMAGE, ROLE, unique
 
+PAGE = Path(__file__).parents[2] / "docs" / "howto" / "pipelines.md"
 LEAST = {"Name": "Least", "Type": "Float", "DefaultValue": 0.8}
 SCORE = {"Name": "Score", "Type": "String", "DefaultValue": "0.9"}
-LONG = {"pause": "600"}
+PRINTS = """
+import argparse, os
+parser = argparse.ArgumentParser()
+parser.add_argument("--rate", type=float)
+args, _ = parser.parse_known_args()
+print("score=%f;" % args.rate)
+open(os.path.join(os.environ["SM_MODEL_DIR"], "model.txt"), "w").write(str(args.rate))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -170,11 +180,7 @@ def test_a_cached_step_is_not_run_again_and_a_selected_one_alone(sagemaker, s3):
         pipelines.condition("GoodEnough", "Score", [], []),
         parameters=[LEAST, SCORE],
     )
-    first, second, other = (
-        pipelines.start(sagemaker, name),
-        None,
-        None,
-    )
+    first = pipelines.start(sagemaker, name)
     assert pipelines.wait(sagemaker, first)["PipelineExecutionStatus"] == "Succeeded"
     ran = pipelines.steps_of(sagemaker, first)["Score"]
 
@@ -203,6 +209,66 @@ def test_a_cached_step_is_not_run_again_and_a_selected_one_alone(sagemaker, s3):
     steps = pipelines.steps_of(sagemaker, selected)
     assert steps["Score"]["SelectiveExecutionResult"] == {"SourcePipelineExecutionArn": first}
     assert steps["GoodEnough"]["Metadata"] == {"Condition": {"Outcome": "False"}}
+
+
+def test_the_best_model_of_a_tuning_step(sagemaker, s3):
+    trained = pipelines.training(s3, "Unused", PRINTS)["Arguments"]
+    parameters = trained.pop("HyperParameters")
+    trained["AlgorithmSpecification"]["MetricDefinitions"] = [{"Name": "score", "Regex": "score=([0-9.]+);"}]
+    tune = step(
+        "Tune",
+        "Tuning",
+        {
+            "HyperParameterTuningJobConfig": {
+                "Strategy": "Grid",
+                "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "score"},
+                "ResourceLimits": {"MaxParallelTrainingJobs": 2},
+                "ParameterRanges": {
+                    "CategoricalParameterRanges": [{"Name": "rate", "Values": ["0.25", "0.5"]}]
+                },
+            },
+            "TrainingJobDefinition": {"StaticHyperParameters": parameters, **trained},
+        },
+    )
+    best = get("Steps.Tune.TrainingJobSummaries[0].TrainingJobName")
+    model = step(
+        "Model",
+        "Model",
+        {
+            "PrimaryContainer": {
+                "Image": IMAGE.format("1.9-0"),
+                "ModelDataUrl": join(f"s3://{BUCKET}/pipelines/", best, "/output/model.tar.gz"),
+                "Environment": {"RATE": get("Steps.Tune.BestTrainingJob.TunedHyperParameters.rate")},
+            }
+        },
+    )
+    name = pipelines.create(sagemaker, tune, model)
+
+    arn = pipelines.start(sagemaker, name)
+
+    described = pipelines.wait(sagemaker, arn)
+    steps = pipelines.steps_of(sagemaker, arn)
+    assert described["PipelineExecutionStatus"] == "Succeeded", steps
+    job = steps["Tune"]["Metadata"]["TuningJob"]["Arn"].rpartition("/")[2]
+    tuned = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=job)
+    model_name = steps["Model"]["Metadata"]["Model"]["Arn"].rpartition("/")[2]
+    made = sagemaker.describe_model(ModelName=model_name)
+    container = made["PrimaryContainer"]
+    assert made["ExecutionRoleArn"] == ROLE
+    assert container["Environment"] == {"RATE": "0.5"}
+    assert tuned["BestTrainingJob"]["TrainingJobName"] in container["ModelDataUrl"]
+
+
+def test_the_page_about_pipelines_runs(sagelocal_service, sagemaker, monkeypatch):
+    for variable, value in sagelocal_service.addresses.items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", sagelocal_service.url)
+    (script,) = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    names = {}
+    exec(script, names)  # what a reader would
+    arn = names["started"]["PipelineExecutionArn"]
+    assert pipelines.wait(sagemaker, arn)["PipelineExecutionStatus"] == "Succeeded"
+    sagemaker.delete_pipeline(PipelineName="hello")
 
 
 def test_retry_policies(serve, tmp_path):
