@@ -42,6 +42,32 @@ def test_every_argument_of_the_provider_is_taken(name):
     assert issubclass(mine, theirs)
     assert accepted(theirs) <= accepted(mine)
     assert set(theirs.template_fields) <= set(mine.template_fields)
+    links = {type(link) for link in mine.operator_extra_links}
+    assert {type(link) for link in theirs.operator_extra_links} <= links
+
+
+OTHERWISE = {
+    "deferrable": {True, None},  # yes, or when the task waits at all; the provider asks Airflow's settings
+    "check_interval": {None},  # 30 seconds for AWS, one for a local service
+    "max_ingestion_time": {None},  # as long as the job's own limit allows
+    "max_attempts": {None},  # the same
+}
+
+
+def defaults(operator):
+    """Return the default of every argument that a class or its bases name, the nearest class first."""
+    found = {}
+    for each in operator.__mro__[::-1]:
+        own = inspect.signature(each.__init__).parameters.values()
+        found |= {one.name: one.default for one in own if one.default is not inspect.Parameter.empty}
+    return found
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_what_is_not_said_means_what_it_means_at_the_providers(name):
+    theirs, mine = defaults(getattr(provider, name)), defaults(getattr(ours, name))
+    other = {each: mine[each] for each in theirs.keys() & mine.keys() if mine[each] != theirs[each]}
+    assert {each: value for each, value in other.items() if value not in OTHERWISE.get(each, ())} == {}
 
 
 @pytest.mark.parametrize("name", SHARED)
