@@ -14,7 +14,6 @@ from sagewind.stack import home as homes
 
 if TYPE_CHECKING:
     from conftest import Running
-
     from sagewind.airflow_rest import Question
 
 SECONDS = 400

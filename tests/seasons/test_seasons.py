@@ -118,13 +118,17 @@ def lived(season):
             season.backfill("season_score", monday, sunday, again=True)
         took = time.monotonic() - began
         sys.stdout.write(f"week {number + 1}: {took:.0f} s, champions {season.champions()[-3:]}\n")
+        sys.stdout.flush()
     return before
 
 
 def test_every_run_of_the_season_ended_well(season, lived):
     for dag_id in ("season", "season_score"):
-        states = [(run["dag_run_id"], run["state"]) for run in season.runs(dag_id)]
-        assert {state for _, state in states} == {"success"}, states
+        # The clock's own runs, of the present, have no data here.
+        runs = [run for run in season.runs(dag_id) if run["run_type"] != "scheduled"]
+        assert {run["state"] for run in runs} == {"success"}, [
+            (run["dag_run_id"], run["state"]) for run in runs
+        ]
 
 
 def test_every_day_has_its_partition(season, lived):

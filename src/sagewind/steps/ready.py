@@ -9,17 +9,17 @@ from __future__ import annotations
 import datetime as dt
 import io
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sagewind import aws, columns, dataset, holdout, images, load, naming, pack, profile, quality
+from sagewind.lint import check, declared
 from sagewind.objects import Address, Objects
 from sagewind.steps import spending
 from sagewind.steps.rows import Rows, features, to_csv
 from sagewind.upload import put_once
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sagewind import spec
 
 VALIDATION_SHARE = 0.2
@@ -49,11 +49,13 @@ def ready(
     of a history in partitions, only days that ended by then are used.
 
     Raises:
-        SagewindError: `DataError` names the rows that break the schema, `BudgetExceededError` the amounts;
+        SagewindError: `LintError` names the lines of spec and script that do not fit each other, `DataError`
+            the rows that break the schema, `BudgetExceededError` the amounts;
             `LoadError`, `HoldoutError`, `PackError` and `ImageError` say what else cannot be used.
 
     """
     model = load.load(spec_file)
+    check.demand_clean(check.lint(declared.subject(model, Path(spec_file))))
     place = aws.account(model.account, clients)
     image = images.uri(model.image, place.region)
     spending.check(model, clients, now=dt.datetime.now(dt.UTC))
