@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from sagewind.registry import Registry
 from sagewind.stack import home as homes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conftest import Running
     from sagewind.airflow_rest import Question
 
@@ -29,9 +32,21 @@ def finished(stack: Running, dag_id: str, conf: dict[str, object]) -> str:
     return run_id
 
 
+def test_scoring_by_the_clock_is_skipped_until_there_is_a_model(stack: Running) -> None:
+    asked = stack.airflow._get("/dags/diabetes_score/dagRuns", run_type="scheduled", limit=1, order_by="id")
+    [first] = [run["dag_run_id"] for run in asked["dag_runs"]]
+    assert stack.await_run("diabetes_score", first, SECONDS) == "success"
+    tasks = stack.airflow.tasks("diabetes_score", first)
+    assert {each.state for each in tasks.values()} == {"skipped"}
+    said = "\n".join(stack.airflow.log("diabetes_score", first, tasks["score.prepare"]))
+    assert "run the DAG 'diabetes' to its end first" in said
+
+
 def test_a_spec_with_a_script_lives_to_its_scores(stack: Running) -> None:
-    run_id = finished(stack, "diabetes", {})
-    enrolled = stack.airflow.result("diabetes", run_id, "register.enrol")
+    done = stack.run("run", "diabetes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    [run_id] = re.findall(r"^run (\S+) of the DAG diabetes$", done.stdout, flags=re.MULTILINE)
+    enrolled = json.loads(done.stdout[done.stdout.index("\n{") :])
     judged = stack.airflow.result("diabetes", run_id, "gate.judge")
     assert judged["metrics"]["r2"] > 0.25
     champion = next(iter(Registry(stack.client("sagemaker")).versions("diabetes")))
@@ -41,6 +56,9 @@ def test_a_spec_with_a_script_lives_to_its_scores(stack: Running) -> None:
     assert b"<html" in card
     endpoint = stack.client("sagemaker").describe_endpoint(EndpointName="diabetes")
     assert endpoint["EndpointStatus"] == "InService"
+
+    bill = stack.airflow.result("diabetes", run_id, "bill")
+    assert {line["task"] for line in bill["lines"]} == {"train.job", "evaluate.job"}
 
     finished(stack, "diabetes_score", {"day": DAY, "champion": "today"})
     home = f"diabetes/scores/ds={DAY}"
@@ -55,6 +73,16 @@ def test_a_spec_with_a_script_lives_to_its_scores(stack: Running) -> None:
     assert s3.get_object(Bucket=BUCKET, Key=f"{home}/_SUCCESS")["Body"].read() == success
     assert s3.get_object(Bucket=BUCKET, Key=f"{home}/scores.csv")["Body"].read() == scores
     assert len(stack.client("sagemaker").list_transform_jobs()["TransformJobSummaries"]) == jobs
+
+
+def test_a_models_life_is_told(stack: Running, tmp_path: Path) -> None:
+    told = stack.run("timeline", "diabetes", "--picture", str(tmp_path / "life.svg"))
+    assert told.returncode == 0, told.stderr
+    assert re.search(r"^20\S+ +version 1$", told.stdout, flags=re.MULTILINE), told.stdout
+    assert "<polyline" not in (tmp_path / "life.svg").read_text()  # no truth has come
+    cost = stack.run("cost", "diabetes")
+    assert cost.returncode == 0, cost.stderr
+    assert re.search(r"training +ml\.m5\.large", cost.stdout), cost.stdout
 
 
 def answered(stack: Running, dag_id: str, option: str) -> Question:

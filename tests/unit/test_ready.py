@@ -1,0 +1,55 @@
+"""What a run does before its first job: its table is its interval's, and what is there is not sent again."""
+
+import pytest
+from tests.unit.test_broken_folder import FOLDER, PLACES, Cloud
+
+from sagewind.steps import ready
+
+BUCKET = "sagemaker-us-east-1-123456789012"
+ROWS = (FOLDER / "good" / "flowers.csv").read_text().splitlines()
+
+
+@pytest.fixture
+def project(tmp_path):
+    """The good project, but with a history of four days."""
+    for place in PLACES.values():
+        (tmp_path / place).parent.mkdir(parents=True)
+        (tmp_path / place).write_bytes((FOLDER / "good" / place.rpartition("/")[2]).read_bytes())
+    spec = tmp_path / PLACES["specs"]
+    text = spec.read_text().replace("id_column: id", "id_column: id, history: history/, window_days: 3")
+    spec.write_text(text)
+    return spec
+
+
+@pytest.fixture
+def cloud():
+    made = Cloud()
+    for number in range(1, 5):
+        day = [line.replace("f", f"f{number}") for line in ROWS[1:]]
+        key = f"flowers/history/ds=2026-01-0{number}/rows.csv"
+        made.s3.put(BUCKET, key, "\n".join([ROWS[0], *day]) + "\n")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("until", "days"),
+    [
+        ("2026-01-03T00:00:00+00:00", [1, 2]),  # the third day has just begun
+        ("2026-01-04T04:00:00+00:00", [1, 2, 3]),
+        ("2026-01-05T00:00:00+00:00", [2, 3, 4]),  # the first ended three days ago
+    ],
+)
+def test_a_backfill_trains_on_what_its_interval_knew(project, cloud, until, days):
+    made = ready.ready(project, data="", run_name="run-1", until=until, clients=cloud)
+    assert made["files"] == [f"s3://{BUCKET}/flowers/history/ds=2026-01-0{day}/rows.csv" for day in days]
+    assert made["rows"] == 8 * len(days)
+    assert made["until"] == until
+
+
+def test_what_is_there_is_not_sent_again(project, cloud):
+    first = ready.ready(project, data="", run_name="run-1", until="2026-01-05T00:00:00+00:00", clients=cloud)
+    before = [call["Key"] for call in cloud.account.called("PutObject")]
+    again = ready.ready(project, data="", run_name="run-1", until="2026-01-05T00:00:00+00:00", clients=cloud)
+    sent = [call["Key"] for call in cloud.account.called("PutObject")][len(before) :]
+    assert again == first
+    assert not [key for key in sent if key.endswith((".csv", ".tar.gz"))]
