@@ -35,6 +35,7 @@ from sagelocal.gateway import Gateway
 from sagelocal.jobs.hosting import EndpointController
 from sagelocal.jobs.launcher import Launcher
 from sagelocal.jobs.store import Store
+from sagelocal.serving.asynchronous import Asynchronous
 from sagelocal.serving.capture import Captures
 from sagelocal.serving.endpoints import Router
 from sagelocal.serving.meters import Meters
@@ -62,6 +63,7 @@ class App:
     hosting: EndpointController
     meters: Meters
     captures: Captures
+    queue: Asynchronous
     pipelines: Runs
     treatments: Callable[[], Iterable[Treatment]]
     """What becomes of every operation."""
@@ -72,6 +74,7 @@ class App:
         self.hosting.start()
         self.meters.start()
         self.captures.start()
+        self.queue.start()
         self.pipelines.start()
 
     def stop(self) -> None:
@@ -82,6 +85,7 @@ class App:
             self.hosting.stop_all()
         self.pipelines.close()
         self.launcher.close()
+        self.queue.close()
         self.hosting.close()
         self.meters.close()
         self.captures.close()
@@ -101,6 +105,14 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
         meters=meters,
         captures=captures,
         idle_seconds=settings.serverless_idle_seconds,
+    )
+    queue = Asynchronous(
+        router=router,
+        own=Router(account=settings.account, region=settings.region, meters=meters),
+        storage=S3Storage(),
+        folder=settings.data_dir / "asynchronous",
+        bucket=settings.bucket or f"sagemaker-{settings.region}-{settings.account}",
+        region=settings.region,
     )
     hosting = EndpointController(store=store, settings=settings, router=router, environ=environ, faults=plan)
 
@@ -132,7 +144,7 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
         ModelPackageGroups(records=groups, packages=package_records, account=account),
         EndpointConfigs(records=configs, models=models),
         Endpoints(records=endpoints, configs=configs, endpoints=hosting),
-        Invocations(invoker=router, account=account),
+        Invocations(invoker=router, queue=queue, account=account),
         Tags(store),
         Search(store),
         *rest.resources,
@@ -161,6 +173,7 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
         hosting=hosting,
         meters=meters,
         captures=captures,
+        queue=queue,
         pipelines=runs,
         treatments=functools.partial(
             operations.table, services.operations, own=dispatch.handled, derived=rest.rows

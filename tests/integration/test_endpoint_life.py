@@ -1,11 +1,13 @@
 """The life of endpoints: scaled, measured, captured, changed step by step, and taken back by an alarm."""
 
+import contextlib
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EventStreamError
 from tests.integration import served_models as models
 
 SECONDS = 90
@@ -265,3 +267,108 @@ def test_several_containers_answer_in_turn_or_by_name_and_many_models_by_theirs(
         with pytest.raises(ClientError, match=words) as caught:
             ask(variant, **more)
         assert caught.value.response["Error"]["Code"] == code
+
+
+def test_an_asynchronous_endpoint_answers_on_s3_and_says_so_to_a_topic(aws, deploy):
+    s3, sns, sqs = aws("s3"), aws("sns"), aws("sqs")
+    topic = sns.create_topic(Name=models.unique("topic"))["TopicArn"]
+    queue = sqs.create_queue(QueueName=models.unique("queue"))["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    output = {
+        "S3OutputPath": f"s3://{models.BUCKET}/async/out",
+        "S3FailurePath": f"s3://{models.BUCKET}/async/failed",
+        "NotificationConfig": {"SuccessTopic": topic},
+    }
+    config = models.make_config(
+        aws, models.saying(aws, "later"), AsyncInferenceConfig={"OutputConfig": output}
+    )
+    name = deploy(config)
+    s3.put_object(Bucket=models.BUCKET, Key="async/in.csv", Body=b"1,2\n")
+    runtime = aws("sagemaker-runtime")
+
+    answer = runtime.invoke_endpoint_async(
+        EndpointName=name, InputLocation=f"s3://{models.BUCKET}/async/in.csv", ContentType="text/csv"
+    )
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 202
+    assert read(s3, answer["OutputLocation"]) == b"later"
+    (message,) = until(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"))
+    told = json.loads(json.loads(message["Body"])["Message"])
+    assert (told["invocationStatus"], told["inferenceId"]) == ("Completed", answer["InferenceId"])
+    assert told["responseParameters"]["outputLocation"] == answer["OutputLocation"]
+
+    failing = runtime.invoke_endpoint_async(EndpointName=name, Body=b"fail", ContentType="text/csv")
+    assert b"told to" in read(s3, failing["FailureLocation"])
+    absent = runtime.invoke_endpoint_async(EndpointName=name, InputLocation=f"s3://{models.BUCKET}/async/no")
+    assert b"async/no" in read(s3, absent["FailureLocation"])
+    with pytest.raises(ClientError, match="asynchronous"):
+        invoke(aws, name)
+
+
+def read(s3, uri):
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+
+    def look():
+        try:
+            return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except s3.exceptions.NoSuchKey:
+            return None
+
+    return until(look)
+
+
+def test_an_answer_is_streamed_as_the_model_makes_it(aws, deploy):
+    script = (
+        "def model_fn(d):\n    return None\n"
+        "def transform_fn(m, body, kind, accept):\n"
+        "    def parts():\n"
+        "        yield 'one '\n"
+        "        yield b'two'\n"
+        "        if body == 'break': raise ValueError('broken off')\n"
+        "    if body == 'whole': return 'all at once', 'text/plain'\n"
+        "    if body == 'fail': raise ValueError('told to')\n"
+        "    return parts(), 'text/plain'\n"
+    )
+    model = models.create_model(aws, PrimaryContainer=models.container(aws, script))
+    name = deploy(models.make_config(aws, {"VariantName": "AllTraffic", "ModelName": model}))
+
+    def stream(body):
+        answer = aws("sagemaker-runtime").invoke_endpoint_with_response_stream(
+            EndpointName=name, Body=body, ContentType="text/csv"
+        )
+        assert (answer["ContentType"], answer["InvokedProductionVariant"]) == ("text/plain", "AllTraffic")
+        with contextlib.closing(answer["Body"]) as events:
+            return [event["PayloadPart"]["Bytes"] for event in events]
+
+    assert b"".join(stream(b"1")) == b"one two"
+    assert stream(b"whole") == [b"all at once"]
+    assert invoke(aws, name, Body=b"1") == "one two"
+    with pytest.raises(ClientError, match="told to") as caught:
+        stream(b"fail")
+    assert caught.value.response["Error"]["Code"] == "ModelError"
+    with pytest.raises(EventStreamError, match="broke off"):
+        stream(b"break")
+    assert b"".join(stream(b"1")) == b"one two"
+
+
+def test_a_serverless_variant_sleeps_and_wakes_and_takes_so_many_at_a_time(serve, emulator):
+    service = serve(SAGELOCAL_SERVERLESS_IDLE_SECONDS="1", **emulator.client_environment)
+    aws, name = service.client, models.unique("serverless")
+    slow = models.say("awake").replace("    if body", "    import time; time.sleep(1)\n    if body")
+    model = models.create_model(aws, PrimaryContainer=models.container(aws, slow))
+    config = {"MemorySizeInMB": 1024, "MaxConcurrency": 1}
+    variant = {"VariantName": "AllTraffic", "ModelName": model, "ServerlessConfig": config}
+    aws("sagemaker").create_endpoint(EndpointName=name, EndpointConfigName=models.make_config(aws, variant))
+    found = models.wait(aws, name)
+    assert found["ProductionVariants"][0]["CurrentServerlessConfig"] == config
+    folder = service.data_dir / "jobs" / "endpoint" / name / "1" / "AllTraffic-0"
+    until(lambda: not folder.exists())
+    assert aws("sagemaker").describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService"
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(invoke, aws, name)
+        until(folder.exists)
+        with pytest.raises(ClientError, match="MaxConcurrency") as caught:
+            invoke(aws, name)
+        assert caught.value.response["Error"]["Code"] == "ThrottlingException"
+        assert first.result() == "awake"

@@ -106,6 +106,11 @@ def _refuse(request: Mapping[str, Any]) -> None:
         raise ValidationException(
             "AsyncInferenceConfig goes with neither ServerlessConfig nor DataCaptureConfig"
         )
+    output = request.get("AsyncInferenceConfig", {}).get("OutputConfig", {})
+    if output.get("NotificationConfig", {}).get("IncludeInferenceResponseIn"):
+        raise NotSupported(
+            "sagelocal cannot carry out IncludeInferenceResponseIn: notifications tell where the answer is"
+        )
     if len(variants) > 1 and any("ServerlessConfig" in each for each in variants):
         raise ValidationException("An endpoint with a ServerlessConfig has exactly one production variant")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
 
 class Jobs(Protocol):
@@ -60,6 +60,21 @@ class Invoker(Protocol):
             ModelError: the model's container answered with an error.
 
         """
+
+    async def stream(
+        self, endpoint: str, request: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], AsyncIterator[bytes]]:
+        """Return the members of a streamed answer but for its body, and the body's parts.
+
+        Raises what `invoke` raises; the parts raise `ConnectionError` when the model breaks off.
+        """
+
+
+class Queue(Protocol):
+    """Takes requests whose answers will be on S3."""
+
+    def submit(self, endpoint: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the members of an InvokeEndpointAsync answer; raise `LookupError` for an absent endpoint."""
 
 
 class Images(Protocol):

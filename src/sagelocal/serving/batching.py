@@ -34,7 +34,8 @@ class Request(NamedTuple):
     body: bytes
     content_type: str
     accept: str
-    deliver: Callable[[handlers.Answer], None]
+    deliver: Callable[[Any], None]
+    """Takes an `Answer`, or such a tuple whose body are `Parts`."""
 
 
 class Batcher:
@@ -54,6 +55,8 @@ class Batcher:
 
     def submit(self, request: Request) -> None:
         """Take a request; it is answered in this turn of the loop, or when the running prediction ends."""
+        if ";" in request.content_type:
+            request = request._replace(content_type=codecs.media_type(request.content_type))
         self._waiting.append(request)
         if not self._scheduled and not self._busy:
             self._scheduled = True
@@ -122,7 +125,9 @@ class Batcher:
         return [a if a is not None else self._alone(r) for a, r in zip(answers, batch, strict=True)]
 
     def _alone(self, request: Request) -> handlers.Answer:
-        return self._handlers.answer(request.body, request.content_type, request.accept)
+        answer = self._handlers.answer(request.body, request.content_type, request.accept)
+        assert isinstance(answer, handlers.Answer)  # only handlers of the user's answer part by part
+        return answer
 
     def _rows(self, request: Request) -> Any:
         """Return the 2-D array of a request, or None when it must be answered by itself."""

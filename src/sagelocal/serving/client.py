@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import httptools
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
     from pathlib import Path
 
 LONGEST_ADDRESS = 100
@@ -29,6 +29,14 @@ class Reply(NamedTuple):
     body: bytes
 
 
+class Head(NamedTuple):
+    """A response of which the body still comes."""
+
+    status: int
+    headers: Mapping[str, str]
+    parts: AsyncIterator[bytes]
+
+
 class _Connection(asyncio.Protocol):
     """One connection, one request at a time."""
 
@@ -38,6 +46,8 @@ class _Connection(asyncio.Protocol):
         self._reply: asyncio.Future[Reply] | None = None
         self._headers: dict[str, str] = {}
         self._chunks: list[bytes] = []
+        self._parts: asyncio.Queue[bytes | UnreachableError | None] | None = None
+        self._head: asyncio.Future[tuple[int, dict[str, str]]] | None = None
         self.served = 0
 
     @property
@@ -50,10 +60,13 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        error = UnreachableError(f"the model server closed the connection: {exc or 'no reason'}")
         if self._reply is not None and not self._reply.done():
-            self._reply.set_exception(
-                UnreachableError(f"the model server closed the connection: {exc or 'no reason'}")
-            )
+            self._reply.set_exception(error)
+        if self._head is not None and not self._head.done():
+            self._head.set_exception(error)
+        if self._parts is not None:
+            self._parts.put_nowait(error)
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -66,11 +79,22 @@ class _Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status >= 200 and self._head is not None and not self._head.done():  # noqa: PLR2004
+            self._head.set_result((status, self._headers))
+
     def on_body(self, body: bytes) -> None:
-        self._chunks.append(body)
+        if self._parts is not None:
+            self._parts.put_nowait(body)
+        else:
+            self._chunks.append(body)
 
     def on_message_complete(self) -> None:
         status = self._parser.get_status_code()
+        if self._parts is not None and status >= 200:  # noqa: PLR2004
+            self._parts.put_nowait(None)
+            self._parts = None
         if status < 200:  # noqa: PLR2004  (100 Continue: the answer is still to come)
             self._headers = {}
             return
@@ -92,10 +116,28 @@ class _Connection(asyncio.Protocol):
             self._transport.write(body)
         return await self._reply
 
+    async def begin(self, head: bytes, body: bytes) -> Head:
+        """Send a request and return the answer's head; its parts come as the server sends them."""
+        if self._transport is None:
+            raise UnreachableError("the connection is closed")
+        parts: asyncio.Queue[bytes | UnreachableError | None] = asyncio.Queue()
+        self._parts = parts
+        self._head = asyncio.get_running_loop().create_future()
+        self._transport.writelines((head, body))
+        status, headers = await self._head
+        return Head(status, headers, _each(parts))
+
     def close(self) -> None:
         """Close the connection."""
         if self._transport is not None:
             self._transport.close()
+
+
+async def _each(parts: asyncio.Queue[bytes | UnreachableError | None]) -> AsyncIterator[bytes]:
+    while (part := await parts.get()) is not None:
+        if isinstance(part, UnreachableError):
+            raise part
+        yield part
 
 
 class Client:
@@ -125,6 +167,25 @@ class Client:
         return await self._exchange(
             ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace"), body, seconds
         )
+
+    @contextlib.asynccontextmanager
+    async def stream(self, target: str, headers: Mapping[str, str], body: bytes) -> AsyncIterator[Head]:
+        """POST `body` to `target` on a connection of its own, and give the answer as it comes.
+
+        Raises:
+            UnreachableError: nothing listens, or the server went away before its answer began.
+
+        """
+        lines = [f"POST {target} HTTP/1.1", "Host: model", f"Content-Length: {len(body)}"]
+        lines += [f"{name}: {_clean(value)}" for name, value in headers.items()]
+        head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+        self.in_flight += 1
+        connection = await self._connect()
+        try:
+            yield await connection.begin(head, body)
+        finally:
+            self.in_flight -= 1
+            connection.close()
 
     def close(self) -> None:
         """Close idle connections."""

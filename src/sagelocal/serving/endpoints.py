@@ -5,8 +5,10 @@ Rules: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_Inv
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from sagelocal import errors
@@ -16,7 +18,7 @@ from sagelocal.serving.meters import Meters, Sample
 from sagelocal.serving.traffic import DIRECT, MULTI, Traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from sagelocal.serving.capture import Capture, Captures
     from sagelocal.serving.lanes import Lane, Peer
@@ -131,6 +133,85 @@ class Router:
             raise errors.RuntimeValidationError(
                 f"Endpoint {endpoint} is asynchronous: it takes InvokeEndpointAsync only"
             )
+        return await self._answer(endpoint, route, request)
+
+    async def queued(self, endpoint: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Do as `invoke` for a request to an asynchronous endpoint; its `Seconds` are what it may take."""
+        route = self._routes.get(endpoint)
+        if route is None:
+            raise LookupError(endpoint)
+        return await self._answer(endpoint, route, request)
+
+    async def stream(
+        self, endpoint: str, request: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], AsyncIterator[bytes]]:
+        """Return the members of an InvokeEndpointWithResponseStream answer but for its body, and that.
+
+        Raises what `invoke` raises; the parts raise `client.UnreachableError` when the model breaks off.
+        """
+        route = self._routes.get(endpoint)
+        if route is None:
+            raise LookupError(endpoint)
+        lane = route.choose(endpoint, request.get("TargetVariant"))
+        if (
+            route.traffic.asynchronous is not None
+            or lane.variant.max_concurrency
+            or (lane.variant.mode != DIRECT and len(lane.variant.containers) > 1)
+        ):
+            raise errors.RuntimeValidationError(
+                f"Endpoint {endpoint} does not stream responses: it is asynchronous, serverless or a pipeline"
+            )
+        head, stack = await self._begin(endpoint, lane, request)
+        members = {
+            "ContentType": head.headers.get("content-type", ""),
+            "InvokedProductionVariant": lane.variant.name,
+        }
+        custom = head.headers.get("x-amzn-sagemaker-custom-attributes")
+        return members | ({"CustomAttributes": custom} if custom else {}), _until_end(head, stack)
+
+    async def _begin(
+        self, endpoint: str, lane: Lane, request: Mapping[str, Any]
+    ) -> tuple[client.Head, AsyncExitStack]:
+        """Begin an answer; its connection is open until the stack is closed."""
+        begin, status = time.perf_counter(), [200]
+
+        def note() -> None:
+            spent = (time.perf_counter() - begin) * _MICROSECONDS
+            lane.meter.note(Sample(spent, 0.0, status[0], len(lane.peers)))
+
+        async with AsyncExitStack() as stack:
+            stack.callback(note)
+            status[0] = errors.ServiceUnavailable.status
+            lane.enter()
+            stack.callback(lane.leave)
+            head = await self._open(endpoint, lane, request, stack)
+            status[0] = head.status
+            if head.status not in _OK:
+                words = b"".join([part async for part in head.parts]).decode(errors="replace")
+                raise self._failures.model(endpoint, head.status, words, lane.variant.containers[0])
+            return head, stack.pop_all()
+
+    async def _open(
+        self, endpoint: str, lane: Lane, request: Mapping[str, Any], stack: AsyncExitStack
+    ) -> client.Head:
+        gone = "it has none"
+        headers = _headers(request) | ({"Accept": request["Accept"]} if request.get("Accept") else {})
+        for peer in lane.order():
+            ((name, one),) = await self._chosen(endpoint, lane, peer, request)
+            try:
+                async with asyncio.timeout(INVOCATION_SECONDS):
+                    return await stack.enter_async_context(
+                        one.stream("/invocations", headers, request.get("Body", b""))
+                    )
+            except client.UnreachableError as error:
+                gone = str(error)
+            except TimeoutError as error:
+                raise self._failures.late(endpoint, name) from error
+        raise errors.ServiceUnavailable(
+            f"No instance of variant {lane.variant.name} of endpoint {endpoint} answers: {gone}"
+        )
+
+    async def _answer(self, endpoint: str, route: _Route, request: Mapping[str, Any]) -> dict[str, Any]:
         lane = route.choose(endpoint, request.get("TargetVariant"))
         reply = await self._measured(endpoint, lane, request)
         kind = reply.headers.get("content-type", "")
@@ -191,7 +272,9 @@ class Router:
                 headers["Accept"] = request["Accept"]
             begin = time.perf_counter()
             try:
-                reply = await one.post("/invocations", headers, body, INVOCATION_SECONDS)
+                reply = await one.post(
+                    "/invocations", headers, body, request.get("Seconds", INVOCATION_SECONDS)
+                )
             except TimeoutError as error:
                 raise self._failures.late(endpoint, name) from error
             finally:
@@ -242,6 +325,12 @@ def _headers(request: Mapping[str, Any]) -> dict[str, str]:
         if request.get(member):
             headers[name] = request[member]
     return headers
+
+
+async def _until_end(head: client.Head, stack: AsyncExitStack) -> AsyncIterator[bytes]:
+    async with stack:
+        async for part in head.parts:
+            yield part
 
 
 def _nothing() -> None:

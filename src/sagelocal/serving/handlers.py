@@ -17,6 +17,7 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -45,6 +46,14 @@ class Answer(NamedTuple):
     body: bytes
 
 
+class Streamed(NamedTuple):
+    """A response that the user's handler makes part by part, when it returns a generator."""
+
+    status: int
+    content_type: str
+    parts: Iterator[str | bytes]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Handlers:
     """A loaded model with the functions that answer for it.
@@ -60,15 +69,13 @@ class Handlers:
     fast: engine.Engine | None
     default_accept: str
 
-    def answer(self, body: bytes, content_type: str, accept: str) -> Answer:
+    def answer(self, body: bytes, content_type: str, accept: str) -> Answer | Streamed:
         """Run a request through the handlers; an exception becomes a 500 and a traceback in the log."""
         accept = self.wanted(accept)
-        content_type = codecs.media_type(content_type)
         try:
             if self.transform is not None:
-                return _response(
-                    self.transform(self.model, _text(body, content_type), content_type, accept), accept
-                )
+                text = _text(body, codecs.media_type(content_type))
+                return _response(self.transform(self.model, text, content_type, accept), accept)
             return self._answer(body, content_type, accept)
         except Exception as error:  # noqa: BLE001  (the user's code may raise anything, and the server must live)
             # A built-in algorithm knows when the request is at fault.
@@ -78,13 +85,10 @@ class Handlers:
         """Return the type asked for; nothing and `*/*` mean the default."""
         return self.default_accept if not accept or accept == codecs.ANY else accept
 
-    def _answer(self, body: bytes, content_type: str, accept: str) -> Answer:
+    def _answer(self, body: bytes, content_type: str, accept: str) -> Answer | Streamed:
+        kind = codecs.media_type(content_type)
         try:
-            data = (
-                self.read(_text(body, content_type), content_type)
-                if self.read
-                else self.default_read(body, content_type)
-            )
+            data = self.read(_text(body, kind), content_type) if self.read else self.default_read(body, kind)
         except codecs.UnsupportedFormatError as error:
             return failure(error, 415)
         prediction = self.predict(data, self.model) if self.predict else self.default_predict(data)
@@ -209,7 +213,7 @@ def _flexible(function: Any, count: int) -> Any:
     return function
 
 
-def _response(result: Any, accept: str) -> Answer:
+def _response(result: Any, accept: str) -> Answer | Streamed:
     kind = accept
     if isinstance(result, tuple) and len(result) == 2:  # noqa: PLR2004
         result, kind = result
@@ -217,9 +221,11 @@ def _response(result: Any, accept: str) -> Answer:
         return Answer(200, str(kind), result.encode())
     if isinstance(result, bytes | bytearray | memoryview):
         return Answer(200, str(kind), bytes(result))
+    if isinstance(result, Iterator):
+        return Streamed(200, str(kind), result)
     raise TypeError(
         f"the handler returned {type(result).__name__}; "
-        "a str, bytes, or a tuple of one of them and a content type is needed"
+        "a str, bytes, a generator of them, or a tuple of one of these and a content type is needed"
     )
 
 

@@ -6,11 +6,13 @@ The application behind it is one callable, so that the server has no framework b
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib
 from collections import deque
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from sagelocal.serving import parts
 from sagelocal.serving.plainparser import BadRequestError, PlainParser
 
 if TYPE_CHECKING:
@@ -65,6 +67,12 @@ def render(status: int, content_type: str, body: bytes, *, keep_alive: bool) -> 
         if len(_HEADS) < 256:  # noqa: PLR2004  (a handler may invent content types; do not keep them all)
             _HEADS[key] = head
     return b"%b%d\r\n\r\n%b" % (head, len(body), body)
+
+
+def _chunked_head(status: int, content_type: str, *, keep_alive: bool) -> bytes:
+    """Return the head of a response whose length nobody knows yet."""
+    whole = render(status, content_type, b"", keep_alive=keep_alive)
+    return whole.replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
 
 
 class Connection(asyncio.Protocol):
@@ -154,11 +162,36 @@ class Connection(asyncio.Protocol):
         self._answering = True
         self._application.handle(message, lambda *answer: self._respond(*answer, keep_alive=keep_alive))
 
-    def _respond(self, status: int, content_type: str, body: bytes, *, keep_alive: bool) -> None:
+    def _respond(
+        self, status: int, content_type: str, body: bytes | parts.Parts, *, keep_alive: bool
+    ) -> None:
+        if isinstance(body, parts.Parts):
+            if self._transport is not None:
+                self._transport.write(_chunked_head(status, content_type, keep_alive=keep_alive))
+            body.attach(functools.partial(self._send_part, keep_alive=keep_alive))
+            return
         self._answering = False
         if self._transport is None:
             return
         self._transport.write(render(status, content_type, body, keep_alive=keep_alive))
+        self._go_on(keep_alive=keep_alive)
+
+    def _send_part(self, part: parts.Part, *, keep_alive: bool) -> None:
+        if self._transport is None:
+            return
+        if isinstance(part, bytes):
+            self._transport.write(b"%x\r\n%b\r\n" % (len(part), part))
+            return
+        self._answering = False
+        if part is parts.BROKEN:
+            self._closing = True
+            self._transport.close()  # without the last chunk, which tells the client
+            return
+        self._transport.write(b"0\r\n\r\n")
+        self._go_on(keep_alive=keep_alive)
+
+    def _go_on(self, *, keep_alive: bool) -> None:
+        assert self._transport is not None
         if not keep_alive:
             self._closing = True
             self._transport.close()

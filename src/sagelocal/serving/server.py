@@ -74,11 +74,7 @@ class Application:
         self._backend.submit(
             batching.Request(
                 message.body,
-                headers.get(b"content-type", b"application/json")
-                .decode("latin-1")
-                .partition(";")[0]
-                .strip()
-                .lower(),
+                headers.get(b"content-type", b"application/json").decode("latin-1"),
                 headers.get(b"accept", b"").decode("latin-1"),
                 lambda answer: respond(*answer),
             )

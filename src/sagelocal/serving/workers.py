@@ -16,7 +16,7 @@ import sys
 from collections import deque
 from typing import TYPE_CHECKING
 
-from sagelocal.serving import handlers
+from sagelocal.serving import handlers, parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 _FRAME = struct.Struct("!III")
 READY = 1
 FAILED = 2
+MORE, ENDED, CUT = 1 << 16, 1 << 17, 1 << 18
+"""Flags in a frame's status: a part of an answer, its end, or its end before it was whole."""
+_STATUS = MORE - 1
+
+
+SENT = handlers.Answer(0, "", b"")
+"""Stands for an answer that went out part by part."""
 
 
 class WorkerDiedError(RuntimeError):
@@ -49,9 +56,28 @@ def serve(sock: socket.socket, load: Callable[[], handlers.Handlers]) -> None:
         kind, accept, size = _FRAME.unpack(head)
         content_type, wanted, body = (stream.read(length) for length in (kind, accept, size))
         answer = loaded.answer(body, content_type.decode(), wanted.decode())
+        if isinstance(answer, handlers.Streamed):
+            _send_parts(sock, answer)
+            continue
         sys.stdout.flush()
         encoded = answer.content_type.encode()
         sock.sendall(_FRAME.pack(answer.status, len(encoded), len(answer.body)) + encoded + answer.body)
+
+
+def _send_parts(sock: socket.socket, answer: handlers.Streamed) -> None:
+    """Send what a generator gives, as it comes: a frame for each part, and one that says how it ended."""
+    encoded, end = answer.content_type.encode(), ENDED
+    sock.sendall(_FRAME.pack(answer.status | MORE, len(encoded), 0) + encoded)
+    try:
+        for part in answer.parts:
+            body = part.encode() if isinstance(part, str) else bytes(part)
+            if body:
+                sock.sendall(_FRAME.pack(answer.status | MORE, 0, len(body)) + body)
+    except Exception as error:  # noqa: BLE001  (the user's generator may raise anything)
+        handlers.failure(error)
+        end = CUT
+    sys.stdout.flush()
+    sock.sendall(_FRAME.pack(end, 0, 0))
 
 
 def _nothing() -> None:
@@ -81,6 +107,8 @@ class Worker(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._ready: asyncio.Future[bool] | None = None
         self._answered: Callable[[handlers.Answer | None], None] | None = None
+        self._request: Request | None = None
+        self._parts: parts.Parts | None = None
         self._buffer = bytearray()
         self._closing = False
         self.died: Callable[[], None] = _nothing
@@ -95,7 +123,7 @@ class Worker(asyncio.Protocol):
 
     def ask(self, request: Request, answered: Callable[[handlers.Answer | None], None]) -> None:
         """Send a request; `answered` gets the answer, or None when the worker died."""
-        self._answered = answered
+        self._answered, self._request = answered, request
         kind, accept = request.content_type.encode(), request.accept.encode()
         head = _FRAME.pack(len(kind), len(accept), len(request.body))
         if self._transport is None:
@@ -118,16 +146,45 @@ class Worker(asyncio.Protocol):
         status, kind, size = _FRAME.unpack_from(self._buffer)
         if len(self._buffer) < _FRAME.size + kind + size:
             return
+        if status > _STATUS:
+            self._take_parts()
+            return
         body = bytes(self._buffer[_FRAME.size + kind :])
         content_type = self._buffer[_FRAME.size : _FRAME.size + kind].decode()
         self._buffer.clear()
         self._finish(handlers.Answer(status, content_type, body))
+
+    def _take_parts(self) -> None:
+        """Hand on the parts of an answer that are whole."""
+        while len(self._buffer) >= _FRAME.size:
+            status, kind, size = _FRAME.unpack_from(self._buffer)
+            end = _FRAME.size + kind + size
+            if len(self._buffer) < end:
+                return
+            content_type = self._buffer[_FRAME.size : _FRAME.size + kind].decode()
+            body = bytes(self._buffer[_FRAME.size + kind : end])
+            del self._buffer[:end]
+            if not status & MORE:
+                self._end_parts(parts.WHOLE if status == ENDED else parts.BROKEN)
+            elif self._parts is None:
+                self._parts = parts.Parts()
+                if self._request is not None:
+                    self._request.deliver((status & _STATUS, content_type, self._parts))
+            else:
+                self._parts.feed(body)
+
+    def _end_parts(self, how: parts.Part) -> None:
+        ended, self._parts = self._parts, None
+        if ended is not None:
+            ended.feed(how)
+            self._finish(SENT)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Tell who waits (asyncio)."""
         self._transport = None
         if self._ready is not None and not self._ready.done():
             self._ready.set_result(False)
+        self._end_parts(parts.BROKEN)
         self._finish(None)
         if not self._closing:
             self.died()
@@ -184,4 +241,5 @@ class Pool:
             self._give(worker, self._waiting.popleft())
         else:
             self._idle.append(worker)
-        request.deliver(answer)
+        if answer is not SENT:
+            request.deliver(answer)

@@ -36,6 +36,8 @@ class Operation:
     """The HTTP status of a good answer."""
     input: StructureShape | None
     output: StructureShape | None
+    streams: bool = False
+    """Whether the answer is an event stream."""
     errors: Mapping[str, int]
     """The errors that the model declares for it: code → HTTP status."""
 
@@ -108,6 +110,7 @@ def _operation(model: botocore.model.ServiceModel, name: str) -> Operation:
         status=found.http.get("responseCode", 200),
         input=found.input_shape,
         output=found.output_shape,
+        streams=found.has_event_stream_output,
         errors={_code(shape): _status(shape) for shape in found.error_shapes},
     )
 

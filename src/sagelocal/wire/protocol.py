@@ -19,7 +19,7 @@ from sagelocal.errors import (
     ServiceError,
     ValidationException,
 )
-from sagelocal.wire import constraints
+from sagelocal.wire import constraints, eventstream
 from sagelocal.wire.codec import Codec
 from sagelocal.wire.message import Answer
 
@@ -86,7 +86,7 @@ class Protocols:
         return self._encode_rest(operation, result or {}, headers)
 
     def _encode_rest(self, operation: Operation, result: dict[str, Any], headers: dict[str, str]) -> Answer:
-        headers["Content-Type"] = JSON
+        headers["Content-Type"] = eventstream.CONTENT_TYPE if operation.streams else JSON
         shape = operation.output
         if shape is None:
             return Answer(status=operation.status, headers=headers, body=b"")

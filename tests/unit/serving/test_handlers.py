@@ -83,7 +83,8 @@ def output_fn(prediction, accept):
     return " ".join(prediction) + " " + accept
 """
     )
-    assert loaded.answer(b"x", "text/csv; charset=utf-8", "a/b") == (200, "a/b", b"str text/csv Sum a/b")
+    kind = "text/csv; charset=utf-8"
+    assert loaded.answer(b"x", kind, "a/b") == (200, "a/b", f"str {kind} Sum a/b".encode())
     assert loaded.answer(b"x", "image/png", "").body == b"bytes image/png Sum application/json"
 
 
