@@ -46,8 +46,9 @@ class Record(NamedTuple):
 class Capture:
     """The records of one endpoint under one DataCaptureConfig. `note` is for the event loop."""
 
-    def __init__(self, endpoint: str, config: Mapping[str, Any]) -> None:
+    def __init__(self, endpoint: str, config: Mapping[str, Any], *, most_bytes: int = MOST_BYTES) -> None:
         self.endpoint = endpoint
+        self._most_bytes = most_bytes
         self.config = config
         self._part = config["InitialSamplingPercentage"] / _ALL_PERCENT
         self._records: deque[Record] = deque()
@@ -59,7 +60,7 @@ class Capture:
         if self._part < 1.0 and random.random() >= self._part:  # noqa: S311  (a sample, no secret)
             return
         body = request.get("Body", b"")
-        if self._size > MOST_BYTES:
+        if self._size > self._most_bytes:
             self._dropped += 1
             return
         self._size += len(body) + len(reply)
