@@ -15,9 +15,9 @@ def start(chaos):
     s3 = chaos.client("s3")
     work.bucket(s3)
 
-    def run(dag_id, seconds, name=None, then=None):
+    def run(dag_id, seconds, name=None, then=None, also=()):
         name = name or jobs.unique("wish")
-        conf = {"config": work.request("train", s3, name, seconds)}
+        conf = {"config": work.request("train", s3, name, seconds) | dict(also)}
         conf |= {"configs": [work.request("train", s3, then, seconds)]} if then else {}
         run_id = chaos.airflow.trigger(dag_id, conf)
         return scenario.Case(kind="train", name=name, dag_id=dag_id, run_id=run_id)
@@ -102,6 +102,23 @@ def test_a_paused_dag_takes_its_jobs_result_when_it_goes_on(chaos, start, found)
         chaos.pause(case.dag_id, paused=False)
     assert chaos.ended(case.dag_id, case.run_id) == "success"
     assert len(found(case)) == 1
+
+
+@pytest.mark.airflow
+def test_a_secret_is_in_no_log_no_rendered_field_and_no_xcom(chaos, start, found):
+    secret, signature = "hunter2-and-more", "f00dbabe" * 8
+    url = f"https://b.s3.amazonaws.com/k?X-Amz-Expires=60&X-Amz-Signature={signature}"
+    case = start("chaos_train", SHORT, also={"Environment": {"API_KEY": secret, "SOURCE": url}})
+    assert chaos.ended(case.dag_id, case.run_id) == "success"
+    where = f"/dags/{case.dag_id}/dagRuns/{case.run_id}/taskInstances/work"
+    task = chaos.airflow.tasks(case.dag_id, case.run_id)["work"]
+    shown = [
+        str(chaos.airflow._get(where)["rendered_fields"]),
+        str(chaos.airflow.result(case.dag_id, case.run_id, "work")),
+        "\n".join(chaos.airflow.log(case.dag_id, case.run_id, task)),
+    ]
+    assert all("API_KEY" in text for text in shown)
+    assert [(secret in text, signature in text) for text in shown] == [(False, False)] * 3
 
 
 @pytest.mark.airflow
