@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from sagelocal import errors
 from sagelocal.serving import client, lanes, multimodel, waking
 from sagelocal.serving.failures import Failures
-from sagelocal.serving.meters import Meters, Sample
+from sagelocal.serving.meters import Meters
 from sagelocal.serving.traffic import DIRECT, MULTI, Traffic
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from sagelocal.serving.capture import Capture, Captures
     from sagelocal.serving.lanes import Lane, Peer
@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 INVOCATION_SECONDS = 60.0
 """SageMaker gives a container 60 seconds for an answer."""
 _OK = range(200, 300)
-_MICROSECONDS = 1_000_000
+_PASSED_ON = (
+    ("CustomAttributes", "X-Amzn-SageMaker-Custom-Attributes"),
+    ("InferenceId", "X-Amzn-SageMaker-Inference-Id"),
+    ("TargetModel", "X-Amzn-SageMaker-Target-Model"),
+)
 
 
 class _Route:
@@ -176,8 +180,7 @@ class Router:
         begin, status = time.perf_counter(), [200]
 
         def note() -> None:
-            spent = (time.perf_counter() - begin) * _MICROSECONDS
-            lane.meter.note(Sample(spent, 0.0, status[0], len(lane.peers)))
+            lane.meter.note((time.perf_counter() - begin, 0.0, status[0], len(lane.peers)))
 
         async with AsyncExitStack() as stack:
             stack.callback(note)
@@ -234,14 +237,7 @@ class Router:
             raise
         finally:
             whole = time.perf_counter() - begin
-            lane.meter.note(
-                Sample(
-                    spent[0] * _MICROSECONDS,
-                    (whole - spent[0]) * _MICROSECONDS,
-                    status,
-                    len(lane.peers),
-                )
-            )
+            lane.meter.note((spent[0], whole - spent[0], status, len(lane.peers)))
 
     async def _ask(
         self, endpoint: str, lane: Lane, request: Mapping[str, Any], spent: list[float]
@@ -264,31 +260,32 @@ class Router:
         self, endpoint: str, lane: Lane, peer: Peer, request: Mapping[str, Any], spent: list[float]
     ) -> client.Reply:
         """Ask the containers of one instance that are to answer; each gets what the one before said."""
-        chosen = await self._chosen(endpoint, lane, peer, request)
+        is_plain = lane.is_plain and "TargetModel" not in request and "TargetContainerHostname" not in request
+        chosen = peer.named if is_plain else await self._chosen(endpoint, lane, peer, request)
         headers = _headers(request)
-        body, last = request.get("Body", b""), len(chosen) - 1
-        for place, (name, one) in enumerate(chosen):
-            if place == last and request.get("Accept"):
+        body, left = request.get("Body", b""), len(chosen)
+        seconds = request.get("Seconds", INVOCATION_SECONDS)
+        for name, one in chosen:
+            left -= 1
+            if not left and "Accept" in request:
                 headers["Accept"] = request["Accept"]
             begin = time.perf_counter()
             try:
-                reply = await one.post(
-                    "/invocations", headers, body, request.get("Seconds", INVOCATION_SECONDS)
-                )
+                reply = await one.post("/invocations", headers, body, seconds)
             except TimeoutError as error:
                 raise self._failures.late(endpoint, name) from error
             finally:
                 spent[0] += time.perf_counter() - begin
-            if reply.status not in _OK:
+            if not 200 <= reply.status < 300:  # noqa: PLR2004
                 raise self._failures.model(endpoint, reply.status, reply.body.decode(errors="replace"), name)
-            if place < last:
+            if left:
                 body = reply.body
                 headers["Content-Type"] = reply.headers.get("content-type", headers["Content-Type"])
         return reply
 
     async def _chosen(
         self, endpoint: str, lane: Lane, peer: Peer, request: Mapping[str, Any]
-    ) -> list[tuple[str, client.Client]]:
+    ) -> Sequence[tuple[str, client.Client]]:
         """Return the containers that are to answer, with their names."""
         names, mode = lane.variant.containers, lane.variant.mode
         host, model = request.get("TargetContainerHostname"), request.get("TargetModel")
@@ -307,7 +304,7 @@ class Router:
         if mode == MULTI:
             return [(names[0], await multimodel.load(peer, str(model), self._failures, endpoint))]
         if mode != DIRECT:
-            return list(zip(names, peer.clients, strict=True))
+            return peer.named
         if host not in names:
             raise errors.RuntimeValidationError(
                 f"Container {host} not found for endpoint {endpoint}; its containers: {', '.join(names)}"
@@ -317,12 +314,8 @@ class Router:
 
 def _headers(request: Mapping[str, Any]) -> dict[str, str]:
     headers = {"Content-Type": request.get("ContentType") or "application/json"}
-    for member, name in (
-        ("CustomAttributes", "X-Amzn-SageMaker-Custom-Attributes"),
-        ("InferenceId", "X-Amzn-SageMaker-Inference-Id"),
-        ("TargetModel", "X-Amzn-SageMaker-Target-Model"),
-    ):
-        if request.get(member):
+    for member, name in _PASSED_ON:
+        if member in request:
             headers[name] = request[member]
     return headers
 

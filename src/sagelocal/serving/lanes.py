@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sagelocal import errors
+from sagelocal.serving.traffic import SERIAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -22,9 +23,13 @@ MOST_WAITING = 2048
 class Peer:
     """One instance, and a client for each of its containers."""
 
-    def __init__(self, instance: traffic.Instance, clients: tuple[client.Client, ...]) -> None:
+    def __init__(
+        self, instance: traffic.Instance, names: tuple[str, ...], clients: tuple[client.Client, ...]
+    ) -> None:
         self.root = instance.root
         self.clients = clients
+        self.named = tuple(zip(names, clients, strict=True))
+        """The containers' names and the ways to them."""
         self.models: dict[Path, client.Client] = {}
         """The ways to the models of a multi-model endpoint that are loaded, by socket."""
         self._sockets = instance.sockets
@@ -53,6 +58,8 @@ class Lane:
 
     def __init__(self, variant: traffic.Variant, peers: tuple[Peer, ...], load: Load, meter: Meter) -> None:
         self.variant = variant
+        self.is_plain = variant.mode == SERIAL
+        """Whether a request names neither a container nor a model."""
         self.peers = peers
         self.load = load
         self.meter = meter
@@ -100,6 +107,6 @@ def peers(
 ) -> tuple[Peer, ...]:
     """Return a variant's instances; clients that are known are kept, with their connections."""
     return tuple(
-        Peer(each, tuple(known.get(path) or make(path) for path in each.sockets))
+        Peer(each, variant.containers, tuple(known.get(path) or make(path) for path in each.sockets))
         for each in variant.instances
     )

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -25,18 +25,14 @@ MOST_VALUES = 150
 MOST_DATA = 500
 """Data in one call; 1,000 are allowed."""
 _DIGITS = 2
+_MICROSECONDS = 1_000_000
 _BAD, _BROKEN = range(400, 500), range(500, 600)
 
 _log = logging.getLogger(__name__)
 
 
-class Sample(NamedTuple):
-    """One invocation: microseconds, the status that came of it, and the fleet's size."""
-
-    model: float
-    overhead: float
-    status: int
-    instances: int
+Sample = tuple[float, float, int, int]
+"""One invocation: seconds in the model and around it, the status that came of it, the fleet's size."""
 
 
 class Meter:
@@ -104,14 +100,15 @@ def data(endpoint: str, variant: str, samples: list[Sample]) -> Iterator[dict[st
     """Yield the MetricData of a variant's samples; nothing when there is none."""
     if not samples:
         return
+    model, overhead, statuses, sizes = zip(*samples, strict=True)
     dimensions = [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}]
     for name, unit, values in (
         ("Invocations", "None", [1.0] * len(samples)),
-        ("InvocationsPerInstance", "None", [1.0 / max(1, each.instances) for each in samples]),
-        ("ModelLatency", "Microseconds", [each.model for each in samples]),
-        ("OverheadLatency", "Microseconds", [each.overhead for each in samples]),
-        ("Invocation4XXErrors", "None", [float(each.status in _BAD) for each in samples]),
-        ("Invocation5XXErrors", "None", [float(each.status in _BROKEN) for each in samples]),
+        ("InvocationsPerInstance", "None", [1.0 / max(1, size) for size in sizes]),
+        ("ModelLatency", "Microseconds", [seconds * _MICROSECONDS for seconds in model]),
+        ("OverheadLatency", "Microseconds", [seconds * _MICROSECONDS for seconds in overhead]),
+        ("Invocation4XXErrors", "None", [float(status in _BAD) for status in statuses]),
+        ("Invocation5XXErrors", "None", [float(status in _BROKEN) for status in statuses]),
     ):
         for part in histogram(values):
             yield {

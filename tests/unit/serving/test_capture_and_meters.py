@@ -69,13 +69,13 @@ def test_what_cannot_be_written_is_written_later_and_what_does_not_fit_is_droppe
 
 def test_samples_become_the_metrics_of_sagemaker():
     samples = [
-        meters.Sample(1000.0, 10.0, 200, 2),
-        meters.Sample(1000.0, 20.0, 415, 2),
-        meters.Sample(3000.0, 30.0, 500, 2),
+        (0.25, 0.5, 200, 2),
+        (0.25, 0.5, 415, 2),
+        (0.5, 0.5, 500, 2),
     ]
     found = {each["MetricName"]: each for each in meters.data("e", "v", samples)}
     assert (found["ModelLatency"]["Values"], found["ModelLatency"]["Counts"]) == (
-        [1000.0, 3000.0],
+        [250000.0, 500000.0],
         [2.0, 1.0],
     )
     assert found["ModelLatency"]["Unit"] == "Microseconds"
