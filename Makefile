@@ -54,6 +54,14 @@ chaos: .venv/ready ## kill each part of the stack at each moment of each kind of
 test-mwaa: .venv-mwaa/ready ## the operators' tests on MWAA's Airflow 3.2.1 and its provider
 	@AIRFLOW_HOME=$$(mktemp -d) .venv-mwaa/bin/python -m pytest -p no:cacheprovider tests/integration/operators tests/unit/jobs $(ARGS)
 
+.PHONY: bench
+bench: .venv/ready ## ours beside every peer, to benchmarks/RESULTS.md; hours
+	@$(BIN)/python -m benchmarks all $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: .venv/ready ## ours beside the container's stack, an echo, pandas and moto; some minutes
+	@$(BIN)/python -m benchmarks quick $(ARGS)
+
 .PHONY: check
 check: .venv/ready ## formatting, lint, types, layers, the compose file
 	$(BIN)/ruff check

@@ -45,6 +45,8 @@ _DATA = ROOT / "dags" / "data" / "iris.csv"
 _READY = "sagelocal is ready on "
 _OVER = {"Completed", "Failed", "Stopped"}
 _POLL_SECONDS = 0.01
+_SETTLE_SECONDS = 5.0
+"""What a service has after its start, and a runner for its imports."""
 
 
 class WrongJobError(RuntimeError):
@@ -83,9 +85,10 @@ def _measure(
 ) -> None:
     with _service(data, environ) as place:
         _upload(place)
+        time.sleep(_SETTLE_SECONDS)
         values.setdefault(COLD, []).append(_jobs(place, 1))
         _jobs(place, 1)  # the runner gets ready beside it
-        time.sleep(3.0)
+        time.sleep(_SETTLE_SECONDS)
         values.setdefault(WARM, []).append(statistics.median(_jobs(place, 1) for _ in range(5)))
         if batches:
             values.setdefault(WARM_BATCH, []).append(_jobs(place, BATCH))

@@ -1,0 +1,1 @@
+"""Sagewind beside its peers: `make bench` and `make bench-quick` write RESULTS.md."""
