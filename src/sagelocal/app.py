@@ -108,7 +108,7 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
     )
     queue = Asynchronous(
         router=router,
-        own=Router(account=settings.account, region=settings.region, meters=meters),
+        own=Router(account=settings.account, region=settings.region, meters=meters, captures=captures),
         storage=S3Storage(),
         folder=settings.data_dir / "asynchronous",
         bucket=settings.bucket or f"sagemaker-{settings.region}-{settings.account}",

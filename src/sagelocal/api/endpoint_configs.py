@@ -100,12 +100,8 @@ def _refuse(request: Mapping[str, Any]) -> None:
     if refused := [member for member in _NOT_AT_ALL if member in request]:
         raise NotSupported(f"sagelocal cannot carry out {refused[0]}: {_NOT_AT_ALL[refused[0]]}")
     variants = request["ProductionVariants"]
-    if "AsyncInferenceConfig" in request and (
-        "DataCaptureConfig" in request or any("ServerlessConfig" in each for each in variants)
-    ):
-        raise ValidationException(
-            "AsyncInferenceConfig goes with neither ServerlessConfig nor DataCaptureConfig"
-        )
+    if "AsyncInferenceConfig" in request and any("ServerlessConfig" in each for each in variants):
+        raise ValidationException("An endpoint with an AsyncInferenceConfig has no ServerlessConfig")
     output = request.get("AsyncInferenceConfig", {}).get("OutputConfig", {})
     if output.get("NotificationConfig", {}).get("IncludeInferenceResponseIn"):
         raise NotSupported(

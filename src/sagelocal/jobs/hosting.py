@@ -126,10 +126,10 @@ class EndpointController:
         try:
             config = self._store.get("endpoint-config", request["EndpointConfigName"]).body
             plan = fleet_plan.make(name, config, lambda model: self._store.get("model", model).body)
+            self._store.update(KIND, name, lambda body: endpoint_record.begin(body, plan, request))
         except (errors.ServiceError, MissingError) as error:
             self._plan_failed(name, str(error))
             return
-        self._store.update(KIND, name, lambda body: endpoint_record.begin(body, plan, request))
         self._poke()
 
     def _plan_failed(self, name: str, why: str) -> None:

@@ -147,6 +147,7 @@ class Instance:
         try:
             if self._spec.mode == traffic.MULTI:
                 self._open_shelf()
+                self._check_fault()
             else:
                 for place, name in enumerate(names):
                     self._containers.append(Container(name, self._make(place, name)))
@@ -218,9 +219,11 @@ class Instance:
         container.begin, container.due = time.monotonic(), None
 
     def _await(self, container: Container) -> None:
-        if container.server.ready(stopping=lambda: self._stopping, timeout=self._spec.startup_seconds) and (
-            self._spec.fails_ping
-        ):
+        if container.server.ready(stopping=lambda: self._stopping, timeout=self._spec.startup_seconds):
+            self._check_fault()
+
+    def _check_fault(self) -> None:
+        if self._spec.fails_ping:
             raise modelserver.ModelServerError("the container did not answer /ping (a planned fault)")
 
     def _tell_ready(self) -> None:

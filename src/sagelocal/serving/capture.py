@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 EVERY_SECONDS = 5.0
+CLOSE_SECONDS = 20.0
+"""The service's end does not wait longer for what is still to be told."""
 MOST_BYTES = 64 * 2**20
 """Of records that wait to be written."""
 _ALL_PERCENT = 100
@@ -179,7 +181,7 @@ class Captures:
         """Write the rest and end."""
         self._closing.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(CLOSE_SECONDS)
 
     def _work(self) -> None:
         is_last = False

@@ -106,7 +106,11 @@ class Router:
 
     def remove(self, endpoint: str) -> None:
         """Forget an endpoint."""
-        if self._routes.pop(endpoint, None) is not None and self._captures is not None:
+        if self._routes.pop(endpoint, None) is None:
+            return
+        for key in [key for key in list(self._loads) if key[0] == endpoint]:
+            del self._loads[key]
+        if self._captures is not None:
             self._captures.drop(endpoint)
 
     def is_idle(self, endpoint: str, variant: str) -> bool:

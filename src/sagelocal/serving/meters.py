@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 NAMESPACE = "AWS/SageMaker"
 EVERY_SECONDS = 5.0
+CLOSE_SECONDS = 5.0
+"""The service's end does not wait longer for what is still to be told."""
 MOST_SAMPLES = 200_000
 """Of a variant and a period; older ones give way."""
 MOST_VALUES = 150
@@ -70,7 +72,7 @@ class Meters:
         """Publish the rest and end."""
         self._closing.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(CLOSE_SECONDS)
 
     def _work(self) -> None:
         is_last = False
