@@ -51,6 +51,8 @@ class Settings:
     preload: int = 1
     """1: jobs are forked from processes that have imported what jobs import, where that makes no difference
     but in time; 0: each is started anew."""
+    limits: str = "none"
+    """`instance`: a process of a job may have as much memory as its instance type; `none`: all there is."""
     stop_grace_seconds: int = 120
     """What a container has between SIGTERM and SIGKILL; SageMaker gives 120."""
     on_exit: str = "keep"
@@ -69,6 +71,7 @@ _ALLOWED = {
     "image_policy": ("exact", "nearest"),
     "isolation": ("auto", "none"),
     "on_exit": ("keep", "stop"),
+    "limits": ("none", "instance"),
     "preload": ("0", "1"),
 }
 

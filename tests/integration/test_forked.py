@@ -108,7 +108,7 @@ class Bench:
         runners.wish(self.root, self.made, image)
         self.runners.look()
 
-    def start(self, text, *arguments, plain=False, env=None, files=()):
+    def start(self, text, *arguments, plain=False, env=None, files=(), limits=None):
         (self.code / "t.py").write_text(text)
         for name in files:
             (self.code / name).touch()
@@ -135,6 +135,7 @@ class Bench:
             view=view,
             on_line=self.lines.append,
             preloaded=leave,
+            limits=limits,
         )
 
     def run(self, *arguments, **how):
@@ -210,6 +211,15 @@ def test_what_cannot_be_had_in_a_fork_is_started_plainly(bench, how, words):
         (bench.code / name).unlink()
     assert words in started.plain
     assert bench.lines == ["ran"]
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_memory_is_limited(bench, plain):
+    text = "import resource; print(resource.getrlimit(resource.RLIMIT_AS)); bytearray(5 << 30)"
+    end, lines = bench.run(text, plain=plain, limits={"RLIMIT_AS": 4 << 30})
+    assert end.code == 1
+    assert lines[0] == f"({4 << 30}, {4 << 30})"
+    assert lines[-1] == "MemoryError"
 
 
 def test_a_stop_reaches_the_script_and_what_is_left_is_ended(bench):

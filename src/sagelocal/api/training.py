@@ -13,7 +13,7 @@ from sagelocal.api import stopping
 from sagelocal.api.kinds import TRAINING_JOB
 from sagelocal.api.records import now
 from sagelocal.errors import NotSupported, ValidationException
-from sagelocal.jobs import transitions
+from sagelocal.jobs import transitions, warm_pools
 from sagelocal.jobs.status import JobStatus
 from sagelocal.wire.dispatch import operation
 
@@ -52,24 +52,74 @@ class TrainingJobs:
             EnableNetworkIsolation=request.get("EnableNetworkIsolation", False),
             EnableInterContainerTrafficEncryption=request.get("EnableInterContainerTrafficEncryption", False),
             EnableManagedSpotTraining=request.get("EnableManagedSpotTraining", False),
+            **warm_pools.at_start(request),
         )
+        self._take_over_a_pool(request)
         self._jobs.submit(TRAINING_JOB.kind, request["TrainingJobName"])
         return answer
 
     @operation("DescribeTrainingJob", quick=True)
     def describe(self, call: Call) -> dict[str, Any]:
         """Describe one job."""
-        return self._records.describe(call.parameters)
+        answer = self._records.describe(call.parameters)
+        warm_pools.settle(answer, now())
+        return answer
 
     @operation("ListTrainingJobs")
     def list(self, call: Call) -> dict[str, Any]:
         """List jobs."""
-        return self._records.list(call.parameters)
+        found = list(self._records.all())
+        for each in found:
+            warm_pools.settle(each.body, now())
+        wanted = call.parameters.get("WarmPoolStatusEquals")
+        if wanted is not None:
+            found = [each for each in found if each.body.get(warm_pools.MEMBER, {}).get("Status") == wanted]
+        rest = {key: value for key, value in call.parameters.items() if key != "WarmPoolStatusEquals"}
+        return self._records.list(rest, found)
+
+    @operation("UpdateTrainingJob")
+    def update(self, call: Call) -> dict[str, Any]:
+        """Keep the job's warm pool for longer or shorter, or let go of it."""
+        request = call.parameters
+        others = [
+            key
+            for key in ("ProfilerConfig", "ProfilerRuleConfigurations", "RemoteDebugConfig")
+            if key in request
+        ]
+        if others:
+            raise NotSupported(
+                f"sagelocal has no profiler and no remote debugging; {others[0]} cannot be changed"
+            )
+        name = self._records.name(request)
+        seconds = warm_pools.period(request)
+
+        def change(body: dict[str, Any]) -> None:
+            if not warm_pools.change(body, seconds, now()):
+                raise ValidationException(
+                    f"The training job {name!r} has no warm pool whose period could be changed"
+                )
+
+        self._records.update(name, change)
+        return {"TrainingJobArn": self._records.arn(name)}
 
     @operation("StopTrainingJob")
     def stop(self, call: Call) -> None:
         """Ask the job to stop: its container gets a signal and 120 seconds, and its artifacts are kept."""
         stopping.stop(TRAINING_JOB, self._records, self._jobs, call.parameters)
+
+    def _take_over_a_pool(self, request: Mapping[str, Any]) -> None:
+        """Have the job take over the pool that was kept for longest, if one fits."""
+        name = self._records.name(request)
+        taken: list[bool] = []
+
+        def take(body: dict[str, Any]) -> None:
+            taken.append(warm_pools.take_over(body, request, name, now()))
+
+        for each in self._records.all():
+            if warm_pools.matches(each.body, request, now()):
+                self._records.update(each.name, take)
+                if taken[-1]:
+                    return
 
 
 def _specification(request: Mapping[str, Any]) -> dict[str, Any]:

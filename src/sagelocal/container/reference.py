@@ -51,7 +51,16 @@ _TAIL = """
   packages of an environment only the framework's own version is the image's; the others are the
   newest that go with it.
 - FastFile data is fetched before the start, not on access.
-- No GPU, no MPI, no limits of memory or processors from the instance type, no network isolation.
+- No GPU, no MPI, no limits of processors from the instance type, no network isolation. Memory is
+  limited with `SAGELOCAL_LIMITS=instance` only, and for each process by itself (RLIMIT_AS).
+- A script is forked from an interpreter of its environment that has imported the framework, where
+  there is one and nothing in the job is read when an interpreter starts (`PYTHONHASHSEED`,
+  `OMP_NUM_THREADS`, ...); its log says so. Then `/proc/self/environ` and `ps` show the interpreter it
+  was forked from, all jobs of one interpreter share its hash seed, and `inspect.stack()` has two more
+  frames. The packages of a `requirements.txt` are imported outside of the sandbox, as they are built.
+  `SAGELOCAL_PRELOAD=0` starts each script anew.
+- A warm pool (`KeepAlivePeriodInSeconds`) is an account of what would be kept: the environment and its
+  preloaded interpreter serve every job of the same image and requirements.
 - `PYTHONPATH` holds the code folder alone; `HOME` is `/tmp`.
 - Files outside `/opt/ml`, `/tmp` and the environment are the machine's own, read-only.
 - Where bubblewrap does not work (another system than Linux, no user namespaces), paths are

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sagelocal.container import limits
 from sagelocal.jobs import checkpoints, hosts, pipes
 from sagelocal.jobs.preloading import Preloading
 from sagelocal.jobs.preparation import JobFailedError
@@ -136,6 +137,9 @@ class Cluster:
     def _start(self, host: Host) -> Process:
         command, tree = self._prepared.commands[host.name], self._trees[host.name]
         leave = self._preloading.leave(command.argv, tree.code)
+        limited, words = limits.of(self._job.settings.get("limits", ""), host.instance_type)
+        if words:
+            self._say(words)
         running = hosts.start(
             command,
             host,
@@ -146,6 +150,7 @@ class Cluster:
             hidden=(self._job.data_dir, Path.home() / ".aws"),
             on_line=partial(self._take, host.name),
             preloaded=leave,
+            limits=limited,
         )
         self._preloading.tell(running, leave)
         running.when_ended(self._job.wake.ring)

@@ -121,6 +121,7 @@ def start(
     hidden: tuple[Path, ...],
     on_line: Callable[[str], None],
     preloaded: process.Preloaded | None = None,
+    limits: Mapping[str, int] | None = None,
 ) -> process.Process:
     """Start the host's container; call it on the supervisor's main thread."""
     root = tree.root.parent
@@ -145,6 +146,7 @@ def start(
         view=view,
         on_line=on_line,
         preloaded=preloaded,
+        limits=limits,
     )
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagelocal import logs
 from sagelocal import storage as objects
-from sagelocal.container import environments, images, isolation, process
+from sagelocal.container import environments, images, isolation, limits, process
 from sagelocal.container.layout import OPT_ML, Layout
 from sagelocal.jobs import access, failure, hosts, inputs, outputs, planned_faults
 from sagelocal.jobs import processing_plan as planning
@@ -216,11 +216,19 @@ class Processing:
             view=view,
             on_line=partial(self._take, host),
             preloaded=leave,
+            limits=self._limits(),
         )
         if self._preloading is not None:
             self._preloading.tell(running, leave)
         running.when_ended(self._job.wake.ring)
         return running
+
+    def _limits(self) -> dict[str, int]:
+        cluster = self._job.body.get("ProcessingResources", {}).get("ClusterConfig", {})
+        found, words = limits.of(self._job.settings.get("limits", ""), cluster.get("InstanceType", ""))
+        if words:
+            self._say(words)
+        return found
 
     def _leave(self, command: list[str], tree: Layout, base: Layout) -> process.Preloaded | None:
         """Return the leave to fork a script; nothing where it is not below `/opt/ml`."""
