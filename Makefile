@@ -13,7 +13,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 TOOLS := .venv-uv
 UV ?= $(shell command -v uv || echo $(TOOLS)/bin/uv)
 BIN := .venv/bin
-LOCKS := main dev mwaa uv sdk2 sdk3
+LOCKS := main dev fuzz mwaa uv sdk2 sdk3
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 # How many processes run the tests.
 WORKERS ?= 2
@@ -62,6 +62,10 @@ bench: .venv/ready ## ours beside every peer, to benchmarks/RESULTS.md; hours
 bench-quick: .venv/ready ## ours beside the container's stack, an echo, pandas and moto; some minutes
 	@$(BIN)/python -m benchmarks quick $(ARGS)
 
+.PHONY: fuzz
+fuzz: .venv-fuzz/ready ## feed sagelocal what nobody would send; SECONDS for each target, 60 by default
+	@for target in wire archives rows; do .venv-fuzz/bin/python -m tests.fuzz.run $$target $(or $(SECONDS),60); done
+
 .PHONY: check
 check: .venv/ready ## formatting, lint, types, layers, the compose file
 	$(BIN)/ruff check
@@ -74,6 +78,8 @@ check: .venv/ready ## formatting, lint, types, layers, the compose file
 lock: | $(UV) ## resolve the requirements anew, with hashes
 	for name in $(LOCKS); do $(LOCK) requirements/$$name.in -o requirements/$$name.txt; done
 	$(LOCK) src/sagelocal/requirements/emulator.in -o src/sagelocal/requirements/emulator.txt
+	for file in requirements/images/*.in; do \
+		$(LOCK) --no-annotate $$file -o src/sagelocal/container/locks/$$(basename $$file .in).txt; done
 
 .PHONY: images
 images: .venv/ready ## refresh the table of Amazon's images from the SageMaker SDK's
@@ -86,7 +92,7 @@ debian: ## install, by apt, what tests use beyond Python packages (as root)
 
 .PHONY: clean
 clean: ## remove the environment, the stack's home and caches
-	rm -rf .venv .venv-mwaa $(TOOLS) .sagewind .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-fuzz .venv-mwaa $(TOOLS) .sagewind .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .fuzz
 
 # Done again when the lock or the project's metadata changed.
 .venv/ready: requirements/dev.txt pyproject.toml | $(UV)
@@ -101,6 +107,12 @@ clean: ## remove the environment, the stack's home and caches
 	@test -x .venv-mwaa/bin/python || $(UV) venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv-mwaa
 	$(UV) pip sync --quiet --python .venv-mwaa/bin/python --require-hashes --compile-bytecode requirements/mwaa.txt
 	$(UV) pip install --quiet --python .venv-mwaa/bin/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-fuzz/ready: requirements/fuzz.txt pyproject.toml | $(UV)
+	@test -x .venv-fuzz/bin/python || $(UV) venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv-fuzz
+	$(UV) pip sync --quiet --python .venv-fuzz/bin/python --require-hashes requirements/fuzz.txt
+	$(UV) pip install --quiet --python .venv-fuzz/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # uv itself, where the machine has none.
