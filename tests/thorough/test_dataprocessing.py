@@ -129,3 +129,20 @@ def test_any_csv_field_survives_filter_and_join(rows):
     _, got = process({"JoinSource": "Input", "OutputFilter": "$[2,1,0,3]"}, "text/csv", lines, answers)
     want = [[*reversed(row), str(number)] for number, row in enumerate(rows)]
     assert [[f.decode() for f in dataprocessing._read_row(line)] for line in got] == want
+
+
+@pytest.mark.parametrize(
+    ("record", "answer", "kind"),
+    [
+        (b"1", b"no json", "application/json"),
+        (b'{"a": 1}', b"[" * 100_000, "application/jsonlines"),
+        (b'"1', b"2", "text/csv"),
+    ],
+)
+def test_what_cannot_be_read_is_the_records_fault(record, answer, kind):
+    processing = dataprocessing.parse({"JoinSource": "Input"}, kind)
+
+    with pytest.raises(dataprocessing.ProcessingError) as caught:
+        processing.after([record], answer, kind, several=False)
+
+    assert caught.value.record == 0

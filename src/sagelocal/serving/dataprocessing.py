@@ -117,14 +117,19 @@ def take_apart(answer: bytes, answer_type: str, count: int, *, several: bool) ->
 
     A JSON answer to a single record is its result whole; to several, it is an array with a result for each,
     or an object with one such array (`{"predictions": […]}`, as the built-in algorithms answer).
+
+    Raises:
+        ProcessingError: the answer is no JSON, or holds another number of results.
+
     """
     kind = answer_type.partition(";")[0].strip().lower()
     if kind == "application/json":
-        value = _read_json(answer)
+        value = _guarded(0, _read_json, answer)
         found: list[Any] = _spread(value) if several else [value]
     else:
         lines = [line for line in answer.split(b"\n") if line.strip()]
-        found = [_read_json(line) for line in lines] if kind in JSON_TYPES else list(lines)
+        reads = kind in JSON_TYPES
+        found = [_guarded(place, _read_json, line) if reads else line for place, line in enumerate(lines)]
     if len(found) != count:
         raise ProcessingError(
             0,
@@ -144,7 +149,7 @@ def _spread(value: Any) -> list[Any]:
 def _guarded(place: int, work: Any, argument: Any) -> Any:
     try:
         return work(argument)
-    except (jsonpath.PathError, ValueError) as error:
+    except (jsonpath.PathError, ValueError, csv.Error) as error:
         raise ProcessingError(place, str(error)) from error
 
 
@@ -184,14 +189,14 @@ def _as_json(answer: Any) -> Any:
 def _value(field: bytes) -> Any:
     try:
         return json.loads(field)
-    except ValueError:
+    except (ValueError, RecursionError):
         return field.decode()
 
 
 def _read_json(text: bytes) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"no JSON: {error}") from error
 
 
