@@ -24,6 +24,7 @@ from sagelocal.api.pipeline_runs import Runs
 from sagelocal.api.pipelines import Pipelines
 from sagelocal.api.processing_jobs import ProcessingJobs
 from sagelocal.api.records import Records
+from sagelocal.api.scaling import Scaling
 from sagelocal.api.search import Search
 from sagelocal.api.tags import Tags
 from sagelocal.api.training import TrainingJobs
@@ -34,6 +35,7 @@ from sagelocal.events import EventBridge
 from sagelocal.gateway import Gateway
 from sagelocal.jobs.hosting import EndpointController
 from sagelocal.jobs.launcher import Launcher
+from sagelocal.jobs.scaling import Scaler
 from sagelocal.jobs.store import Store
 from sagelocal.serving.asynchronous import Asynchronous
 from sagelocal.serving.capture import Captures
@@ -49,7 +51,10 @@ if TYPE_CHECKING:
     from sagelocal.api.operations import Treatment
     from sagelocal.settings import Settings
 
-SERVICES = ("sagemaker", "sagemaker-runtime", "sagemaker-metrics", "sagemaker-featurestore-runtime")
+SERVICES = (
+    *("sagemaker", "sagemaker-runtime", "sagemaker-metrics", "sagemaker-featurestore-runtime"),
+    "application-autoscaling",
+)
 """What the service speaks, by botocore's names."""
 
 
@@ -64,6 +69,7 @@ class App:
     meters: Meters
     captures: Captures
     queue: Asynchronous
+    scaler: Scaler
     pipelines: Runs
     treatments: Callable[[], Iterable[Treatment]]
     """What becomes of every operation."""
@@ -75,6 +81,7 @@ class App:
         self.meters.start()
         self.captures.start()
         self.queue.start()
+        self.scaler.start()
         self.pipelines.start()
 
     def stop(self) -> None:
@@ -85,6 +92,7 @@ class App:
             self.hosting.stop_all()
         self.pipelines.close()
         self.launcher.close()
+        self.scaler.close()
         self.queue.close()
         self.hosting.close()
         self.meters.close()
@@ -145,6 +153,7 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
         EndpointConfigs(records=configs, models=models),
         Endpoints(records=endpoints, configs=configs, endpoints=hosting),
         Invocations(invoker=router, queue=queue, account=account),
+        Scaling(store=store, endpoints=endpoints, account=account),
         Tags(store),
         Search(store),
         *rest.resources,
@@ -174,6 +183,11 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
         meters=meters,
         captures=captures,
         queue=queue,
+        scaler=Scaler(
+            store=store,
+            scale=hosting.scale,
+            invocations=lambda endpoint, variant: meters.of(endpoint, variant).total,
+        ),
         pipelines=runs,
         treatments=functools.partial(
             operations.table, services.operations, own=dispatch.handled, derived=rest.rows

@@ -35,6 +35,13 @@ class ResourceNotFound(ServiceError):  # noqa: N818  (AWS's own name)
     status = 400
 
 
+class ObjectNotFoundException(ServiceError):  # noqa: N818  (AWS's own name)
+    """The resource does not exist (Application Auto Scaling)."""
+
+    code = "ObjectNotFoundException"
+    status = 400
+
+
 class ResourceInUse(ServiceError):  # noqa: N818  (AWS's own name)
     """A resource of that name exists already, or something still uses it."""
 

@@ -39,7 +39,8 @@ class Service:
 
     def client(self, name: str, **config: Any) -> Any:
         """Return a boto3 client: of SageMaker's services to sagelocal, of all others to the emulator."""
-        url = self.url if name.startswith("sagemaker") else self.addresses.get("AWS_ENDPOINT_URL", NOWHERE)
+        is_ours = name.startswith("sagemaker") or name == "application-autoscaling"
+        url = self.url if is_ours else self.addresses.get("AWS_ENDPOINT_URL", NOWHERE)
         return boto3.client(
             name,
             endpoint_url=url,

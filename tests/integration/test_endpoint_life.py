@@ -127,6 +127,40 @@ def test_invocations_are_measured(aws, captured):
     assert total("OverheadLatency", "Minimum", "Microseconds") > 0
 
 
+def test_instances_follow_a_scalable_target_and_the_traffic(aws, captured):
+    scaling, resource = aws("application-autoscaling"), f"endpoint/{captured}/variant/AllTraffic"
+    where = {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": resource,
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    tracking = {
+        "TargetValue": 1.0,
+        "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
+        "ScaleOutCooldown": 0,
+    }
+    policy = {**where, "PolicyName": "follow", "PolicyType": "TargetTrackingScaling"}
+    with pytest.raises(scaling.exceptions.ObjectNotFoundException):
+        scaling.put_scaling_policy(**policy, TargetTrackingScalingPolicyConfiguration=tracking)
+    scaling.register_scalable_target(**where, MinCapacity=1, MaxCapacity=2)
+    scaling.put_scaling_policy(**policy, TargetTrackingScalingPolicyConfiguration=tracking)
+
+    def count():
+        assert invoke(aws, captured) == "captured"
+        found = aws("sagemaker").describe_endpoint(EndpointName=captured)
+        return found["ProductionVariants"][0]["CurrentInstanceCount"]
+
+    until(lambda: count() == 2)
+    (target,) = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    assert (target["ResourceId"], target["MaxCapacity"]) == (resource, 2)
+    (done,) = scaling.describe_scaling_activities(ServiceNamespace="sagemaker")["ScalingActivities"]
+    assert done["Cause"].startswith("policy follow: ")
+    scaling.register_scalable_target(**where, MaxCapacity=1)
+    until(lambda: count() == 1)
+    scaling.deregister_scalable_target(**where)
+    assert scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"] == []
+
+
 def test_weights_and_capacities_change_while_the_endpoint_serves(aws, deploy):
     sagemaker = aws("sagemaker")
     name = deploy(

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
     from sagelocal.client.addresses import Addresses
 
-SAGEMAKER = ("SAGEMAKER", "SAGEMAKER_RUNTIME", "SAGEMAKER_METRICS", "SAGEMAKER_FEATURESTORE_RUNTIME")
+SAGEMAKER = (
+    *("SAGEMAKER", "SAGEMAKER_RUNTIME", "SAGEMAKER_METRICS", "SAGEMAKER_FEATURESTORE_RUNTIME"),
+    "APPLICATION_AUTO_SCALING",
+)
 """The services that sagelocal speaks, as the AWS SDKs spell them in variables."""
 PLUGIN = "sagelocal_sts"
 PLUGIN_FOLDER = Path(__file__).parent / "plugin"

@@ -43,10 +43,18 @@ class Meter:
     def __init__(self) -> None:
         self._samples: deque[Sample] = deque(maxlen=MOST_SAMPLES)
         self.note = self._samples.append
+        self._taken = 0
+
+    @property
+    def total(self) -> int:
+        """Invocations since the service started."""
+        return self._taken + len(self._samples)
 
     def take(self) -> list[Sample]:
         """Return what gathered, and begin anew."""
-        return [self._samples.popleft() for _ in range(len(self._samples))]
+        taken = [self._samples.popleft() for _ in range(len(self._samples))]
+        self._taken += len(taken)
+        return taken
 
 
 class Meters:
