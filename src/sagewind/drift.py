@@ -39,7 +39,7 @@ class Limits:
     min_rows: int = 20
     """Batches with fewer values of a column say nothing about it."""
     completeness: float = 0.05
-    """How much the share of values present may fall."""
+    """How much the share of values present may fall, when that is no chance by `alpha`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,7 @@ def compare(batch: Profile, baseline: Profile, limits: Limits | None = None) -> 
     violations = _columns_violated(batch, baseline)
     for name in common:
         now, then = batch.features[name], baseline.features[name]
-        violations += _schema_violated(now, then, limits)
+        violations += _schema_violated(now, then, limits, alpha)
         shift = _shift(now, then, limits, alpha)
         if shift is not None:
             shifts.append(shift)
@@ -129,9 +129,9 @@ def _violation(feature: str, check: str, description: str) -> Violation:
     return Violation(feature=feature, check=check, description=description)
 
 
-def _schema_violated(now: Feature, then: Feature, limits: Limits) -> list[Violation]:
+def _schema_violated(now: Feature, then: Feature, limits: Limits, alpha: float) -> list[Violation]:
     found = []
-    if then.completeness - now.completeness > limits.completeness:
+    if then.completeness - now.completeness > limits.completeness and more_missing(now, then) < alpha:
         text = f"{now.completeness:.1%} of the rows have a value; the baseline has {then.completeness:.1%}"
         found.append(_violation(now.name, "completeness_check", text))
     if now.present and isinstance(then, Numeric) and isinstance(now, Categorical):
@@ -195,6 +195,15 @@ def _aligned(now: dict[str, int], then: dict[str, int]) -> tuple[Floats, Floats]
     names = sorted(now.keys() | then.keys())
     new, old = ([float(counts.get(name, 0)) for name in names] for counts in (now, then))
     return np.array(new), np.array(old)
+
+
+def more_missing(now: Feature, then: Feature) -> float:
+    """Return how probable it is that as many values are missing by chance: a binomial test, one-sided.
+
+    The baseline's share is taken as (missing + 1) / (rows + 2), so that it is never nothing (Laplace's rule).
+    """
+    share = (then.missing + 1) / (then.present + then.missing + 2)
+    return float(special.betainc(now.missing, now.present + 1, share)) if now.missing else 1.0
 
 
 def psi(now: Numeric, then: Numeric, bins: int = 10) -> float:

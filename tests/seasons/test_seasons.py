@@ -1,4 +1,4 @@
-"""A quarter of a year: trained on Mondays, scored daily, and the world changes in the seventh week.
+"""A quarter of a year: trained on Mondays, scored daily, and the world changes in the middle.
 
 Each week is simulated by backfills, as the scheduler would have run it: on Monday a model is trained on the
 seven days before, and its approval is asked of a person, who answers through Airflow's API. Then the week's
@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,7 +25,7 @@ from sagewind.registry import Registry
 
 BUCKET = "sagemaker-us-east-1-123456789012"
 SECONDS = 600
-WEEKS = int(os.environ.get("SEASONS_WEEKS", world.WEEKS))
+WEEKS = world.WEEKS
 OVER = {"success", "failed"}
 
 
@@ -66,7 +67,7 @@ class Season:
             if ended and not self.running():
                 return
             assert time.monotonic() < deadline, self.running()
-            time.sleep(0.5)
+            time.sleep(2)  # each look costs a busy machine
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         found = self.airflow._get(f"/dags/{dag_id}/dagRuns", limit=100, order_by="-run_after")["dag_runs"]
@@ -136,7 +137,6 @@ def test_every_day_has_its_partition(season, lived):
         assert season.read(f"scores/ds={day}/_SUCCESS")["rows"] == world.ROWS
 
 
-@pytest.mark.skipif(WEEKS < 8, reason="the world has not changed yet")
 def test_the_drift_is_found_on_its_day(season, lived):
     for day in world.days(world.START, (world.DRIFT - world.START).days):
         assert season.read(f"monitor/ds={day}/drift.json")["drifted"] == [], day
@@ -145,22 +145,20 @@ def test_the_drift_is_found_on_its_day(season, lived):
     assert {each["AlarmName"] for each in alarms} == {"sagewind-season-drift", "sagewind-season-quality"}
 
 
-@pytest.mark.skipif(WEEKS < 8, reason="the world has not changed yet")
 def test_a_challenger_is_champion_from_the_day_after(season, lived):
     after = (world.DRIFT + dt.timedelta(days=1)).isoformat()
     assert after in [start for start, _ in season.champions()]
 
 
-@pytest.mark.skipif(WEEKS < 8, reason="the world has not changed yet")
 def test_the_scores_change_over_from_then_on_and_not_before(season, lived):
-    monday = world.START + dt.timedelta(days=7 * 6)
+    monday = world.DRIFT - dt.timedelta(days=2)
     for day in world.days(monday, 2):
         assert season.etag(day) == lived[day]  # scored again: the same bytes
     after = world.days(world.DRIFT + dt.timedelta(days=1), 3)
     assert [day for day in after if season.etag(day) != lived[day]] == after
 
 
-@pytest.mark.skipif(WEEKS < world.WEEKS, reason="the season is not over")
+@pytest.mark.skipif(WEEKS < 9, reason="the last week is not three weeks after the change")
 def test_the_model_recovers(season, lived):
     def error(day: dt.date) -> float:
         return float(season.read(f"monitor/ds={day}/quality.json")["metrics"]["rmse"])
@@ -170,7 +168,14 @@ def test_the_model_recovers(season, lived):
     assert last < 1.2 * before
 
 
-def test_the_champions_are_told(season, lived, tmp_path):
-    told = Path(os.environ.get("SEASONS_PICTURE", tmp_path / "season.svg"))
-    assert len(season.champions()) >= WEEKS
-    assert told
+def test_its_timeline_is_told_and_drawn(season, lived, stack, tmp_path):
+    picture = Path(os.environ.get("SEASONS_PICTURE", tmp_path / "season.svg"))
+    program = Path(sys.executable).with_name("sagewind")
+    command = [program, "--project", stack.home.project, "--home", stack.home.root, "timeline", "season"]
+    done = subprocess.run(
+        [*map(str, command), "--picture", str(picture)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"{world.DRIFT}              drift of" in done.stdout
+    assert done.stdout.count("version") > WEEKS
+    assert picture.read_text().count('class="d"') > 0

@@ -1,7 +1,7 @@
 """A world that patients come from: a hundred days of rows, whose nature changes on one of them.
 
-Rows are the diabetes table's, drawn anew for each day. From `DRIFT` on the patients are heavier, and their
-disease goes faster than a model of the days before would say.
+Rows are the diabetes table's, drawn anew for each day. From `DRIFT` on the patients are heavier, but a
+new treatment halves the progression of their disease, which no model of the days before can know.
 """
 
 from __future__ import annotations
@@ -9,17 +9,19 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import os
 import random
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 START = dt.date(2026, 1, 5)
 """A Monday: the first one on which a model is trained."""
-WEEKS = 13
+WEEKS = int(os.environ.get("SEASONS_WEEKS", "13"))
+"""Thirteen are a quarter of a year; two are enough to see the change."""
 BEFORE = 14
 """Days of history when the first model is trained."""
-DRIFT = dt.date(2026, 2, 18)
-"""A Wednesday of the seventh week."""
+DRIFT = START + dt.timedelta(days=7 * (WEEKS // 2) + 2)
+"""The Wednesday in the middle of it."""
 ROWS = 60
 _TABLE = list(csv.DictReader(io.StringIO((ROOT / "dags" / "data" / "diabetes.csv").read_text())))
 
@@ -38,7 +40,7 @@ def rows(day: dt.date) -> list[dict[str, str]]:
         progression = float(row["progression"]) + dice.gauss(0, 10)
         if day >= DRIFT:
             row["bmi"] = f"{float(row['bmi']) + 9:.1f}" if row["bmi"] else ""
-            progression += 90
+            progression *= 0.5
         made.append({**row, "progression": f"{max(1.0, progression):.0f}"})
     return made
 

@@ -165,3 +165,26 @@ def test_a_baseline_of_another_shape_names_the_file(document, message):
 def test_columns_of_different_lengths_are_refused():
     with pytest.raises(ProfileError, match=r"lengths \[1, 2\]"):
         profile.profile({"a": ["1"], "b": ["1", "2"]})
+
+
+@pytest.mark.parametrize(
+    ("missing", "rows", "found"),
+    [
+        (11, 60, False),  # a tenth is always missing: eleven of sixty is chance
+        (24, 60, True),
+        (180, 1000, True),  # the same share as the first, but of more rows
+        (140, 1000, False),  # beyond chance, but within what `completeness` allows
+    ],
+)
+def test_more_missing_values_are_drift_only_beyond_chance(missing, rows, found):
+    baseline = profile.profile({"x": ["1", "2", "3"] * 120 + [""] * 40})
+    now = profile.profile({"x": ["1", "2", "3", "2"] * ((rows - missing) // 4) + [""] * missing})
+    checks = [each.check for each in drift.compare(now, baseline).violations]
+    assert ("completeness_check" in checks) is found
+
+
+def test_the_chance_of_missing_values_is_the_binomial_tail():
+    now = profile.profile({"x": ["1"] * 50 + [""] * 10}).features["x"]
+    then = profile.profile({"x": ["1"] * 360 + [""] * 40}).features["x"]
+    expected = stats.binom.sf(9, 60, 41 / 402)
+    assert drift.more_missing(now, then) == pytest.approx(expected)
