@@ -8,7 +8,6 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-import boto3
 import numpy as np
 import psutil
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OURS, PANDAS = "sagelocal transform job, create to Completed", "pandas, one process"
-BUCKET = "batch"
 _PANDAS = """
 import sys
 import joblib
@@ -29,7 +27,6 @@ model = joblib.load(sys.argv[1])
 table = pd.read_csv(sys.argv[2], header=None)
 pd.DataFrame(model.predict(table.to_numpy())).to_csv(sys.argv[3], header=False, index=False)
 """
-_KEY = {"aws_access_key_id": "benchmark", "aws_secret_access_key": "benchmark-secret"}
 
 
 class Peak:
@@ -74,7 +71,7 @@ def run(rounds: int, folder: Path, *, rows: int = 1_000_000) -> list[Figures]:
     argv, ready, environ = control.sagelocal(folder, port)
     environ.pop("AWS_ENDPOINT_URL")
     with processes.running(argv, ready, environ=environ, folder=folder, name="batch") as service:
-        s3 = _s3(folder)
+        s3 = control.s3(folder / "batch.log")
         sagemaker = control.client(port)
         _upload(s3, sagemaker, trained.folder, table, folder)
         for number in range(rounds):
@@ -102,29 +99,9 @@ def _write(path: Path, count: int, some: Any) -> None:
         file.writelines(lines[number] for number in generator.integers(len(lines), size=count))
 
 
-def _s3(folder: Path) -> Any:
-    text = (folder / "batch.log").read_text()
-    url = next(line.partition("=")[2] for line in text.splitlines() if line.startswith("AWS_ENDPOINT_URL="))
-    session: Any = boto3.session.Session()
-    s3 = session.client("s3", endpoint_url=url, region_name="us-east-1", **_KEY)
-    s3.create_bucket(Bucket=BUCKET)
-    return s3
-
-
 def _upload(s3: Any, sagemaker: Any, model: Path, table: Path, folder: Path) -> None:
-    archive = folder / "model.tar.gz"
-    subprocess.run(["tar", "-czf", str(archive), "-C", str(model), "."], check=True)
-    s3.upload_file(str(archive), BUCKET, "model.tar.gz")
-    s3.upload_file(str(table), BUCKET, "in/rows.csv")
-    sagemaker.create_model(
-        ModelName="batch",
-        ExecutionRoleArn=control.ROLE,
-        PrimaryContainer={
-            "Image": control.IMAGE,
-            "ModelDataUrl": f"s3://{BUCKET}/model.tar.gz",
-            "Environment": {"SAGEMAKER_PROGRAM": "inference.py"},
-        },
-    )
+    control.upload(sagemaker, s3, model, folder)
+    s3.upload_file(str(table), control.BUCKET, "in/rows.csv")
 
 
 def _transform(sagemaker: Any, s3: Any, name: str) -> tuple[float, bytes]:
@@ -132,14 +109,14 @@ def _transform(sagemaker: Any, s3: Any, name: str) -> tuple[float, bytes]:
     began = time.perf_counter()
     sagemaker.create_transform_job(
         TransformJobName=name,
-        ModelName="batch",
+        ModelName="model",
         TransformInput={
-            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/in/"}},
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{control.BUCKET}/in/"}},
             "ContentType": "text/csv",
             "SplitType": "Line",
         },
         TransformOutput={
-            "S3OutputPath": f"s3://{BUCKET}/{name}",
+            "S3OutputPath": f"s3://{control.BUCKET}/{name}",
             "Accept": "text/csv",
             "AssembleWith": "Line",
         },
@@ -152,7 +129,7 @@ def _transform(sagemaker: Any, s3: Any, name: str) -> tuple[float, bytes]:
         time.sleep(0.02)
     seconds = time.perf_counter() - began
     assert now == "Completed", sagemaker.describe_transform_job(TransformJobName=name)
-    body: bytes = s3.get_object(Bucket=BUCKET, Key=f"{name}/rows.csv.out")["Body"].read()
+    body: bytes = s3.get_object(Bucket=control.BUCKET, Key=f"{name}/rows.csv.out")["Body"].read()
     return seconds, body
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 
-from benchmarks import environments, processes
+from benchmarks import environments, load, models, processes
 from benchmarks.figures import Figures, Target
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OURS, MOTO = "sagelocal", "moto server"
+BUSY, IDLE = "sagelocal, endpoint busy", "sagelocal, endpoint idle"
+BUCKET = "benchmark"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 NOWHERE = "http://127.0.0.1:9"
@@ -92,6 +96,10 @@ def run(rounds: int, folder: Path) -> list[Figures]:
             for column in ("describe_model", "create_model")
         ],
     )
+    return [figures, _busy(rounds, folder / "busy")] if _compare(figures, rounds, folder) else []
+
+
+def _compare(figures: Figures, rounds: int, folder: Path) -> bool:
     python = environments.ensure("moto")
     ports = {OURS: processes.free_port(), MOTO: processes.free_port()}
     with ExitStack() as stack:
@@ -113,7 +121,93 @@ def run(rounds: int, folder: Path) -> list[Figures]:
             for name, port in ports.items():
                 for call, count in (("describe", 400), ("create", 200)):
                     figures.add(name, f"{call}_model", rate(port, call, count, f"round-{number}"))
-    return [figures]
+    return True
+
+
+def _busy(rounds: int, folder: Path) -> Figures:
+    """Measure describe calls while an endpoint is idle, and while it is asked on many connections."""
+    column = "describe_model"
+    figures = Figures(
+        key="control-busy",
+        title="Control plane beside a busy endpoint",
+        unit="calls/s",
+        reference=IDLE,
+        notes=["The load is 8 connections of single rows, through the same address as the describe calls."],
+        targets=[Target(contender=BUSY, reference=IDLE, column=column, sign="≥", bound=0.5)],
+    )
+    folder.mkdir()
+    name = models.NAMES[0]
+    trained = models.train(folder, name)[name]
+    port = processes.free_port()
+    argv, ready, environ = sagelocal(folder, port)
+    environ.pop("AWS_ENDPOINT_URL")
+    with processes.running(argv, ready, environ=environ, folder=folder, name="busy"):
+        sagemaker = client(port)
+        serve(sagemaker, s3(folder / "busy.log"), trained.folder, folder)
+        create(sagemaker, "described")
+        plan = load.Plan(
+            port=port,
+            path="/endpoints/model/invocations",
+            body=json.dumps(trained.rows[:1].tolist()),
+            content_type="application/json",
+            connections=8,
+            seconds=4,
+            headers={"Authorization": "AWS4-HMAC-SHA256 Credential=benchmark"},
+        )
+        alone = load.ask(plan)
+        for number in range(rounds):
+            figures.add(IDLE, column, rate(port, "describe", 500, f"idle-{number}"))
+            with ThreadPoolExecutor(1) as pool:
+                asked = pool.submit(load.ask, plan)
+                time.sleep(1)
+                figures.add(BUSY, column, rate(port, "describe", 500, f"busy-{number}"))
+                outcome = asked.result()
+            if outcome.errors:
+                figures.failures[BUSY] = f"{outcome.errors} predictions failed"
+        figures.notes.append(
+            f"The endpoint answered {alone.rate:,.0f} requests/s by itself "
+            f"and {outcome.rate:,.0f} beside the describe calls (8 connections)."
+        )
+    return figures
+
+
+def s3(log: Path) -> Any:
+    """Return a client of the emulator that a service started, and make the bucket."""
+    text = log.read_text()
+    url = next(line.partition("=")[2] for line in text.splitlines() if line.startswith("AWS_ENDPOINT_URL="))
+    session: Any = boto3.session.Session()
+    key = {"aws_access_key_id": "benchmark", "aws_secret_access_key": "benchmark-secret"}
+    made = session.client("s3", endpoint_url=url, region_name="us-east-1", **key)
+    made.create_bucket(Bucket=BUCKET)
+    return made
+
+
+def upload(sagemaker: Any, objects: Any, model: Path, folder: Path) -> None:
+    """Make the model `model` of a folder."""
+    archive = folder / "model.tar.gz"
+    subprocess.run(["tar", "-czf", str(archive), "-C", str(model), "."], check=True)
+    objects.upload_file(str(archive), BUCKET, "model.tar.gz")
+    sagemaker.create_model(
+        ModelName="model",
+        ExecutionRoleArn=ROLE,
+        PrimaryContainer={
+            "Image": IMAGE,
+            "ModelDataUrl": f"s3://{BUCKET}/model.tar.gz",
+            "Environment": {"SAGEMAKER_PROGRAM": "inference.py"},
+        },
+    )
+
+
+def serve(sagemaker: Any, objects: Any, model: Path, folder: Path) -> None:
+    """Bring up the endpoint `model`."""
+    upload(sagemaker, objects, model, folder)
+    variant = {"VariantName": "one", "ModelName": "model", "InitialInstanceCount": 1}
+    sagemaker.create_endpoint_config(
+        EndpointConfigName="model", ProductionVariants=[variant | {"InstanceType": "ml.m5.large"}]
+    )
+    sagemaker.create_endpoint(EndpointName="model", EndpointConfigName="model")
+    waiter = sagemaker.get_waiter("endpoint_in_service")
+    waiter.wait(EndpointName="model", WaiterConfig={"Delay": 1, "MaxAttempts": 200})
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sagelocal import fault_api
+from sagelocal.courtesy import Courtesy
 from sagelocal.errors import (
     AccessDeniedException,
     HeadersTooLarge,
@@ -32,7 +33,7 @@ from sagelocal.wire.message import Answer, Call, Request
 
 if TYPE_CHECKING:
     from sagelocal.signatures import Verifier
-    from sagelocal.wire.dispatch import Dispatch
+    from sagelocal.wire.dispatch import Dispatch, Entry
     from sagelocal.wire.model import Match, Services
 
 Scope = MutableMapping[str, Any]
@@ -44,6 +45,7 @@ LONGEST_BODY = 32 * 1024 * 1024
 """Bytes. The model's own limits are far below: 6 MiB for an invocation, 1 MiB for a pipeline definition."""
 LONGEST_HEADERS = 32 * 1024
 """Bytes of all headers' names and values together; the transport bounds a head that does not end."""
+_PREDICTIONS = "sagemaker-runtime"
 _SIGNATURE = "AWS4-HMAC-SHA256"
 _OWN_FETCHES = ("none", "same-origin")
 
@@ -85,6 +87,7 @@ class Gateway:
         self._faults = faults or Faults()
         self._verifier = verifier
         self._protocols = protocol.Protocols()
+        self._courtesy = Courtesy()
         # The path of every request.
         self._steps = (
             self._check_host,
@@ -217,15 +220,23 @@ class Gateway:
             parameters=exchange.parameters,
             headers=exchange.request.headers,
         )
-        result: Any
-        if entry.is_async or entry.quick:
-            result = entry.run(call)
+        if operation.service == _PREDICTIONS:
+            async with self._courtesy.prediction():
+                result = await _run(entry, call)
         else:
-            result = await asyncio.to_thread(entry.run, call)
-        if entry.is_async:
-            result = await result
+            self._courtesy.call()
+            result = await _run(entry, call)
         exchange.answer = self._protocols.encode(operation, result, exchange.request_id)
         exchange.is_lost = self._faults.loses_reply(operation.name)
+
+
+async def _run(entry: Entry, call: Call) -> Any:
+    """Run a handler: what takes time, in a thread."""
+    if entry.is_async:
+        return await entry.run(call)  # type: ignore[misc]
+    if entry.quick:
+        return entry.run(call)
+    return await asyncio.to_thread(entry.run, call)
 
 
 def _exchange(scope: Scope, receive: Receive) -> Exchange:
