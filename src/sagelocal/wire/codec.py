@@ -12,6 +12,7 @@ import base64
 import binascii
 import datetime as dt
 import math
+import threading
 from typing import TYPE_CHECKING, Any
 
 from botocore.model import ListShape, MapShape, StructureShape
@@ -41,26 +42,30 @@ class Codec:
     def __init__(self) -> None:
         self._decoders: dict[str, Decode] = {}
         self._encoders: dict[str, Encode] = {}
+        # A function that another thread is still making must not be used: it would look itself up for ever.
+        self._making = threading.RLock()
 
     def decoder(self, shape: Shape) -> Decode:
         """Return the function that turns a JSON value of this shape into ours, adding to a list of problems.
 
         It raises `SerializationException` for a value of another type.
         """
-        if shape.name not in self._decoders:
-            # Shapes may hold themselves: until it is made, a shape's decoder is looked up late.
-            self._decoders[shape.name] = self._late(self._decoders, shape.name)
-            self._decoders[shape.name] = _checked(shape, self._decode(shape))
-        return self._decoders[shape.name]
+        with self._making:
+            if shape.name not in self._decoders:
+                # Shapes may hold themselves: until it is made, a shape's decoder is looked up late.
+                self._decoders[shape.name] = self._late(self._decoders, shape.name)
+                self._decoders[shape.name] = _checked(shape, self._decode(shape))
+            return self._decoders[shape.name]
 
     def encoder(self, shape: Shape) -> Encode:
         """Return the function that turns our value of this shape into one that `json.dumps` takes."""
         # A member may ask for its own way to write a time.
         key = f"{shape.name} {shape.serialization.get('timestampFormat', '')}"
-        if key not in self._encoders:
-            self._encoders[key] = self._late(self._encoders, key)
-            self._encoders[key] = self._encode(shape)
-        return self._encoders[key]
+        with self._making:
+            if key not in self._encoders:
+                self._encoders[key] = self._late(self._encoders, key)
+                self._encoders[key] = self._encode(shape)
+            return self._encoders[key]
 
     @staticmethod
     def _late(table: dict[str, Callable[..., Any]], key: str) -> Callable[..., Any]:

@@ -2,6 +2,8 @@
 
 import json
 import math
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.model import DenormalizedStructureBuilder
@@ -189,3 +191,23 @@ def test_javas_patterns_work_in_python(pattern, good, bad):
 
 def test_a_pattern_that_python_cannot_read_checks_nothing():
     assert patterns.compiled(r"\p{Nonsense}") is None
+
+
+def test_threads_may_meet_a_shape_for_the_first_time_together():
+    deep = {"Inner": {"type": "structure", "members": {"A": {"type": "string"}}}}
+    for number in range(40):
+        deep = {f"M{number}": {"type": "structure", "members": deep} for _ in (0,)}
+    shape = operation(**deep).input
+    value = {}
+    for number in range(40):
+        value = {f"M{number}": value} if value else {"M0": {"Inner": {"A": "x"}}}
+    switching = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(3):
+            codec = Codec()
+            with ThreadPoolExecutor(4) as pool:
+                found = list(pool.map(lambda _: codec.encoder(shape)(value), range(4)))  # noqa: B023
+            assert found == [value] * 4
+    finally:
+        sys.setswitchinterval(switching)
