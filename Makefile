@@ -62,6 +62,10 @@ bench: .venv/ready ## ours beside every peer, to benchmarks/RESULTS.md; hours
 bench-quick: .venv/ready ## ours beside the container's stack, an echo, pandas and moto; some minutes
 	@$(BIN)/python -m benchmarks quick $(ARGS)
 
+.PHONY: soak
+soak: .venv/ready ## 200 clients, 20 endpoints and 200 jobs at once, for five minutes
+	@$(BIN)/pytest -s tests/soak $(ARGS)
+
 .PHONY: fuzz
 fuzz: .venv-fuzz/ready ## feed sagelocal what nobody would send; SECONDS for each target, 60 by default
 	@for target in wire archives rows; do .venv-fuzz/bin/python -m tests.fuzz.run $$target $(or $(SECONDS),60); done
