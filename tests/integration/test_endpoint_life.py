@@ -406,3 +406,48 @@ def test_a_serverless_variant_sleeps_and_wakes_and_takes_so_many_at_a_time(serve
             invoke(aws, name)
         assert caught.value.response["Error"]["Code"] == "ThrottlingException"
         assert first.result() == "awake"
+
+
+def test_a_killed_service_goes_on_with_its_queue_and_with_a_deployment(serve, emulator):
+    service = serve(**emulator.client_environment)
+    aws, queued, baking = service.client, models.unique("queued"), models.unique("baking")
+    slow = models.say("late").replace("    if body", "    import time; time.sleep(3)\n    if body")
+    model = models.create_model(aws, PrimaryContainer=models.container(aws, slow))
+    output = {"S3OutputPath": f"s3://{models.BUCKET}/killed"}
+    config = models.make_config(
+        aws,
+        {"VariantName": "AllTraffic", "ModelName": model},
+        AsyncInferenceConfig={
+            "OutputConfig": output,
+            "ClientConfig": {"MaxConcurrentInvocationsPerInstance": 1},
+        },
+    )
+    old, new = (models.make_config(aws, models.saying(aws, word)) for word in ("old", "new"))
+    for name, first in ((queued, config), (baking, old)):
+        aws("sagemaker").create_endpoint(EndpointName=name, EndpointConfigName=first)
+    for name in (queued, baking):
+        assert models.wait(aws, name)["EndpointStatus"] == "InService"
+    linear = {
+        "Type": "LINEAR",
+        "WaitIntervalInSeconds": 600,
+        "LinearStepSize": {"Type": "CAPACITY_PERCENT", "Value": 50},
+    }
+    aws("sagemaker").update_endpoint(
+        EndpointName=baking,
+        EndpointConfigName=new,
+        DeploymentConfig={"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": linear}},
+    )
+    until(lambda: invoke(aws, baking) == "new")
+    answers = [
+        aws("sagemaker-runtime").invoke_endpoint_async(EndpointName=queued, Body=b"1", ContentType="text/csv")
+        for _ in range(2)
+    ]
+    service.kill()
+
+    again = serve(
+        data_dir=service.data_dir, SAGELOCAL_DEPLOYMENT_WAIT_PERCENT="0", **emulator.client_environment
+    )
+    assert [read(again.client("s3"), answer["OutputLocation"]) for answer in answers] == [b"late", b"late"]
+    found = models.wait(again.client, baking)
+    assert (found["EndpointConfigName"], invoke(again.client, baking)) == (new, "new")
+    assert "FailureReason" not in found

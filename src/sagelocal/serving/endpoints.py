@@ -247,7 +247,8 @@ class Router:
         self, endpoint: str, lane: Lane, request: Mapping[str, Any], spent: list[float]
     ) -> client.Reply:
         gone = "it has none"
-        for peer in lane.order():
+        # A model may be unloaded just when it was found to be loaded.
+        for peer in lane.order() if lane.is_plain else (*lane.order(), *lane.order()):
             try:
                 return await self._through(endpoint, lane, peer, request, spent)
             except client.UnreachableError as error:
