@@ -17,7 +17,7 @@ from sagewind.stack import home as homes
 from sagewind.stack.home import Home
 
 PROJECT = Path(__file__).parent / "project"
-START_SECONDS = 400
+START_SECONDS = 1200
 
 
 @pytest.fixture(scope="session")
