@@ -89,6 +89,10 @@ lock: | $(UV) ## resolve the requirements anew, with hashes
 images: .venv/ready ## refresh the table of Amazon's images from the SageMaker SDK's
 	$(BIN)/python tools/image_registries.py
 
+.PHONY: toolkit
+toolkit: .venv/ready ## ask the real training toolkit anew what its tests compare with
+	$(BIN)/python tools/training_toolkit.py
+
 .PHONY: debian
 debian: ## install, by apt, what tests use beyond Python packages (as root)
 	apt-get update -qq

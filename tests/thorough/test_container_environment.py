@@ -1,6 +1,7 @@
 """The script's variables and arguments are those that the real training toolkit gives it.
 
-`data/training_toolkit.json` holds what sagemaker-training 5.1.4 itself answered for these files.
+`data/training_toolkit.json` holds what sagemaker-training 5.1.4 itself answered for these files
+(`tools/training_toolkit.py` asks it).
 """
 
 import json
