@@ -19,6 +19,7 @@ from sagelocal.serving.traffic import DIRECT, MULTI, Traffic
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from pathlib import Path
 
     from sagelocal.serving.capture import Capture, Captures
     from sagelocal.serving.lanes import Lane, Peer
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 INVOCATION_SECONDS = 60.0
 """SageMaker gives a container 60 seconds for an answer."""
 _OK = range(200, 300)
+_TIMED_OUT = 504
+"""What a model that did not answer counts as."""
 _PASSED_ON = (
     ("CustomAttributes", "X-Amzn-SageMaker-Custom-Attributes"),
     ("InferenceId", "X-Amzn-SageMaker-Inference-Id"),
@@ -69,7 +72,9 @@ class Router:
         meters: Meters | None = None,
         captures: Captures | None = None,
         idle_seconds: float = 300.0,
+        connect: Callable[[Path], client.Client] = client.Client,
     ) -> None:
+        self._connect = connect
         self._failures = Failures(account=account, region=region)
         self._meters = meters or Meters()
         self._captures = captures
@@ -96,7 +101,7 @@ class Router:
         made = tuple(
             lanes.Lane(
                 variant,
-                lanes.peers(variant, known, client.Client),
+                lanes.peers(variant, known, self._connect),
                 self._loads.setdefault((endpoint, variant.name), lanes.Load(used=time.monotonic())),
                 self._meters.of(endpoint, variant.name),
             )
@@ -237,7 +242,7 @@ class Router:
             finally:
                 lane.leave()
         except errors.ServiceError as error:
-            status = int(error.details.get("OriginalStatusCode", 0)) or error.status
+            status = int(error.details.get("OriginalStatusCode", error.status)) or _TIMED_OUT
             raise
         finally:
             whole = time.perf_counter() - begin
