@@ -66,13 +66,16 @@ class Part:
 
 
 def assets(model: spec.Model) -> dict[str, Asset]:
-    """Return the assets of a model: `champion` (a version was approved), `scores` and `drift`."""
+    """Return the assets of a model: `champion` (a version was approved), `scores`, `drift` and `data`.
+
+    Events of `data` are raised by whoever lands it: a task with this outlet, or a call of Airflow's API.
+    """
     return _assets(model.name)
 
 
 @functools.cache
 def _assets(name: str) -> dict[str, Asset]:
-    kinds = ("champion", "scores", "drift")
+    kinds = ("champion", "data", "drift", "scores")
     return {kind: Asset(name=f"{name}_{kind}", uri=f"sagewind://{name}/{kind}") for kind in kinds}
 
 

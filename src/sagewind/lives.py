@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import (
     DAG,
+    AssetAny,
     AssetOrTimeSchedule,
     CronDataIntervalTimetable,
     CronTriggerTimetable,
@@ -110,7 +111,7 @@ def scoring(model: spec.Model) -> DAG:
     with LifeDag(
         dag_id=model.name + SCORE,
         description=f"One partition of {model.name}'s scores for each interval.",
-        schedule=CronDataIntervalTimetable(model.score_schedule, timezone="UTC"),
+        schedule=_score_schedule(model),
         catchup=False,
         max_active_runs=model.score.max_active_runs,
         doc_md=_doc(model),
@@ -166,14 +167,27 @@ def _notifier(model: spec.Model, path: str) -> Any:
 
 
 def _schedule(model: spec.Model) -> Any:
-    """Return when to train: by cron, and when scoring has found drift."""
-    drift = groups.assets(model)["drift"]
-    retrains = model.monitor.enabled and model.monitor.retrain
+    """Return when to train: by cron, when scoring has found drift, and when new data has come."""
+    assets = groups.assets(model)
+    starts = {
+        "drift": model.monitor.enabled and model.monitor.retrain,
+        "data": model.data.starts_training,
+    }
+    started = [assets[kind] for kind, wanted in starts.items() if wanted]
+    by = AssetAny(*started) if len(started) > 1 else started
     if not model.schedule:
-        return [drift] if retrains else None
-    if not retrains:
+        return by or None
+    if not started:
         return model.schedule
-    return AssetOrTimeSchedule(timetable=CronTriggerTimetable(model.schedule, timezone="UTC"), assets=[drift])
+    return AssetOrTimeSchedule(timetable=CronTriggerTimetable(model.schedule, timezone="UTC"), assets=by)
+
+
+def _score_schedule(model: spec.Model) -> Any:
+    """Return when to score: at the end of each interval, and when there is a new champion."""
+    intervals = CronDataIntervalTimetable(model.score_schedule, timezone="UTC")
+    if not model.score.on_promotion:
+        return intervals
+    return AssetOrTimeSchedule(timetable=intervals, assets=[groups.assets(model)["champion"]])
 
 
 def _doc(model: spec.Model) -> str:

@@ -109,8 +109,13 @@ def partition(day: dt.date | dt.datetime | str) -> str:
 
 
 def day_of(run: DagRun) -> str:
-    """Return the day (UTC) that a run is about: of its data interval; of a run without one, of its start."""
+    """Return the day (UTC) that a run is about: of its data interval; of a run without one, of its start.
+
+    A run that an asset started, a new champion say, is about the newest whole day: the one before.
+    """
     moment = run.data_interval_start or run.logical_date or run.run_after
+    if run.data_interval_start is None and run.run_type == "asset_triggered":
+        moment -= dt.timedelta(days=1)
     return moment.astimezone(dt.UTC).date().isoformat()
 
 

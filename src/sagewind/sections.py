@@ -146,6 +146,8 @@ class Score(Checked):
     """Which model scores a past day: that day's champion, or today's."""
     sample_rows: int = rule(0, minimum=0, maximum=10000)
     """When nothing has arrived for a day, so many rows of the training table do. 0: that is an error."""
+    on_promotion: bool = False
+    """Whether a new champion scores the newest day at once, beside the schedule."""
     shard_rows: int = rule(10_000, minimum=1)
     pool: str = rule("default_pool", longest=256)
     max_active_runs: int = rule(4, minimum=1, maximum=100)

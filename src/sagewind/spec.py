@@ -61,6 +61,8 @@ class Data(Checked):
     ended by its data interval's end. Empty: on `file`."""
     window_days: int = rule(0, minimum=0, maximum=36500)
     """Of the history, only so many days before the interval's end. 0: all."""
+    starts_training: bool = False
+    """Whether an event of the asset `<model>_data`, raised by whoever lands data, starts a training."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PROBE = """
 import dataclasses, json, sys
 from pathlib import Path
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Asset
 from sagewind import groups, lives, load, sections
 
 models = Path(sys.argv[1])
@@ -24,6 +24,9 @@ def tasks(dag):
 
 def changed(**sections):
     return dataclasses.replace(plain, **sections)
+
+def names(asset):
+    return [asset.name] if isinstance(asset, Asset) else sum(map(names, asset.objects), [])
 
 with DAG("mine") as mine:
     groups.score(plain)
@@ -41,6 +44,8 @@ told = lives.pipeline(
     )
 )
 temporary = lives.pipeline(changed(endpoint=dataclasses.replace(plain.endpoint, temporary=True)))
+landing = changed(data=dataclasses.replace(plain.data, starts_training=True))
+promoted = changed(score=dataclasses.replace(plain.score, on_promotion=True))
 unwatched = lives.scoring(changed(monitor=sections.Monitor(enabled=False)))
 print(json.dumps({
     "score alone": tasks(mine),
@@ -48,6 +53,10 @@ print(json.dumps({
     "person": tasks(person),
     "registry": tasks(registry),
     "unwatched": tasks(unwatched),
+    "started by": [
+        sorted(names(dag.timetable.asset_condition))
+        for dag in (lives.pipeline(plain), lives.pipeline(landing), lives.scoring(promoted))
+    ],
     "teardowns": [task.task_id for task in temporary.topological_sort() if task.is_teardown],
     "deadline": [alert.interval.total_seconds() for alert in told.deadline],
     "notifier": type(told.default_args["on_failure_callback"]).__name__,
@@ -91,6 +100,14 @@ def test_without_a_watch_there_is_no_monitor(seen):
 
 def test_a_temporary_endpoint_is_torn_down_and_the_bill_is_made_however_the_run_ends(seen):
     assert set(seen["teardowns"]) == {"bill", "deploy.teardown"}
+
+
+def test_new_data_starts_training_and_a_new_champion_starts_scoring_when_the_spec_says_so(seen):
+    assert seen["started by"] == [
+        ["diabetes_drift"],
+        ["diabetes_data", "diabetes_drift"],
+        ["diabetes_champion"],
+    ]
 
 
 def test_deadlines_and_notifiers_are_the_specs(seen):

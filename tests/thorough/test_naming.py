@@ -77,6 +77,7 @@ def run(**given):
         "data_interval_start": None,
         "logical_date": None,
         "run_after": dt.datetime(2026, 3, 3, tzinfo=dt.UTC),
+        "run_type": "manual",
     }
     return SimpleNamespace(**(blank | given))
 
@@ -87,6 +88,7 @@ def run(**given):
         (run(data_interval_start=dt.datetime(2026, 1, 1, tzinfo=dt.UTC)), "2026-01-01"),
         (run(logical_date=dt.datetime(2026, 2, 2, tzinfo=dt.UTC)), "2026-02-02"),
         (run(), "2026-03-03"),  # from the API: neither
+        (run(run_type="asset_triggered"), "2026-03-02"),  # a new champion: the newest whole day
     ],
 )
 def test_every_run_has_a_day(given_run, day):
