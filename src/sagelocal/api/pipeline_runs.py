@@ -7,8 +7,10 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from sagelocal.api.pipeline_run import Run
+from sagelocal.api.records import now
 from sagelocal.errors import ServiceError
-from sagelocal.pipelines.progress import ENDED, ExecutionStatus
+from sagelocal.jobs.kinds import LONGEST_REASON
+from sagelocal.pipelines.progress import ENDED, OVER, ExecutionStatus, StepStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
     from sagelocal.api.calling import Caller
     from sagelocal.api.pipeline_records import PipelineRecords
     from sagelocal.storage import Storage
+
+_TRIES = 5
+"""How often an execution is taken up again after an error of the service itself (a busy disk, say)."""
+_PAUSE_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +36,9 @@ class Runs:
         caller: Caller,
         storage: Storage,
         tags: Callable[[str], dict[str, str]],
+        pause_seconds: float = _PAUSE_SECONDS,
     ) -> None:
+        self._pause = pause_seconds
         self._records = records
         self._caller = caller
         self._storage = storage
@@ -92,31 +100,50 @@ class Runs:
         if before is not None:
             before.join()
         try:
-            run = Run(
-                name=name,
-                records=self._records,
-                caller=self._caller,
-                storage=self._storage,
-                tags=self._tags,
-                is_closing=self._closing.is_set,
-            )
-            with self._guard:
-                self._runs[name] = run
-            run.run()
-        except ServiceError as error:
-            _log.warning("%s ended: %s", name, error.message)
-            self._fail(name, f"ClientError: {error.message}")
-        except Exception as error:  # noqa: BLE001  (an execution always gets an end; the log gets the rest)
-            _log.exception("%s failed", name)
-            self._fail(name, f"InternalServerError: {type(error).__name__}: {error}")
+            for left in reversed(range(_TRIES)):
+                if self._try(name, is_last=left == 0) or self._closing.wait(self._pause):
+                    return
         finally:
             self._forget(name)
             self._records.close()
 
+    def _try(self, name: str, *, is_last: bool) -> bool:
+        """Take the execution up where it stands; tell whether that came to an end, good or bad."""
+        try:
+            self._run(name)
+        except ServiceError as error:
+            _log.warning("%s ended: %s", name, error.message)
+            self._fail(name, f"ClientError: {error.message}")
+        except Exception as error:  # noqa: BLE001  (an execution always gets an end; the log gets the rest)
+            _log.exception("%s was interrupted", name)
+            if not is_last:
+                return False
+            self._fail(name, f"InternalServerError: {type(error).__name__}: {error}")
+        return True
+
+    def _run(self, name: str) -> None:
+        run = Run(
+            name=name,
+            records=self._records,
+            caller=self._caller,
+            storage=self._storage,
+            tags=self._tags,
+            is_closing=self._closing.is_set,
+        )
+        with self._guard:
+            self._runs[name] = run
+        run.run()
+
     def _fail(self, name: str, reason: str) -> None:
+        told = {"FailureReason": reason[:LONGEST_REASON]}
+
         def change(body: dict[str, Any]) -> None:
-            if body["PipelineExecutionStatus"] not in ENDED:
-                body |= {"PipelineExecutionStatus": ExecutionStatus.FAILED, "FailureReason": reason}
+            if body["PipelineExecutionStatus"] in ENDED:
+                return
+            body |= {"PipelineExecutionStatus": ExecutionStatus.FAILED, **told}
+            for record in body["Steps"].values():
+                if record["StepStatus"] not in OVER:
+                    record |= {"StepStatus": StepStatus.FAILED, "EndTime": now(), **told}
 
         try:
             self._records.update_execution(name, change)

@@ -10,7 +10,12 @@ if TYPE_CHECKING:
     from sagelocal.wire.message import Call
 
 _NO_CALLBACK = "no pipeline here has a Callback step, whose token it would take"
+_NO_RECORDS = "feature groups are kept, and there is no feature store for their records"
 _REASONS = {
+    **dict.fromkeys(("PutRecord", "GetRecord", "DeleteRecord", "BatchGetRecord"), _NO_RECORDS),
+    "CreatePresignedNotebookInstanceUrl": "notebook instances are kept, and no Jupyter server runs for them",
+    "ListCandidatesForAutoMLJob": "AutoML jobs are kept and not run, so that none has candidates",
+    "ListMonitoringExecutions": "monitoring schedules are kept and not run, so that none has executions",
     "SendPipelineExecutionStepSuccess": _NO_CALLBACK,
     "SendPipelineExecutionStepFailure": _NO_CALLBACK,
 }
