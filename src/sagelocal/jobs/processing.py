@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/build-your-own-processing-contai
 
 from __future__ import annotations
 
+import codecs
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +28,7 @@ from sagelocal.jobs.report import Report
 from sagelocal.jobs.status import JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from sagelocal.container.environments import Environment
     from sagelocal.container.exits import Exit
@@ -122,7 +123,7 @@ class Processing:
         running = [self._start(host, made, isolated) for host in self._plan.hosts]
         ends, stopped = self._watch(running)
         self._preloading.wish()
-        self._message = _message(self._trees[self._plan.hosts[0]])
+        self._message = _message(self._trees.values())
         bad = next((index for index, end in enumerate(ends) if not end.ok), None)
         if bad is not None and not stopped:
             host = self._plan.hosts[bad]
@@ -312,13 +313,26 @@ class Processing:
         return self._trees[self._plan.hosts[0]]
 
 
-def _message(tree: Layout) -> str:
-    """Return what the container wrote to `/opt/ml/output/message`: its first kilobyte."""
-    path = tree.output / "message"
-    if path.is_symlink() or not path.is_file():
-        return ""
-    with path.open("rb") as stream:
-        return stream.read(MESSAGE_BYTES).decode("utf-8", "ignore")
+def _message(trees: Iterable[Layout]) -> str:
+    """Return what the containers wrote to `/opt/ml/output/message`, one after the other: its first kilobyte.
+
+    Rules: https://docs.aws.amazon.com/sagemaker/latest/dg/byoc-metadata.html
+
+    Raises:
+        JobFailedError: it is no UTF-8.
+
+    """
+    content = b""
+    for tree in trees:
+        path = tree.output / "message"
+        if path.is_file() and not path.is_symlink():
+            with path.open("rb") as stream:
+                content += stream.read(MESSAGE_BYTES)
+    try:
+        # The last character may be cut through: that is no error.
+        return codecs.getincrementaldecoder("utf-8")().decode(content[:MESSAGE_BYTES])
+    except UnicodeDecodeError as error:
+        raise JobFailedError(f"ClientError: /opt/ml/output/message is no UTF-8: {error}") from error
 
 
 def _relocated(text: str, base: Layout) -> str:
