@@ -61,8 +61,8 @@ class Airflow:
         # The environment's proxies are for the world outside; this is the local stack.
         self._http = httpx.Client(base_url=address, timeout=_SECONDS, trust_env=False)
         login = {"username": user, "password": password}
-        token = self._send("POST", "/auth/token", json=login)["access_token"]
-        self._http.headers["Authorization"] = f"Bearer {token}"
+        self.token: str = self._send("POST", "/auth/token", json=login)["access_token"]
+        self._http.headers["Authorization"] = f"Bearer {self.token}"
 
     def __enter__(self) -> Self:
         return self
