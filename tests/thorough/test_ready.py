@@ -1,7 +1,7 @@
 """What a run does before its first job: its table is its interval's, and what is there is not sent again."""
 
 import pytest
-from tests.unit.test_broken_folder import FOLDER, PLACES, Cloud
+from tests.thorough.test_broken_folder import FOLDER, PLACES, Cloud
 
 from sagewind.steps import ready
 
