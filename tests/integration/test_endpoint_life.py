@@ -3,6 +3,7 @@
 import contextlib
 import json
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -161,7 +162,7 @@ def test_instances_follow_a_scalable_target_and_the_traffic(aws, captured):
     assert scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"] == []
 
 
-def test_weights_and_capacities_change_while_the_endpoint_serves(aws, deploy):
+def test_weights_and_capacities_change_while_the_endpoint_serves(aws, deploy, sagelocal_service):
     sagemaker = aws("sagemaker")
     name = deploy(
         models.make_config(
@@ -190,6 +191,17 @@ def test_weights_and_capacities_change_while_the_endpoint_serves(aws, deploy):
     found = sagemaker.describe_endpoint(EndpointName=name)
     assert found["ProductionVariants"][1]["CurrentInstanceCount"] == 2
     assert "FailureReason" not in found
+
+    plan = json.dumps({"faults": [{"fault": "ping", "name": name}]}).encode()
+    urllib.request.urlopen(urllib.request.Request(f"{sagelocal_service.url}/_sagelocal/faults", plan)).close()
+    sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "B", "DesiredInstanceCount": 3}]
+    )
+    found = models.wait(aws, name)
+    assert "a planned fault" in found["FailureReason"]
+    second = found["ProductionVariants"][1]
+    assert (second["CurrentInstanceCount"], second["DesiredInstanceCount"]) == (2, 2)
+    assert {invoke(aws, name) for _ in range(10)} == {"B"}
 
     for wish, words in (
         ({"VariantName": "C"}, "not present"),
