@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 import time
 import uuid
 from collections import defaultdict, deque
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from sagelocal import errors
 from sagelocal.jobs.status import EndpointStatus
 from sagelocal.jobs.store import MissingError
+from sagelocal.serving.ticking import Ticking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 TARGET, POLICY = "scalable-target", "scaling-policy"
 EVERY_SECONDS = 2.0
+CLOSE_SECONDS = 5.0
 WINDOW_SECONDS = 60.0
 LEAST_SECONDS = 10.0
 COOLDOWN_SECONDS = 300.0
@@ -66,7 +67,7 @@ def decide(load: Load, target: Mapping[str, Any], policy: Mapping[str, Any] | No
     return int(max(wanted, low, 1)) if ready and low_rate else load.count
 
 
-class Scaler:
+class Scaler(Ticking):
     """Looks at every target every few seconds, and has the endpoint scaled."""
 
     def __init__(
@@ -76,31 +77,20 @@ class Scaler:
         scale: Callable[[str, list[Mapping[str, Any]]], None],
         invocations: Callable[[str, str], int],
     ) -> None:
+        super().__init__("auto scaling", every=EVERY_SECONDS, within=CLOSE_SECONDS)
         self._store = store
         self._scale = scale
         self._invocations = invocations
         self._seen: defaultdict[str, deque[tuple[float, int]]] = defaultdict(deque)
         self._scaled: dict[str, float] = {}
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="auto scaling", daemon=True)
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """End."""
-        self._closing.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _work(self) -> None:
-        while not self._closing.wait(EVERY_SECONDS):
-            for resource in self._store.list(TARGET):
-                try:
-                    self._look_at(resource.name, resource.body)
-                except (errors.ServiceError, MissingError) as error:
-                    _log.warning("%s is not scaled: %s", resource.body["ResourceId"], error)
+    def tick(self) -> None:
+        """Look at every target; one that cannot be scaled does not keep the others from it."""
+        for resource in self._store.list(TARGET):
+            try:
+                self._look_at(resource.name, resource.body)
+            except (errors.ServiceError, MissingError) as error:
+                _log.warning("%s is not scaled: %s", resource.body["ResourceId"], error)
 
     def _look_at(self, name: str, target: Mapping[str, Any]) -> None:
         endpoint, variant = parse(target["ResourceId"])

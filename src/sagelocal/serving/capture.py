@@ -12,12 +12,13 @@ import base64
 import json
 import logging
 import random
-import threading
 import time
 import uuid
 from collections import defaultdict, deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sagelocal.serving.ticking import Ticking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -147,15 +148,14 @@ def _file(place: str) -> str:
     return f"{place}/{now.strftime('%M-%S')}-{now.microsecond // 1000:03d}-{uuid.uuid4()}.jsonl"
 
 
-class Captures:
+class Captures(Ticking):
     """The captures of all endpoints, and the thread that writes them."""
 
     def __init__(self, write: Callable[[str, bytes], None]) -> None:
+        super().__init__("data capture", every=EVERY_SECONDS, within=CLOSE_SECONDS)
         self._write = write
         self._captures: dict[str, Capture] = {}
         self._left: deque[tuple[str, bytes]] = deque()
-        self._closing = threading.Event()
-        self._thread: threading.Thread | None = None
 
     def of(self, endpoint: str, config: Mapping[str, Any]) -> Capture:
         """Return the capture of an endpoint under a configuration; what another one gathered is written."""
@@ -172,24 +172,7 @@ class Captures:
         if found is not None:
             self._left.extend(found.files().items())
 
-    def start(self) -> None:
-        """Begin to write."""
-        self._thread = threading.Thread(target=self._work, name="data capture", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Write the rest and end."""
-        self._closing.set()
-        if self._thread is not None:
-            self._thread.join(CLOSE_SECONDS)
-
-    def _work(self) -> None:
-        is_last = False
-        while not is_last:
-            is_last = self._closing.wait(EVERY_SECONDS)
-            self.flush()
-
-    def flush(self) -> None:
+    def tick(self) -> None:
         """Write what gathered; what could not be written is kept for the next time."""
         self._empty()  # while S3 does not take this, more gathers in the captures, up to their bound
         for each in list(self._captures.values()):

@@ -8,10 +8,11 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
+
+from sagelocal.serving.ticking import Ticking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -57,39 +58,25 @@ class Meter:
         return taken
 
 
-class Meters:
+class Meters(Ticking):
     """The meters of all variants, and the thread that publishes them."""
 
     def __init__(self, connect: Callable[[], Any] | None = None) -> None:
+        super().__init__("endpoint metrics", every=EVERY_SECONDS, within=CLOSE_SECONDS)
         self._connect = connect or _connect
         self._meters: dict[tuple[str, str], Meter] = {}
         self._client: Any = None
-        self._closing = threading.Event()
-        self._thread: threading.Thread | None = None
 
     def of(self, endpoint: str, variant: str) -> Meter:
         """Return the meter of a variant."""
         return self._meters.setdefault((endpoint, variant), Meter())
 
-    def start(self) -> None:
-        """Begin to publish."""
-        self._thread = threading.Thread(target=self._work, name="endpoint metrics", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Publish the rest and end."""
-        self._closing.set()
-        if self._thread is not None:
-            self._thread.join(CLOSE_SECONDS)
-
-    def _work(self) -> None:
-        is_last = False
-        while not is_last:
-            is_last = self._closing.wait(EVERY_SECONDS)
-            try:
-                self.publish()
-            except Exception as error:  # noqa: BLE001  (whatever boto3 raises: invocations do not depend on it)
-                _log.warning("CloudWatch did not take the metrics of endpoints: %s", error)
+    def tick(self) -> None:
+        """Publish what gathered, if CloudWatch takes it."""
+        try:
+            self.publish()
+        except Exception as error:  # noqa: BLE001  (whatever boto3 raises: invocations do not depend on it)
+            _log.warning("CloudWatch did not take the metrics of endpoints: %s", error)
 
     def publish(self) -> None:
         """Send what gathered."""

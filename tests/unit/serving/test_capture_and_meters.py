@@ -54,10 +54,10 @@ def test_what_cannot_be_written_is_written_later_and_what_does_not_fit_is_droppe
 
     captures = capture.Captures(write)
     captures.of("e", CONFIG).note("v", {"Body": b"1"}, "", b"")
-    captures.flush()
+    captures.tick()
     broken[0] = False
     captures.of("e", CONFIG | {"CaptureOptions": [{"CaptureMode": "Output"}]})  # another configuration
-    captures.flush()
+    captures.tick()
     assert [data.count(b"\n") for data in written.values()] == [1]
     assert "no S3" in caplog.text
     full = capture.Capture("full", CONFIG, most_bytes=4)
