@@ -14,7 +14,7 @@ from sagelocal.container import forked, isolation, process
 from sagelocal.container.environments import Environment
 from sagelocal.jobs import runners
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 SEEN = """
 import json, numpy, os, socket, sys
 lines = open("/proc/self/status").read().splitlines()
@@ -49,6 +49,19 @@ print(json.dumps({
     "signals": [status["SigIgn"], status["SigBlk"]],
     "alone": len([name for name in os.listdir("/proc") if name.isdigit()]) < 6,
 }))
+"""
+LEARNS = """
+import hashlib, numpy
+from sklearn.datasets import load_iris
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+x, y = load_iris(return_X_y=True)
+for model in (
+    HistGradientBoostingClassifier(random_state=0),  # OpenMP
+    RandomForestClassifier(20, random_state=0, n_jobs=2),  # threads
+):
+    print(hashlib.sha256(model.fit(x, y).predict_proba(x).tobytes()).hexdigest())
+big = numpy.random.default_rng(0).normal(size=(400, 400))
+print(hashlib.sha256(numpy.linalg.svd(big)[1].tobytes()).hexdigest())  # OpenBLAS
 """
 STARTS_OTHERS = """
 import multiprocessing as m, subprocess as s
@@ -106,7 +119,10 @@ class Bench:
     def begin(self, *modules):
         image = type("Image", (), {"warm": modules})()
         runners.wish(self.root, self.made, image)
-        self.runners.look()
+        _until(lambda: self.runners.look() or self.is_ready() or not self.runners.watched())
+
+    def is_ready(self):
+        return runners.find(self.root, self.made, self.environ).address.exists()
 
     def start(self, text, *arguments, plain=False, env=None, files=(), limits=None):
         (self.code / "t.py").write_text(text)
@@ -266,6 +282,15 @@ def test_the_script_ends_with_its_supervisor(bench, tmp_path):
     _until(lambda: not _running("sleep\x001235"))
 
 
+def test_scikit_learn_computes_the_same(tmp_path):
+    bench = Bench(tmp_path, isolation.probe("auto"))
+    bench.begin("sklearn.ensemble", "sklearn.datasets", "pandas", "joblib")
+    forked_end, forked_lines = bench.run(LEARNS)
+    assert forked_end.ok, forked_lines
+    assert forked_lines == bench.run(LEARNS, plain=True)[1]
+    bench.runners.close()
+
+
 def test_jobs_outlive_their_runner(tmp_path):
     bench = Bench(tmp_path, isolation.probe("auto"))
     bench.begin("json")
@@ -285,7 +310,7 @@ def test_a_runner_whose_modules_start_threads_does_not_serve(tmp_path, monkeypat
     monkeypatch.setattr(forked, "variables", lambda *a: variables(*a) | {"PYTHONPATH": str(tmp_path)})
     bench = Bench(tmp_path, isolation.probe("none"))
     bench.begin("threaded")
-    _until(lambda: bench.runners.look() or not bench.runners.watched())
+    assert not bench.is_ready()
     assert "started 1 threads" in runners.refused(tmp_path, bench.made)
 
 

@@ -7,7 +7,7 @@ nothing that matters: when the service ends they end, and jobs that they forked 
 | file in `runners/` | written by | meaning |
 |---|---|---|
 | `<key>.wish` | supervisor | a runner of this environment was missed: its folder and modules |
-| `<key>.sock` | service | the runner's socket; nobody listens when the runner has ended |
+| `<key>.sock` | service | the runner's socket, there when it is ready |
 | `<key>.refused` | service | why this environment has no runner |
 | `<key>.log` | runner | its own words |
 """
@@ -115,7 +115,7 @@ class Runners:
             self._end(key)
 
     def _start(self, key: str, root: Path, modules: list[str]) -> None:
-        address = self._folder / f"{key}.sock"
+        address = self._draft(key)
         address.unlink(missing_ok=True)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         variables = forked.variables(self._environ, f"{root / 'bin'}:{access.SYSTEM_PATH}")
@@ -145,6 +145,9 @@ class Runners:
         runner = self._running[key]
         try:
             while words := runner.control.recv(_MESSAGE_BYTES).decode().strip():
+                if words == "ready":
+                    # Not before: who connects waits for an answer, and imports take their time.
+                    self._draft(key).rename(self._folder / f"{key}.sock")
                 if words.startswith("refused "):
                     (self._folder / f"{key}.refused").write_text(words.removeprefix("refused "))
                 self._running[key] = self._running.pop(key)  # used last
@@ -153,6 +156,9 @@ class Runners:
         except OSError:
             pass
         self._end(key)
+
+    def _draft(self, key: str) -> Path:
+        return self._folder / f".{key}.sock"
 
     def _keep_few(self) -> None:
         while len(self._running) > 1 and (len(self._running) > MOST or self._memory() > MOST_BYTES):
@@ -169,7 +175,8 @@ class Runners:
 
     def _end(self, key: str) -> None:
         runner = self._running.pop(key)
-        (self._folder / f"{key}.sock").unlink(missing_ok=True)
+        for address in (self._draft(key), self._folder / f"{key}.sock"):
+            address.unlink(missing_ok=True)
         runner.control.close()
         runner.process.terminate()  # it may be in the middle of its imports
         runner.process.wait()
