@@ -37,10 +37,11 @@ class UnreachableError(InputError):
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One object of a channel, and its path below the channel's folder."""
+    """One object of a channel, its path below the channel's folder, and its bytes where a listing told."""
 
     uri: str
     path: str
+    size: int = 0
 
 
 def channel_sources(storage: Storage, channel: Channel) -> list[Source]:
@@ -101,7 +102,7 @@ def _prefix(storage: Storage, uri: str) -> list[Source]:
             f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the '
             "bucket exists in the selected region and that objects exist under that S3 prefix."
         )
-    return [Source(uri=item.uri, path=relative_path(item.key, prefix)) for item in items]
+    return [Source(uri=item.uri, path=relative_path(item.key, prefix), size=item.size) for item in items]
 
 
 def _is_marker(item: Item) -> bool:

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from sagelocal import errors, logs, settings
 from sagelocal import storage as objects
-from sagelocal.jobs import access, inputs, modelserver, planned_faults
+from sagelocal.jobs import access, inputs, modelserver, planned_faults, progress
 from sagelocal.jobs.kinds import JOB_KINDS, LONGEST_REASON
 from sagelocal.jobs.status import JobStatus
 from sagelocal.jobs.store import MissingError
@@ -208,6 +208,7 @@ class _Run:
         self._client = client.Client(server.socket)
         self._room = asyncio.Semaphore(request.plan.concurrency)
         self._rows = 0
+        self._read = self._bytes = 0
         self._begin = self._told = time.monotonic()
 
     async def all(self, found: list[inputs.Source]) -> list[str]:
@@ -225,6 +226,8 @@ class _Run:
             f"BatchStrategy={strategy}"
         )
         waiting = iter(found)
+        sizes = [source.size for source in found]
+        self._bytes = sum(sizes) if all(sizes) else 0
         failures: list[str] = []
         workers = [
             asyncio.create_task(self._work(waiting, failures))
@@ -271,8 +274,11 @@ class _Run:
         target_uri = objects.parse(self._request.output_uri).join(f"{source.path}.out").uri
         try:
             stream = await asyncio.to_thread(self._storage.open, source.uri)
+            counted = cast("IO[bytes]", progress.Counted(stream, self._took))
             with stream, path.open("wb") as target:
-                given = cast("IO[bytes]", gzip.GzipFile(fileobj=stream)) if self._request.is_gzip else stream
+                given = (
+                    cast("IO[bytes]", gzip.GzipFile(fileobj=counted)) if self._request.is_gzip else counted
+                )
                 await batch.transform(self._request.plan, given, target, self._invoke, self._progress)
             await asyncio.to_thread(self._storage.upload, path, target_uri, self._request.accept)
         except objects.StorageError as error:
@@ -309,7 +315,12 @@ class _Run:
         if time.monotonic() - self._told > PROGRESS_SECONDS:
             self._say_progress()
 
+    def _took(self, count: int) -> None:
+        self._read += count
+
     def _say_progress(self) -> None:
         self._told = time.monotonic()
-        rate = self._rows / max(1e-6, self._told - self._begin)
-        self._tell(f"[sagemaker logs]: {self._rows} records transformed, {rate:.0f} records/s")
+        seconds = max(1e-6, self._told - self._begin)
+        left = progress.left(seconds, done=self._read, whole=self._bytes)
+        rate = f"{self._rows / seconds:.0f} records/s"
+        self._tell(f"[sagemaker logs]: {self._rows} records transformed, {rate}{left}")

@@ -229,6 +229,11 @@ def _response(result: Any, accept: str) -> Answer | Streamed:
     )
 
 
+def is_batch(environ: Mapping[str, str]) -> bool:
+    """Tell whether this serves a transform job: few large requests, where every core counts."""
+    return environ.get("SAGEMAKER_BATCH") == "true"
+
+
 def worker_count(environ: Mapping[str, str]) -> int:
     """Return the number of worker processes: SAGEMAKER_MODEL_SERVER_WORKERS, else one per core."""
     text = environ.get("SAGEMAKER_MODEL_SERVER_WORKERS", "")

@@ -155,6 +155,11 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
             count = handlers.worker_count(environ)
             start = functools.partial(_forked, load, count)
             way = f"handlers of {module.__name__} in {count} worker processes"
+        elif handlers.is_batch(environ) and handlers.worker_count(environ) > 1:
+            # Loaded after the fork only: a library's threads do not survive one.
+            count = handlers.worker_count(environ)
+            start = functools.partial(_forked, load, count)
+            way = f"default handlers in {count} worker processes"
         else:
             loaded = load()
             start = functools.partial(_batched, loaded)
