@@ -26,7 +26,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("way", nargs="?", choices=["all", "quick"], default="all")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="of load for each cell of the online tables")
-    parser.add_argument("--only", nargs="+", help="names of parts: online, control, batch, parse, jobs")
+    parser.add_argument(
+        "--only", nargs="+", help="names of parts: online, models, control, batch, parse, jobs"
+    )
     arguments = parser.parse_args(argv)
     quick = arguments.way == "quick"
     rounds = arguments.rounds or (3 if quick else 5)
@@ -51,6 +53,7 @@ def main(argv: list[str]) -> int:
 def _parts(rounds: int, seconds: float, *, quick: bool) -> dict[str, Callable[[Path], list[Figures]]]:
     parts: dict[str, Callable[[Path], list[Figures]]] = {
         "online": lambda folder: online.run(rounds, folder, quick=quick, seconds=seconds),
+        "models": lambda folder: online.run_others(rounds, folder, quick=quick, seconds=seconds),
         "control": lambda folder: control.run(rounds, folder),
         "batch": lambda folder: batch.run(rounds, folder),
         "parse": lambda folder: parse.run(rounds, folder, quick=quick),

@@ -1,4 +1,4 @@
-"""The load generator, `python -m benchmarks.load PLAN`: raw HTTP/1.1, a request at a time on each connection.
+"""The load generator (`python -m benchmarks.load < PLAN`): raw HTTP/1.1, a request at a time on a connection.
 
 A process of its own, on uvloop, with each request's bytes made beforehand and answers read by their
 Content-Length or chunks: it asks a bare echo some 40,000 times a second on one core, far more than any
@@ -56,8 +56,8 @@ class Outcome:
 
 def ask(plan: Plan) -> Outcome:
     """Run a plan in a process of its own."""
-    argv = [sys.executable, "-m", "benchmarks.load", json.dumps(asdict(plan))]
-    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True)
+    argv, text = [sys.executable, "-m", "benchmarks.load"], json.dumps(asdict(plan))
+    done = subprocess.run(argv, cwd=ROOT, input=text, capture_output=True, text=True, check=True)
     return Outcome(**json.loads(done.stdout))
 
 
@@ -163,4 +163,4 @@ def main(text: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.stdin.read())

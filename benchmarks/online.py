@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from benchmarks.models import Trained
 
 FOREST, LARGE, BOOSTED = models.NAMES
+MEMORY = "PSS after load, MB"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,26 +89,41 @@ class Server:
 
 
 def run(rounds: int, folder: Path, *, quick: bool, seconds: float) -> list[Figures]:
-    """Measure all models and columns."""
-    trained = models.train(folder, *models.NAMES)
-    plain = contenders.QUICK if quick else (*contenders.QUICK, *contenders.PEERS_OF_ALL)
+    """Measure the tutorial's model in all columns, with default handlers and with a user's."""
+    trained = models.train(folder, FOREST)[FOREST]
+    cells = (*SINGLE, *LARGE_BODIES)
     measured = [
-        *_measure(rounds, folder, trained[FOREST], plain, (*SINGLE, *LARGE_BODIES), seconds=seconds),
-        *_measure(rounds, folder, trained[FOREST], contenders.USERS, SINGLE, seconds=seconds),
+        *_measure(rounds, folder, trained, _who(quick=quick), cells, seconds=seconds),
+        *_measure(rounds, folder, trained, contenders.USERS, SINGLE, seconds=seconds),
     ]
-    _hold(measured[0], measured[2])
-    for name in (LARGE, BOOSTED):
-        cells = (*SINGLE[1:], LARGE_BODIES[3])
-        measured += _measure(rounds, folder, trained[name], plain, cells, seconds=seconds)[:2]
+    _hold(measured[0], measured[2], measured[3])
     return measured
 
 
-def _hold(rates: Figures, users: Figures) -> None:
+def run_others(rounds: int, folder: Path, *, quick: bool, seconds: float) -> list[Figures]:
+    """Measure a large forest and a boosted model."""
+    trained = models.train(folder, LARGE, BOOSTED)
+    cells = (*SINGLE[1:], LARGE_BODIES[3])
+    return [
+        part
+        for each in trained.values()
+        for part in _measure(rounds, folder, each, _who(quick=quick), cells, seconds=seconds)[:2]
+    ]
+
+
+def _who(*, quick: bool) -> tuple[Contender, ...]:
+    return contenders.QUICK if quick else (*contenders.QUICK, *contenders.PEERS_OF_ALL)
+
+
+def _hold(rates: Figures, weights: Figures, users: Figures) -> None:
     bounds = dict(zip([cell.name for cell in SINGLE], (5, 10, 10), strict=True))
     bounds |= {cell.name: 3 for cell in LARGE_BODIES}
     rates.targets = [
         Target(contender=OURS, reference=STACK, column=column, sign="≥", bound=bound)
         for column, bound in bounds.items()
+    ]
+    weights.targets = [
+        Target(contender=OURS, reference=STACK, column=MEMORY, sign="≤", bound=0.5),
     ]
     users.targets = [
         Target(contender=OURS_USER, reference=STACK_USER, column=cell.name, sign="≥", bound=1.5)
@@ -140,7 +156,7 @@ def _measure(
                 for server in servers:
                     _ask(server, cell, seconds, rates, tails)
         for server in servers:
-            weights.add(server.contender.name, "PSS after load, MB", processes.memory(server.pid))
+            weights.add(server.contender.name, MEMORY, processes.memory(server.pid))
     return [rates, tails, weights]
 
 
