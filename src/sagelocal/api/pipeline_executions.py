@@ -5,12 +5,12 @@ Rules: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StartPipeli
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 from sagelocal.api import listing
 from sagelocal.api.kinds import PIPELINE_EXECUTION, ResourceKind
 from sagelocal.api.pipeline_records import execution_name
+from sagelocal.api.pipeline_requests import letters
 from sagelocal.api.pipeline_selection import seed
 from sagelocal.api.records import now
 from sagelocal.errors import NotSupported, ValidationException
@@ -35,7 +35,6 @@ _KEPT = (
 _CHANGED = ("PipelineExecutionDescription", "PipelineExecutionDisplayName", "ParallelismConfiguration")
 _RETRIED = (ExecutionStatus.FAILED, ExecutionStatus.STOPPED)
 _ID_LENGTH = 12
-_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 STEP = ResourceKind(kind="step", noun="Step", listed="PipelineExecutionSteps", exists="", missing="")
 PARAMETER = ResourceKind(
@@ -220,10 +219,4 @@ class PipelineExecutions:
 
 def _identifier(pipeline: Resource, token: str) -> str:
     """Return an execution's id: the same for the same token."""
-    seed_text = f"{pipeline.arn} {pipeline.body['CreationTime']} {token}"
-    number = int(hashlib.sha256(seed_text.encode()).hexdigest(), 16)
-    letters = ""
-    for _ in range(_ID_LENGTH):
-        number, place = divmod(number, len(_DIGITS))
-        letters += _DIGITS[place]
-    return letters
+    return letters(f"{pipeline.arn} {pipeline.body['CreationTime']} {token}", _ID_LENGTH)

@@ -41,7 +41,6 @@ class Attempt:
 def job_name(kind: StepKind, attempt: Attempt, prefix: str = "") -> str:
     """Return the name of an attempt's resource: `pipelines-<execution>-<step>-<letters>`."""
     identifier = attempt.execution_arn.rpartition("/")[2]
-    letters = _letters(attempt.digest)
     step = re.sub(r"[^A-Za-z0-9]+", "-", attempt.step).strip("-")
     if prefix:
         start = prefix
@@ -49,7 +48,7 @@ def job_name(kind: StepKind, attempt: Attempt, prefix: str = "") -> str:
         start = f"{identifier}-{step[:_SHORT_STEP].rstrip('-')}"
     else:
         start = f"pipelines-{identifier}-{step}"
-    return f"{start[: kind.longest_name - _RANDOM - 1].rstrip('-')}-{letters}"
+    return f"{start[: kind.longest_name - _RANDOM - 1].rstrip('-')}-{letters(attempt.digest, _RANDOM)}"
 
 
 def creation(
@@ -94,10 +93,11 @@ def resource_of(kind: StepKind, request: Mapping[str, Any], answer: Mapping[str,
     return str(request[kind.name_key])
 
 
-def _letters(digest: str) -> str:
-    number = int(digest, 16)
+def letters(seed: str, count: int) -> str:
+    """Return lower-case letters and digits that follow from a text, as many as asked for."""
+    number = int(hashlib.sha256(seed.encode()).hexdigest(), 16)
     found = ""
-    for _ in range(_RANDOM):
+    for _ in range(count):
         number, place = divmod(number, len(_LETTERS))
         found += _LETTERS[place]
     return found
