@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 FINISHED = frozenset({"success", "failed"})
 WORK_SECONDS = 10.0
+LONG_SECONDS = 30.0
+"""For work that is to be killed while its task waits: on a busy machine that takes a while to begin."""
+
 LOOK_SECONDS = 3.0
 PATIENCE = {"created": 60.0, "running": 5.0, "ended": 0.0}
 """Seconds that a case at its moment is kept waiting for others, so that one blow hits them all."""
@@ -61,7 +64,8 @@ def play(stack: Stack, target: str, moment: str, kinds: tuple[str, ...]) -> list
         stack.lose_replies([work.KINDS[kind].create for kind in kinds])
     # Only a task that waits in a worker has a worker to kill while its job runs.
     suffix = "_here" if target == "worker" else ""
-    cases = [_start(stack, s3, kind, suffix) for kind in kinds]
+    seconds = LONG_SECONDS if moment == "running" else WORK_SECONDS
+    cases = [_start(stack, s3, kind, suffix, seconds) for kind in kinds]
     _kill_all(stack, sagemaker, cases, target, moment)
     stack.lose_replies([])
     for case in cases:
@@ -115,9 +119,9 @@ def _left(stack: Stack, name: str, *, keep: bool) -> int:
     return max(0, left)
 
 
-def _start(stack: Stack, s3: Any, kind: str, suffix: str) -> Case:
+def _start(stack: Stack, s3: Any, kind: str, suffix: str, seconds: float) -> Case:
     name, dag_id = jobs.unique(kind), f"chaos_{kind}{suffix}"
-    request = work.request(kind, s3, name, WORK_SECONDS)
+    request = work.request(kind, s3, name, seconds)
     return Case(
         kind=kind, name=name, dag_id=dag_id, run_id=stack.airflow.trigger(dag_id, {"config": request})
     )

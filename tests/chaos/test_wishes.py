@@ -93,7 +93,7 @@ def test_a_task_that_takes_too_long_fails_and_stops_its_job(chaos, start, found,
 
 @pytest.mark.airflow
 def test_a_paused_dag_takes_its_jobs_result_when_it_goes_on(chaos, start, found):
-    case = start("chaos_train", scenario.WORK_SECONDS)
+    case = start("chaos_train", scenario.LONG_SECONDS)
     running(chaos, case, found, "deferred")
     chaos.pause(case.dag_id, paused=True)
     try:
