@@ -9,17 +9,16 @@ import base64
 import contextlib
 import itertools
 import json
+import os
 import shutil
 import subprocess
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from pathlib import Path
+from typing import Any, Self
 
 import httpx
 from websockets.sync.client import ClientConnection, connect
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 SECONDS = 60
@@ -91,9 +90,13 @@ class Page:
         file.write_bytes(base64.b64decode(now))
 
 
-_FIND = """label => [...document.querySelectorAll('button,a,[role=tab],[role=menuitem],[role=radio],label')]
-  .filter(each => each.offsetParent !== null)
-  .find(each => each.innerText.trim() === label || each.getAttribute('aria-label') === label)"""
+_FIND = """label => {
+  const all = [...document.querySelectorAll('button,a,[role=tab],[role=menuitem],[role=radio],label')]
+    .filter(each => each.getClientRects().length > 0)
+  const named = each => [each.innerText.trim(), each.getAttribute('aria-label'), each.title]
+  return all.find(each => named(each).includes(label))
+    ?? all.find(each => each.innerText.trim().startsWith(label))
+}"""
 
 
 @dataclass
@@ -154,3 +157,10 @@ class Browser:
 def log_in(page: Page, address: str, token: str) -> None:
     """Be who the token says, as after Airflow's login page."""
     page.call("Network.setCookie", name="_token", value=token, url=address)
+
+
+def pictures(otherwise: Path) -> Path:
+    """Return where pictures go: the folder that SAGEWIND_PICTURES names, else another."""
+    folder = Path(os.environ.get("SAGEWIND_PICTURES", otherwise))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
