@@ -148,6 +148,7 @@ class _Template:
             self._channel.close()
             self._channel = None
         if self._process is not None:
+            self._process.terminate()  # it may be in the middle of its imports
             self._process.wait()
 
 
