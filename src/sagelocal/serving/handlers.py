@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from sagelocal.serving import codecs, engine
+from sagelocal.serving import codecs, engine, quickening
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -141,6 +141,10 @@ def load(module: ModuleType, model_dir: Path, environ: Mapping[str, str]) -> Han
         raise HandlerError(f"Please provide a model_fn implementation: {module.__file__} defines none")
     model = _flexible(model_fn, 1)(str(model_dir))
     default_predict = not own["transform_fn"] and not own["predict_fn"]
+    quick = "" if default_predict else quickening.quicken(model)
+    if quick:
+        sys.stdout.write(f"model server: model.predict by {quick}\n")
+        sys.stdout.flush()
     return Handlers(
         model=model,
         transform=_flexible(own["transform_fn"], 4),
