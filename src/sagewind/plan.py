@@ -94,6 +94,8 @@ def _pipeline(model: spec.Model, place: requests.Place, base: str) -> Iterator[C
     config = requests.endpoint(model, name=name, model_name=serving, capture=f"{base}/capture")
     yield sagemaker("deploy.endpoint", "CreateEndpointConfig", config["EndpointConfig"])
     yield sagemaker("deploy.endpoint", "CreateEndpoint", config["Endpoint"])
+    if model.endpoint.temporary:
+        yield sagemaker("deploy.teardown", "DeleteEndpoint", {"EndpointName": model.endpoint_name})
 
 
 def _evaluation(
