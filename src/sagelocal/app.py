@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sagelocal import __version__, faults, signatures, storage
+from sagelocal import __version__, faults, signatures
 from sagelocal.api import kinds, operations, unhandled
 from sagelocal.api import rest as the_rest
 from sagelocal.api.account import Account
@@ -101,97 +101,151 @@ class App:
 
 def build(settings: Settings, environ: Mapping[str, str]) -> App:
     """Put the service together; `environ` is what jobs inherit."""
-    store = Store(settings.data_dir / "state.db")
-    account = Account(number=settings.account, region=settings.region)
-    services = model.load(SERVICES)
-    plan = faults.Faults(faults.load(Path(settings.faults), services.operations) if settings.faults else ())
-    launcher = Launcher(store=store, settings=settings, environ=environ, faults=plan)
-    meters, captures = Meters(), Captures(S3Storage().write)
-    router = Router(
-        account=settings.account,
-        region=settings.region,
-        meters=meters,
-        captures=captures,
-        idle_seconds=settings.serverless_idle_seconds,
-    )
-    queue = Asynchronous(
-        router=router,
-        own=Router(account=settings.account, region=settings.region, meters=meters, captures=captures),
-        storage=S3Storage(),
-        folder=settings.data_dir / "asynchronous",
-        bucket=settings.bucket or f"sagemaker-{settings.region}-{settings.account}",
-        region=settings.region,
-    )
-    hosting = EndpointController(store=store, settings=settings, router=router, environ=environ, faults=plan)
-
-    training_jobs = Records(kinds.TRAINING_JOB, store, account)
-    transform_jobs = Records(kinds.TRANSFORM_JOB, store, account)
-    processing_jobs = Records(kinds.PROCESSING_JOB, store, account)
-    tuning_jobs = Records(kinds.TUNING_JOB, store, account)
-    models = Records(kinds.MODEL, store, account)
-    configs = Records(kinds.ENDPOINT_CONFIG, store, account)
-    endpoints = Records(kinds.ENDPOINT, store, account)
-
-    groups = Records(kinds.MODEL_PACKAGE_GROUP, store, account)
-    package_records = Records(kinds.MODEL_PACKAGE, store, account)
-    packages = ModelPackages(records=package_records, groups=groups, account=account, events=EventBridge())
-
-    def images(image_uri: str) -> None:
-        container_images.resolve(image_uri, settings.image_policy)
-
-    rest = the_rest.build(services.operations, store, account)
-    resources = (
-        TrainingJobs(records=training_jobs, jobs=launcher, images=images),
-        TransformJobs(records=transform_jobs, models=models, jobs=launcher),
-        ProcessingJobs(records=processing_jobs, jobs=launcher, images=images),
-        TuningJobs(
-            records=tuning_jobs, jobs=launcher, images=images, store=store, data_dir=settings.data_dir
-        ),
-        Models(records=models, images=images, packages=packages),
-        packages,
-        ModelPackageGroups(records=groups, packages=package_records, account=account),
-        EndpointConfigs(records=configs, models=models),
-        Endpoints(records=endpoints, configs=configs, endpoints=hosting),
-        Invocations(invoker=router, queue=queue, account=account),
-        Scaling(store=store, endpoints=endpoints, account=account),
-        Tags(store),
-        Search(store),
-        *rest.resources,
-    )
+    ground = _ground(settings, environ)
+    launcher = Launcher(store=ground.store, settings=settings, environ=environ, faults=ground.plan)
+    serving = _serving(ground)
+    rest = the_rest.build(ground.services.operations, ground.store, ground.account)
+    resources = (*_resources(ground, launcher, serving), *rest.resources)
     # Pipelines call all other operations, so these are put together first.
-    rows, objects = PipelineRecords(store, account), storage.S3Storage()
-    caller = Caller(services, Dispatch(resources, fallback=unhandled.refuse, derived=rest.derived), plan)
-    runs = Runs(records=rows, caller=caller, storage=objects, tags=store.tags)
-    pipelines = (
-        Pipelines(records=rows, account=account, operations=services.operations, storage=objects),
-        PipelineExecutions(records=rows, runs=runs, account=account),
-    )
+    dispatch = Dispatch(resources, fallback=unhandled.refuse, derived=rest.derived)
+    runs, pipelines = _pipelines(ground, dispatch)
     dispatch = Dispatch((*resources, *pipelines), fallback=unhandled.refuse, derived=rest.derived)
     gateway = Gateway(
-        services=services,
+        services=ground.services,
         dispatch=dispatch,
         hosts=frozenset(name.strip().lower() for name in settings.hosts.split(",") if name.strip()),
         version=__version__,
-        faults=plan,
+        faults=ground.plan,
         verifier=_verifier(settings),
     )
     return App(
         settings=settings,
         gateway=gateway,
         launcher=launcher,
-        hosting=hosting,
-        meters=meters,
-        captures=captures,
-        queue=queue,
-        scaler=Scaler(
-            store=store,
-            scale=hosting.scale,
-            invocations=lambda endpoint, variant: meters.of(endpoint, variant).total,
-        ),
+        hosting=serving.hosting,
+        meters=serving.meters,
+        captures=serving.captures,
+        queue=serving.queue,
+        scaler=serving.scaler,
         pipelines=runs,
         treatments=functools.partial(
-            operations.table, services.operations, own=dispatch.handled, derived=rest.rows
+            operations.table, ground.services.operations, own=dispatch.handled, derived=rest.rows
         ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ground:
+    """What every part stands on."""
+
+    settings: Settings
+    environ: Mapping[str, str]
+    store: Store
+    account: Account
+    services: model.Services
+    plan: faults.Faults
+
+    def records(self, kind: kinds.ResourceKind) -> Records:
+        """Return the table of a kind of resource."""
+        return Records(kind, self.store, self.account)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Serving:
+    """What stands behind endpoints."""
+
+    router: Router
+    meters: Meters
+    captures: Captures
+    queue: Asynchronous
+    hosting: EndpointController
+    scaler: Scaler
+
+
+def _ground(settings: Settings, environ: Mapping[str, str]) -> _Ground:
+    services = model.load(SERVICES)
+    planned = faults.load(Path(settings.faults), services.operations) if settings.faults else ()
+    return _Ground(
+        settings=settings,
+        environ=environ,
+        store=Store(settings.data_dir / "state.db"),
+        account=Account(number=settings.account, region=settings.region),
+        services=services,
+        plan=faults.Faults(planned),
+    )
+
+
+def _serving(ground: _Ground) -> _Serving:
+    settings, meters, captures = ground.settings, Meters(), Captures(S3Storage().write)
+    of_account = functools.partial(
+        Router, account=settings.account, region=settings.region, meters=meters, captures=captures
+    )
+    router = of_account(idle_seconds=settings.serverless_idle_seconds)
+    hosting = EndpointController(
+        store=ground.store, settings=settings, router=router, environ=ground.environ, faults=ground.plan
+    )
+    queue = Asynchronous(
+        router=router,
+        own=of_account(),
+        storage=S3Storage(),
+        folder=settings.data_dir / "asynchronous",
+        bucket=settings.bucket or f"sagemaker-{settings.region}-{settings.account}",
+        region=settings.region,
+    )
+    scaler = Scaler(
+        store=ground.store,
+        scale=hosting.scale,
+        invocations=lambda endpoint, variant: meters.of(endpoint, variant).total,
+    )
+    return _Serving(
+        router=router, meters=meters, captures=captures, queue=queue, hosting=hosting, scaler=scaler
+    )
+
+
+def _resources(ground: _Ground, launcher: Launcher, serving: _Serving) -> tuple[object, ...]:
+    """Return the handlers of all resources but pipelines."""
+    store, account, records = ground.store, ground.account, ground.records
+    models, configs = records(kinds.MODEL), records(kinds.ENDPOINT_CONFIG)
+    endpoints, groups = records(kinds.ENDPOINT), records(kinds.MODEL_PACKAGE_GROUP)
+    versions = records(kinds.MODEL_PACKAGE)
+    packages = ModelPackages(records=versions, groups=groups, account=account, events=EventBridge())
+
+    def images(image_uri: str) -> None:
+        container_images.resolve(image_uri, ground.settings.image_policy)
+
+    return (
+        TrainingJobs(records=records(kinds.TRAINING_JOB), jobs=launcher, images=images),
+        TransformJobs(records=records(kinds.TRANSFORM_JOB), models=models, jobs=launcher),
+        ProcessingJobs(records=records(kinds.PROCESSING_JOB), jobs=launcher, images=images),
+        TuningJobs(
+            records=records(kinds.TUNING_JOB),
+            jobs=launcher,
+            images=images,
+            store=store,
+            data_dir=ground.settings.data_dir,
+        ),
+        Models(records=models, images=images, packages=packages),
+        packages,
+        ModelPackageGroups(records=groups, packages=versions, account=account),
+        EndpointConfigs(records=configs, models=models),
+        Endpoints(records=endpoints, configs=configs, endpoints=serving.hosting),
+        Invocations(invoker=serving.router, queue=serving.queue, account=account),
+        Scaling(store=store, endpoints=endpoints, account=account),
+        Tags(store),
+        Search(store),
+    )
+
+
+def _pipelines(ground: _Ground, others: Dispatch) -> tuple[Runs, tuple[object, ...]]:
+    """Return what runs pipelines, and the handlers of their operations."""
+    rows, objects = PipelineRecords(ground.store, ground.account), S3Storage()
+    caller = Caller(ground.services, others, ground.plan)
+    runs = Runs(records=rows, caller=caller, storage=objects, tags=ground.store.tags)
+    return runs, (
+        Pipelines(
+            records=rows, account=ground.account, operations=ground.services.operations, storage=objects
+        ),
+        PipelineExecutions(records=rows, runs=runs, account=ground.account),
     )
 
 
