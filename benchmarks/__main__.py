@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.util
 import json
 import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import batch, control, environments, online, parse, plots, report
+from benchmarks import batch, control, environments, online, parse, plots, report, training
 from benchmarks.figures import Figures, Target
 
 if TYPE_CHECKING:
@@ -40,27 +38,26 @@ def main(argv: list[str]) -> int:
         print(f"{name} …", flush=True)
         try:
             for part in parts[name](folder):
+                part.notes.append(f"Load averages of the machine at the end: {report.load()}.")
                 everything[part.key] = part
                 plots.write(part, kept.parent)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         _write(kept, list(everything.values()))
-        report.write(list(everything.values()), rounds=rounds, command=f"make bench{'-quick' * quick}")
+        report.write(list(everything.values()), command=f"make bench{'-quick' * quick}")
     print(f"written: {report.RESULTS}")
     return 0
 
 
 def _parts(rounds: int, seconds: float, *, quick: bool) -> dict[str, Callable[[Path], list[Figures]]]:
-    parts: dict[str, Callable[[Path], list[Figures]]] = {
+    return {
         "online": lambda folder: online.run(rounds, folder, quick=quick, seconds=seconds),
         "models": lambda folder: online.run_others(rounds, folder, quick=quick, seconds=seconds),
         "control": lambda folder: control.run(rounds, folder),
         "batch": lambda folder: batch.run(rounds, folder),
         "parse": lambda folder: parse.run(rounds, folder, quick=quick),
+        "jobs": lambda _folder: training.run(rounds, quick=quick),
     }
-    if importlib.util.find_spec("benchmarks.jobs") is not None:
-        parts["jobs"] = lambda _folder: list(importlib.import_module("benchmarks.jobs").run(rounds))
-    return parts
 
 
 def _read(path: Path) -> list[Figures]:

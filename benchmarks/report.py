@@ -30,18 +30,17 @@ _PEERS = {
 }
 
 
-def write(parts: list[Figures], *, rounds: int, command: str, path: Path = RESULTS) -> None:
+def write(parts: list[Figures], *, command: str, path: Path = RESULTS) -> None:
     """Write RESULTS.md."""
     lines = [
         "# Results",
         "",
-        f"Written by `{command}` on {dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC;",
-        f"medians of {rounds} interleaved rounds.",
+        f"Written by `{command}` on {dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC: medians of interleaved rounds.",
         "In brackets: the median of the ratios within each round to the table's first-named reference.",
         "Absolute figures move with the machine's load; ratios much less.",
         "",
         f"Machine: {os.cpu_count()} cores of {_processor()}, {platform.system()} {platform.release()},",
-        f"Python {platform.python_version()}; load averages at the end {_load()}.",
+        f"Python {platform.python_version()}.",
         "",
         f"Versions: {', '.join(_versions())}.",
         "",
@@ -66,7 +65,7 @@ def _target(part: Figures, target: Target) -> str:
 
 
 def _table(part: Figures) -> list[str]:
-    lines = [f"## {part.title}", "", f"In {part.unit}; ratios to {part.reference}.", ""]
+    lines = [f"## {part.title}", "", f"In {part.unit}; {_rounds(part)}; ratios to {part.reference}.", ""]
     if part.is_plotted and part.samples:
         lines += [f"![{part.title}](plots/{part.key}.svg)", ""]
     lines += ["| | " + " | ".join(part.columns) + " |", "|---" * (len(part.columns) + 1) + "|"]
@@ -76,6 +75,11 @@ def _table(part: Figures) -> list[str]:
     lines += ["", *(f"- {note}" for note in part.notes)]
     lines += [f"- Not measured: {name}: {' '.join(why.split())[:300]}" for name, why in part.failures.items()]
     return lines
+
+
+def _rounds(part: Figures) -> str:
+    count = max((len(values) for row in part.samples.values() for values in row.values()), default=0)
+    return f"{count} round{'s' * (count > 1)}"
 
 
 def _cell(part: Figures, name: str, column: str) -> str:
@@ -101,5 +105,6 @@ def _processor() -> str:
     return found[1] if found else platform.machine()
 
 
-def _load() -> str:
+def load() -> str:
+    """Return the machine's load averages: above its cores, others were at work beside the benchmark."""
     return ", ".join(f"{value:.1f}" for value in os.getloadavg())
