@@ -35,9 +35,9 @@ def write(parts: list[Figures], *, command: str, path: Path = RESULTS) -> None:
     lines = [
         "# Results",
         "",
-        f"Written by `{command}` on {dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC: medians of interleaved rounds.",
+        f"Written by `{command}` on {dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC: medians of rounds.",
         "In brackets: the median of the ratios within each round to the table's first-named reference.",
-        "Absolute figures move with the machine's load; ratios much less.",
+        "Absolute figures move with the machine's load, ratios less; each table says what the load was.",
         "",
         f"Machine: {os.cpu_count()} cores of {_processor()}, {platform.system()} {platform.release()},",
         f"Python {platform.python_version()}.",
