@@ -91,7 +91,8 @@ class Page:
 
 
 _FIND = """label => {
-  const all = [...document.querySelectorAll('button,a,[role=tab],[role=menuitem],[role=radio],label')]
+  const shown = document.querySelector('[role=dialog]') ?? document
+  const all = [...shown.querySelectorAll('button,a,[role=tab],[role=menuitem],[role=radio],label')]
     .filter(each => each.getClientRects().length > 0)
   const named = each => [each.innerText.trim(), each.getAttribute('aria-label'), each.title]
   return all.find(each => named(each).includes(label))
