@@ -17,6 +17,7 @@ TESTS = Path(__file__).parent
 STACK = "e2e"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put each test into its group."""
     if not config.getoption("loadgroup", default=False):
