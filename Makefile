@@ -17,8 +17,8 @@ LOCKS := main dev fuzz mwaa uv sdk2 sdk3
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 # How many processes run the tests.
 WORKERS ?= 2
-# Debian's names of what tests use beyond Python packages.
-DEBIAN := postgresql redis-server chromium bubblewrap
+# Debian's names of what tests and benchmarks use beyond Python packages.
+DEBIAN := postgresql redis-server chromium bubblewrap nginx-light
 # It doubles the time of every import.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -94,7 +94,7 @@ toolkit: .venv/ready ## ask the real training toolkit anew what its tests compar
 	$(BIN)/python tools/training_toolkit.py
 
 .PHONY: debian
-debian: ## install, by apt, what tests use beyond Python packages (as root)
+debian: ## install, by apt, what tests and benchmarks use beyond Python packages (as root)
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEBIAN)
 
