@@ -62,6 +62,10 @@ bench: .venv/ready ## ours beside every peer, to benchmarks/RESULTS.md; hours
 bench-quick: .venv/ready ## ours beside the container's stack, an echo, pandas and moto; some minutes
 	@$(BIN)/python -m benchmarks quick $(ARGS)
 
+.PHONY: seasons
+seasons: .venv/ready ## three months of a model's life on a real scheduler, with drift put into the data
+	@$(BIN)/pytest -s tests/seasons $(ARGS)
+
 .PHONY: soak
 soak: .venv/ready ## 200 clients, 20 endpoints and 200 jobs at once, for five minutes
 	@$(BIN)/pytest -s tests/soak $(ARGS)

@@ -195,9 +195,11 @@ def _bring_up(stack: Stack, variables: Mapping[str, str], say: Callable[[str], N
         say("Airflow's tables")
         _migrate(stack.home, variables)
     supervision.start_group(stack.home, programs.AIRFLOW)
-    for name, what in (("emulator", "the AWS emulator"), ("sagelocal", "sagelocal"), ("airflow", "Airflow")):
+    for name, what in (("emulator", "the AWS emulator"), ("sagelocal", "sagelocal"), ("api", "Airflow")):
         say(what)
         _await(stack, name, probes[name])
+    supervision.start_group(stack.home, programs.SCHEDULER)
+    _await(stack, "airflow", probes["airflow"])
 
 
 def _await(stack: Stack, name: str, probe: Callable[[], bool]) -> None:

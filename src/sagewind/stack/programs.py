@@ -22,8 +22,12 @@ MIGRATE = ("airflow", "db", "migrate")
 STORES = "stores"
 SERVICES = "services"
 AIRFLOW = "airflow"
-GROUPS = (STORES, SERVICES, AIRFLOW)
+SCHEDULER = "scheduling"
+"""Apart, since a task that starts before the API answers it dies of that, and so may all its tries."""
+GROUPS = (STORES, SERVICES, AIRFLOW, SCHEDULER)
 """In the order of their start; supervisord stops them in the reverse order, each as a whole."""
+ON_REQUEST = {AIRFLOW, SCHEDULER}
+"""They need more than processes that run: a migrated database, an API that answers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +62,7 @@ def table(home: Home, memory: Memory, executor: Executor = Executor.LOCAL) -> tu
         ),
         Program(name="sagelocal", group=SERVICES, argv=_tethered("sagelocal", "serve")),
         _airflow("api-server", "--host", ports.HOST, "--port", str(number["airflow"])),
-        _airflow("scheduler", "--skip-serve-logs"),
+        _airflow("scheduler", "--skip-serve-logs", group=SCHEDULER),
         _airflow("dag-processor"),
         _airflow("triggerer", "--skip-serve-logs"),
     )
@@ -80,8 +84,8 @@ def _celery(home: Home) -> tuple[Program, ...]:
     )
 
 
-def _airflow(part: str, *arguments: str) -> Program:
-    return Program(name=part, group=AIRFLOW, argv=_tethered("airflow", part, *arguments))
+def _airflow(part: str, *arguments: str, group: str = AIRFLOW) -> Program:
+    return Program(name=part, group=group, argv=_tethered("airflow", part, *arguments))
 
 
 def _python(module: str, *arguments: str) -> tuple[str, ...]:
@@ -100,7 +104,7 @@ def log(home: Home, program: str) -> Path:
 def configuration(home: Home, programs: Sequence[Program]) -> str:
     """Render the configuration of supervisord.
 
-    Airflow's group does not start by itself: its database must be there and migrated first.
+    Airflow's groups do not start by themselves.
     """
     control = home.sockets / "supervisor.sock"
     parts = [
@@ -131,7 +135,7 @@ def _program(home: Home, program: Program) -> str:
         {
             "command": shlex.join(program.argv),
             "directory": home.root,
-            "autostart": "false" if program.group == AIRFLOW else "true",
+            "autostart": "false" if program.group in ON_REQUEST else "true",
             "autorestart": "true",
             "startsecs": 3,
             "stopsignal": program.stop_signal,

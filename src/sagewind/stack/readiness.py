@@ -26,6 +26,9 @@ def probes(home: Home, memory: Memory) -> Mapping[str, Callable[[], bool]]:
         # The bucket is the last thing that the emulator's account is given.
         "emulator": lambda: _answers(bucket, "HEAD"),
         "sagelocal": lambda: _answers(f"{memory.address('sagelocal')}/_sagelocal/health"),
+        # The API that tasks talk to builds its routes at its first request, and answers nobody meanwhile:
+        # some ten seconds of one core. Here, that happens before any task needs it.
+        "api": lambda: _answers(f"{memory.address('airflow')}/execution/health", seconds=_FIRST_SECONDS),
         "airflow": lambda: _airflow(memory.address("airflow")),
     }
 
@@ -50,10 +53,6 @@ def _answers(address: str, method: str = "GET", seconds: float = _SECONDS) -> bo
 
 
 def _airflow(address: str) -> bool:
-    # The API that tasks talk to builds its routes at its first request, and answers nobody meanwhile: some
-    # ten seconds of one core. Here, that happens before anybody waits for it.
-    if not _answers(f"{address}/execution/health", seconds=_FIRST_SECONDS):
-        return False
     try:
         answer = httpx.get(f"{address}/api/v2/monitor/health", timeout=_SECONDS, trust_env=False)
         return answer.is_success and all(part["status"] == "healthy" for part in answer.json().values())

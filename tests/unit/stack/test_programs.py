@@ -53,6 +53,12 @@ def test_airflow_waits_for_its_database(configuration: configparser.RawConfigPar
     assert waiting == {"api-server", "scheduler", "dag-processor", "triggerer"}
 
 
+def test_the_scheduler_waits_for_the_api() -> None:
+    (group,) = {program.group for program in TABLE if program.name == "api-server"}
+    assert [program.name for program in TABLE if program.group == programs.SCHEDULER] == ["scheduler"]
+    assert programs.GROUPS.index(group) < programs.GROUPS.index(programs.SCHEDULER)
+
+
 def test_stores_start_first_and_stop_last(configuration: configparser.RawConfigParser) -> None:
     priorities = [int(configuration[f"group:{group}"]["priority"]) for group in programs.GROUPS]
     assert priorities == sorted(priorities)
