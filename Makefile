@@ -44,7 +44,7 @@ status: .venv/ready ## what of the stack runs
 
 .PHONY: test
 test: .venv/ready ## all tests; `make test ARGS=tests/unit` for some
-	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest --numprocesses $(WORKERS) --no-loadscope-reorder $(ARGS)
 
 .PHONY: chaos
 chaos: .venv/ready ## kill each part of the stack at each moment of each kind of work

@@ -1,32 +1,38 @@
 """How the tests are shared out when several processes run them (`pytest -n 2`).
 
-The files of one group go to one process: a file's tests share their services, and the end-to-end tests one
-machine, on which two stacks would only slow each other down. These last the longest, so they begin first.
+A file's tests go to one process, since they share their services; the end-to-end tests, all of them, too: two
+stacks on one machine would only slow each other down. These last the longest, so they begin first.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadScopeScheduling
 
 # Some tests import it as a module before one asks for it as a plugin.
 pytest.register_assert_rewrite("sagelocal.testing")
 
-TESTS = Path(__file__).parent
-STACK = "e2e"
+STACK = "tests/e2e/"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put each test into its group."""
-    if not config.getoption("loadgroup", default=False):
-        return
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item.path)))
-    items.sort(key=lambda item: _group(item.path) != STACK)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Give xdist what hands out the tests."""
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415  (not where the tests run in one process)
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return STACK if nodeid.startswith(STACK) else nodeid.partition("::")[0]
+
+    return ByFile(config, log)
 
 
-def _group(path: Path) -> str:
-    place = path.relative_to(TESTS)
-    return STACK if place.parts[0] == STACK else place.with_suffix("").as_posix()
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the end-to-end tests first in each of several processes."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: not item.nodeid.startswith(STACK))
