@@ -11,15 +11,15 @@ import datetime as dt
 import os
 from pathlib import Path
 
-from airflow.providers.amazon.aws.operators.sagemaker import (
+from airflow.sdk import DAG, Param, chain, task
+
+from sagewind import form, load, naming, report, requests, upload, verify, waits
+from sagewind.operators.sagemaker import (
     SageMakerEndpointOperator,
     SageMakerModelOperator,
     SageMakerTrainingOperator,
     SageMakerTransformOperator,
 )
-from airflow.sdk import DAG, Param, chain, task
-
-from sagewind import form, load, naming, report, requests, upload, verify, waits
 from sagewind.requests import returned
 
 SPEC = Path(__file__).parent / "models" / "iris.yaml"
@@ -58,7 +58,6 @@ with DAG(
             hyperparameters=requests.hyperparameters(MODEL),
             instance_type=requests.chosen("instance_type"),
         ),
-        print_log=False,  # it would look every 30 seconds only; the log is a link away
         **waits.for_job(MODEL, MODEL.training.max_runtime_seconds, os.environ),
     )
 

@@ -11,10 +11,10 @@ import datetime as dt
 import os
 from pathlib import Path
 
-from airflow.providers.amazon.aws.operators.sagemaker import SageMakerTransformOperator
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, chain, task
 
 from sagewind import load, naming, requests, tasks, waits
+from sagewind.operators.sagemaker import SageMakerTransformOperator
 from sagewind.requests import returned
 
 SPEC = Path(__file__).parent / "models" / "iris.yaml"
