@@ -209,10 +209,12 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _lines(entry: Any) -> list[str]:
-    """Return the text of a log entry; the exceptions that structured entries carry are added as lines."""
+    """Return the text of a log entry; a reason or exceptions that it carries are added as lines."""
     if isinstance(entry, str):
         return entry.splitlines()
     lines = str(entry.get("event", "")).splitlines()
+    if reason := entry.get("reason"):
+        lines.append(str(reason))
     for error in entry.get("error_detail") or []:
         lines += [
             f'  File "{frame["filename"]}", line {frame["lineno"]}, in {frame["name"]}'

@@ -85,7 +85,7 @@ def test_a_corrupt_day_fails_alone_says_which_rows_and_is_repaired_by_clearing_i
     stack: Running, scored: dict[str, str]
 ) -> None:
     [failed] = [run_id for run_id, state in scored.items() if state == "failed"]
-    assert f"{CORRUPT}" in failed
+    assert f"{CORRUPT + dt.timedelta(days=1)}" in failed  # a run's id has the end of its interval
     log = "\n".join(
         stack.airflow.log("iris_score", failed, stack.airflow.tasks("iris_score", failed)["gather"])
     )

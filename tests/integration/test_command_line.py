@@ -46,7 +46,7 @@ def test_a_job_is_listed_and_followed_to_its_end(aws, sagemaker, sagelocal_servi
     name = training_jobs.unique("said")
     request = training_jobs.request(aws("s3"), name, {"train.py": SAYS})
     sagemaker.create_training_job(**request)
-    listed = run("ps", "--json", data_dir=sagelocal_service.data_dir)
+    listed = run("ps", "--all", "--json", data_dir=sagelocal_service.data_dir)
     assert name in {each["name"] for each in json.loads(listed.stdout)}
     followed = run("logs", "-f", name, data_dir=sagelocal_service.data_dir)
     assert followed.returncode == 0, followed.stderr

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _STATE = "state.db"
 OWN = (
-    *("jobs", "emulator"),
+    *("jobs", "runners", "asynchronous", "emulator"),
     *(addresses.FILE, f".{addresses.FILE}"),
     *(f"{_STATE}-wal", f"{_STATE}-shm", _STATE),
     addresses.LOCK,
