@@ -62,6 +62,16 @@ def await_all(stack: Running, began: dt.datetime) -> dict[str, str]:
         time.sleep(1)
 
 
+def await_completed(stack: Running) -> None:
+    """Wait until the scheduler has seen that every backfill is over: it looks twice a minute."""
+    deadline = time.monotonic() + SECONDS
+    while not all(
+        each["completed_at"] for each in stack.airflow._get("/backfills", dag_id="iris_score")["backfills"]
+    ):
+        assert time.monotonic() < deadline
+        time.sleep(1)
+
+
 @pytest.fixture(scope="module")
 def scored(stack: Running) -> dict[str, str]:
     """Thirty days, one of them corrupt; return run id → state."""
@@ -103,6 +113,7 @@ def test_a_corrupt_day_fails_alone_says_which_rows_and_is_repaired_by_clearing_i
 def test_the_same_days_again_are_the_same_bytes_without_another_job(stack: Running) -> None:
     before, had = partitions(stack), jobs(stack)
     assert sorted(before) == [f"ds={day}/{name}" for day in DAYS for name in ("_SUCCESS", "rows.csv.out")]
+    await_completed(stack)
     began = dt.datetime.now(dt.UTC)
     body = {
         "dag_id": "iris_score",
