@@ -1,4 +1,4 @@
-"""A backfill of thirty days of scoring, as a user makes it, by the real scheduler: once, and again."""
+"""A backfill of thirty days of scoring, as a user makes it, by the real scheduler."""
 
 from __future__ import annotations
 
@@ -62,16 +62,6 @@ def await_all(stack: Running, began: dt.datetime) -> dict[str, str]:
         time.sleep(1)
 
 
-def await_completed(stack: Running) -> None:
-    """Wait until the scheduler has seen that every backfill is over: it looks twice a minute."""
-    deadline = time.monotonic() + SECONDS
-    while not all(
-        each["completed_at"] for each in stack.airflow._get("/backfills", dag_id="iris_score")["backfills"]
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(1)
-
-
 @pytest.fixture(scope="module")
 def scored(stack: Running) -> dict[str, str]:
     """Thirty days, one of them corrupt; return run id → state."""
@@ -108,23 +98,6 @@ def test_a_corrupt_day_fails_alone_says_which_rows_and_is_repaired_by_clearing_i
     stack.airflow._send("POST", "/api/v2/dags/iris_score/clearTaskInstances", json=body)
     assert stack.await_run("iris_score", failed) == "success"
     assert f"ds={CORRUPT}/_SUCCESS" in partitions(stack)
-
-
-def test_the_same_days_again_are_the_same_bytes_without_another_job(stack: Running) -> None:
-    before, had = partitions(stack), jobs(stack)
-    assert sorted(before) == [f"ds={day}/{name}" for day in DAYS for name in ("_SUCCESS", "rows.csv.out")]
-    await_completed(stack)
-    began = dt.datetime.now(dt.UTC)
-    body = {
-        "dag_id": "iris_score",
-        "from_date": f"{DAYS[0]}T00:00:00Z",
-        "to_date": f"{DAYS[-1]}T00:00:00Z",
-        "reprocess_behavior": "completed",
-    }
-    stack.airflow._send("POST", "/api/v2/backfills", json=body)
-    assert set(await_all(stack, began).values()) == {"success"}
-    assert partitions(stack) == before
-    assert jobs(stack) == had == len(DAYS)
 
 
 def test_the_scheduler_lives(stack: Running) -> None:
