@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sagewind import spec
+    from sagewind.sections import Tuning
 
 Request = dict[str, Any]
 
@@ -108,17 +109,6 @@ def tuning(
     wanted = model.tuning
     if wanted is None:
         raise ValueError(f"model {model.name}: the spec has no section tuning")
-    ranges: dict[str, list[Request]] = {}
-    for each in wanted.ranges.values():
-        kind = "IntegerParameterRanges" if each.is_integer else "ContinuousParameterRanges"
-        ranges.setdefault(kind, []).append(
-            {
-                "Name": each.name,
-                "MinValue": str(each.minimum),
-                "MaxValue": str(each.maximum),
-                "ScalingType": each.scale,
-            }
-        )
     return {
         "HyperParameterTuningJobName": name,
         "HyperParameterTuningJobConfig": {
@@ -128,7 +118,7 @@ def tuning(
                 "MaxNumberOfTrainingJobs": wanted.max_jobs,
                 "MaxParallelTrainingJobs": wanted.parallel,
             },
-            "ParameterRanges": ranges,
+            "ParameterRanges": _ranges(wanted),
             "RandomSeed": wanted.seed,
         },
         "TrainingJobDefinition": {
@@ -139,6 +129,21 @@ def tuning(
         },
         "Tags": tags(model),
     }
+
+
+def _ranges(wanted: Tuning) -> dict[str, list[Request]]:
+    found: dict[str, list[Request]] = {}
+    for each in wanted.ranges.values():
+        kind = "IntegerParameterRanges" if each.is_integer else "ContinuousParameterRanges"
+        found.setdefault(kind, []).append(
+            {
+                "Name": each.name,
+                "MinValue": str(each.minimum),
+                "MaxValue": str(each.maximum),
+                "ScalingType": each.scale,
+            }
+        )
+    return found
 
 
 def evaluation(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from abc import ABC, abstractmethod
 
 _log = logging.getLogger(__name__)
 
 
-class Ticking:
+class Ticking(ABC):
     """To be subclassed: `tick` is called every `every` seconds, and an error in it is told to the log."""
 
     def __init__(self, name: str, *, every: float, within: float) -> None:
@@ -17,9 +18,9 @@ class Ticking:
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
 
+    @abstractmethod
     def tick(self) -> None:
         """Do it."""
-        raise NotImplementedError
 
     def start(self) -> None:
         """Begin."""
