@@ -1,4 +1,4 @@
-"""Airflow plugin of Sagewind: the link from each SageMaker task to its job, and the job's page.
+"""Airflow plugin of Sagewind: the link from each SageMaker task to its job, the job's page, quick starts.
 
 The one file in this folder: Airflow executes every file here in every process, under its bare name.
 """
@@ -7,6 +7,7 @@ import os
 
 from airflow.plugins_manager import AirflowPlugin
 
+from sagewind import preload
 from sagewind.ui import guard, lazy, links
 
 
@@ -24,3 +25,4 @@ class SagewindPlugin(AirflowPlugin):
         }
     ]
     operator_extra_links = [links.JobLink()]  # noqa: RUF012
+    listeners = [preload]  # noqa: RUF012

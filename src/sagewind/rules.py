@@ -32,6 +32,11 @@ class Rule:
     says: str = ""
     """The rule in words, for the error."""
 
+    def __post_init__(self) -> None:
+        # Once, and for all forks of this process: to compile costs many times what a match does.
+        if self.pattern is not None:
+            re.compile(self.pattern)
+
     def broken_by(self, value: object) -> str | None:
         """Return what would be allowed when `value` breaks the rule, else None."""
         if isinstance(value, str):

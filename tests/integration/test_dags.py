@@ -59,6 +59,18 @@ runpy.run_path(sys.argv[1])
 print(json.dumps(sorted(set(sys.modules) - before)))
 """
 
+STARTING = """
+import json, sys
+from airflow.listeners.listener import get_listener_manager
+
+class Job: pass
+class TaskRunnerMarker: pass
+
+get_listener_manager().hook.on_starting(component={"Job": Job, "task": TaskRunnerMarker}[sys.argv[1]]())
+heavy = ("boto3", "sagewind.lives", "sagewind.operators.sagemaker")
+print(json.dumps([name in sys.modules for name in heavy]))
+"""
+
 
 def python(code, argument, home):
     """Run code in a fresh interpreter with an Airflow of its own, and return the JSON that it prints last."""
@@ -158,6 +170,13 @@ def test_the_pure_part_imports_nothing_heavy(tmp_path):
     code = f"import json, sys, {modules}; print(json.dumps(sorted(sys.modules)))"
     roots = {name.partition(".")[0] for name in python(code, "", tmp_path)}
     assert not roots & {"airflow", "boto3", "botocore", "pydantic", "numpy"}
+
+
+@pytest.mark.parametrize(("component", "loaded"), [("Job", True), ("task", False)])
+def test_what_dag_files_import_is_there_before_a_process_forks_and_is_no_burden_on_a_task(
+    component, loaded, tmp_path
+):
+    assert python(STARTING, component, tmp_path) == [loaded] * 3
 
 
 def test_each_dag_file_says_that_it_is_one():

@@ -1,0 +1,43 @@
+"""Airflow listener: the operators imported once, before the forks that parse DAG files and run tasks.
+
+The dag processor forks for each file that it parses, the scheduler's local executor for each task, and each
+of these would import the Amazon provider and boto3 anew: most of the time that a short task or a small DAG
+file takes. Airflow itself imports what a DAG file names of `airflow.*` before it forks; this does ours.
+"""
+
+from __future__ import annotations
+
+import importlib
+import tempfile
+from pathlib import Path
+
+from airflow.listeners import hookimpl
+
+MODULES = (
+    "sagewind.operators.sagemaker",
+    *(f"sagewind.{part}" for part in ("form", "report", "tasks", "upload", "verify", "waits")),
+)
+"""What DAG files import."""
+
+
+@hookimpl
+def on_starting(component: object) -> None:
+    """Import what DAG files and tasks will, in a process that is to fork them.
+
+    Airflow calls this with a `Job` in the scheduler, the dag processor and the triggerer, and with a marker
+    in each task's process, which has no use for more than its own DAG file imports. The class is told by its
+    name: to import it would cost a task more than it is to save.
+    """
+    if type(component).__name__ == "Job":
+        prepare()
+
+
+def prepare() -> None:
+    """Import what DAG files do, and make the DAGs of a spec once, which fills Airflow's caches and ours."""
+    for module in MODULES:
+        importlib.import_module(module)
+    from sagewind import lives, scaffold  # noqa: PLC0415 - only in these processes
+
+    with tempfile.TemporaryDirectory() as folder:
+        scaffold.scaffold(Path(folder), "rehearsal")
+        lives.dags(Path(folder) / "dags" / "models")
