@@ -121,13 +121,22 @@ class Faults:
         with self._guard:
             self._left = list(faults)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is planned."""
+        return not self._left
+
     def refusal(self, operation: str) -> ServiceError | None:
         """Return the error that befalls a call now; None when nothing does."""
+        if not self._left:
+            return None
         fault = self._take(_REFUSALS, lambda each: fnmatch.fnmatchcase(operation, each.operation))
         return _REFUSALS[fault.fault](fault, operation) if fault is not None else None
 
     def loses_reply(self, operation: str) -> bool:
         """Tell whether the answer to a call that was carried out gets lost."""
+        if not self._left:
+            return False
         fits = self._take(("lost-reply",), lambda each: fnmatch.fnmatchcase(operation, each.operation))
         return fits is not None
 

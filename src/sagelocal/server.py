@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
+import gc
 import logging
 import signal
 import socket
@@ -13,8 +15,8 @@ import uvicorn
 
 from sagelocal import app
 from sagelocal.client import addresses as address_book
+from sagelocal.connection import Connection
 from sagelocal.emulator import command as emulator
-from sagelocal.head_limit import LimitedProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -48,12 +50,13 @@ def serve(settings: Settings, environ: Mapping[str, str]) -> None:
         config = uvicorn.Config(
             service.gateway,
             loop="uvloop",
-            http=LimitedProtocol,
+            http=functools.partial(Connection, gateway=service.gateway),  # type: ignore[arg-type]
             ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_DRAIN_SECONDS,
         )
@@ -62,6 +65,7 @@ def serve(settings: Settings, environ: Mapping[str, str]) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, server.handle_exit)
         service.start()
+        gc.freeze()  # the service models are for good: no collection needs to look through them
         server.run(sockets=[listener])
         # A second Ctrl-C does not wait for what is being stopped.
         signal.signal(signal.SIGINT, signal.default_int_handler)

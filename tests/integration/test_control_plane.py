@@ -2,6 +2,8 @@
 
 import datetime as dt
 import itertools
+import json
+import re
 import socket
 import subprocess
 import sys
@@ -293,6 +295,22 @@ def test_health(control_plane):
         assert answer.status == 200
 
 
+def test_calls_that_come_together_are_answered_in_their_order(control_plane, sagemaker, name):
+    sagemaker.create_model(ModelName=name, PrimaryContainer=container(), ExecutionRoleArn=ROLE)
+    port = int(control_plane.url.rpartition(":")[2])
+    describe, more = f'{{"ModelName": "{name}"}}', '{"MaxResults": 1}'
+    # Describe is answered at once, List in a thread: none may overtake another.
+    sent = [("DescribeModel", describe), ("ListModels", more), ("DescribeModel", describe)]
+    data = b"".join(written(*each) for each in sent)
+    with socket.create_connection(("127.0.0.1", port)) as door:
+        door.sendall(data + data[:-5])
+        first = [answer(door) for _ in range(5)]
+        door.sendall(data[-5:])
+        last = answer(door)
+    assert [next(iter(each)) for each in (*first, last)] == ["ModelName", "Models", "ModelName"] * 2
+    assert last["ModelName"] == name
+
+
 def test_of_clients_that_create_the_same_name_one_wins(control_plane, name):
     def create(number):
         client = control_plane.client("sagemaker")
@@ -334,6 +352,24 @@ def test_a_killed_service_keeps_what_it_was_told(serve, name):
 
 def test_a_clean_end_has_exit_code_0(serve):
     assert serve().end() == 0
+
+
+def written(operation, body):
+    """Write a request as a client does that signs with any key."""
+    return (
+        f"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Amz-Target: SageMaker.{operation}\r\n"
+        "Authorization: AWS4-HMAC-SHA256 Credential=key/20261101/us-east-1/sagemaker/aws4_request\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n{body}"
+    ).encode()
+
+
+def answer(door):
+    """Read one answer, and nothing of the next."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += door.recv(1)
+    length = int(re.search(rb"content-length: (\d+)", head.lower())[1])
+    return json.loads(door.recv(length, socket.MSG_WAITALL))
 
 
 def run_service(*arguments):

@@ -7,6 +7,7 @@ with a reason, never faked.
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 from dataclasses import dataclass
@@ -171,6 +172,7 @@ _TAG = re.compile(r"(?P<release>.+?)-(?P<processor>cpu|gpu)(-py\d+)?(-.*)?")
 _URI = re.compile(r"(?:[^/]+/)?(?P<repository>[^:@]+)(?::(?P<tag>[^:@]+))?(?:@.+)?")
 
 
+@functools.lru_cache(maxsize=256)
 def resolve(uri: str, policy: str = "exact", interpreter: tuple[int, int] | None = None) -> Image:
     """Return what `uri` stands for; `policy` as the setting `image_policy`, `interpreter` as (3, 11).
 
@@ -203,6 +205,7 @@ def resolve(uri: str, policy: str = "exact", interpreter: tuple[int, int] | None
     )
 
 
+@functools.cache
 def lock_text(name: str) -> str:
     """Return a file of `locks/`."""
     return (resources.files("sagelocal.container") / "locks" / name).read_text()

@@ -77,6 +77,10 @@ class Services:
         """Return the `json` operation that an `X-Amz-Target` header names."""
         return self._targets.get(target)
 
+    def targets(self) -> Iterable[tuple[str, str]]:
+        """Return every `X-Amz-Target`, with the name of its operation."""
+        return ((target, match.operation.name) for target, match in self._targets.items())
+
     def by_path(self, method: str, raw_path: str) -> Match | None:
         """Return the `rest-json` operation at a path (as sent, percent-encoded)."""
         for route in self._routes:

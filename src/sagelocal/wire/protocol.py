@@ -114,7 +114,8 @@ class Protocols:
         return Answer(status=status, headers=headers, body=body)
 
     def _codec(self, operation: Operation) -> Codec:
-        return self._codecs.setdefault(operation.service, Codec())
+        codec = self._codecs.get(operation.service)
+        return self._codecs.setdefault(operation.service, Codec()) if codec is None else codec
 
 
 def encode_error(error: ServiceError, request_id: str, protocol: str) -> Answer:
