@@ -113,6 +113,29 @@ def _quota(model: spec.Model, place: aws.Account, clients: aws.Clients) -> str:
     return f"{kind}: {allowed:g} for training jobs are allowed, a run needs {needed}"
 
 
+def _source(model: spec.Model, place: aws.Account, clients: aws.Clients) -> str:
+    """See that the table is there, with point-in-time recovery where its export needs it."""
+    del place
+    source = model.data.dynamodb
+    if source is None:
+        return model.data.landing.prefix if model.data.landing else model.data.history or model.data.file
+    dynamodb = clients("dynamodb")
+    try:
+        dynamodb.describe_table(TableName=source.table)
+    except dynamodb.exceptions.ResourceNotFoundException as error:
+        raise SagewindError(f"there is no DynamoDB table {source.table}, data.dynamodb.table") from error
+    if source.export == "scan":
+        return f"DynamoDB table {source.table}"
+    kept = dynamodb.describe_continuous_backups(TableName=source.table)["ContinuousBackupsDescription"]
+    recovery = kept.get("PointInTimeRecoveryDescription", {})
+    if recovery.get("PointInTimeRecoveryStatus") != "ENABLED":
+        raise SagewindError(
+            f"DynamoDB table {source.table} has no point-in-time recovery, which data.dynamodb.export needs; "
+            "switch it on (UpdateContinuousBackups), or have export: scan"
+        )
+    return f"DynamoDB table {source.table}, with point-in-time recovery"
+
+
 def _allowed(quotas: Any, wanted: str) -> float | None:
     for page in quotas.get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker"):
         for each in page["Quotas"]:
@@ -121,4 +144,4 @@ def _allowed(quotas: Any, wanted: str) -> float | None:
     return None
 
 
-_CHECKS = {"role": _role, "bucket": _bucket, "image": _image, "quota": _quota}
+_CHECKS = {"role": _role, "bucket": _bucket, "image": _image, "quota": _quota, "data": _source}

@@ -32,7 +32,7 @@ def fields(model: spec.Model) -> dict[str, dict[str, Any]]:
             "pattern": r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+\.csv)?$",
             "title": "Training data",
             "description": f"s3://… of a CSV file with a header and the column {model.data.target}. "
-            "Empty: the file that travels with the DAG.",
+            f"Empty: {_otherwise(model.data)}.",
             "section": "Where",
         },
     }
@@ -56,6 +56,15 @@ def interval_fields(model: spec.Model) -> dict[str, dict[str, Any]]:
             "description": "Which model scores: the champion of that day, or today's.",
         },
     }
+
+
+def _otherwise(data: spec.Data) -> str:
+    """Say what a run is trained on when nobody chooses."""
+    if data.dynamodb is not None:
+        return f"the DynamoDB table {data.dynamodb.table}"
+    if data.landing is not None:
+        return f"what has landed in {data.landing.prefix}"
+    return f"the days in {data.history}" if data.history else "the file that travels with the DAG"
 
 
 def _hyperparameter(each: spec.Hyperparameter) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Asset, TaskGroup, TriggerRule, chain, task
 
-from sagewind import naming, requests, tasks
+from sagewind import arrivals, landing, naming, requests, tasks
 from sagewind.operators import sagemaker
 from sagewind.requests import EXPIRES_TAG, returned
 
@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 
 NAME = "{{ name(ti) }}"
 AT = "{{ end_of(dag_run) }}"
-UNTIL = "{{ until(dag_run, triggering_asset_events) }}"
+_UNTIL = "until(dag_run, triggering_asset_events)"
+UNTIL = "{{ " + _UNTIL + " }}"
+_DAY = "params.get('day') or day_of(dag_run)"
+_DATA = "{{ params.get('data') or '' }}"
 SINCE = "{{ since(dag_run, triggering_asset_events) }}"
 MACROS = {
     "name": naming.for_task,
@@ -44,6 +47,9 @@ MACROS = {
     "end_of": naming.end_of,
     "until": naming.until,
     "since": naming.since,
+    "due": landing.due,
+    "watched": landing.watched,
+    "end_of_day": landing.end_of_day,
 }
 """What the groups' templates call; each group puts them into its DAG."""
 
@@ -80,15 +86,19 @@ def _assets(name: str) -> dict[str, Asset]:
 
 
 def ready(model: spec.Model) -> Part:
-    """Check data and budget, and upload both code and data."""
-    made = _task(tasks.ready)(
+    """Have the rows come, check data and budget, and upload both code and data."""
+    begun, come, exported = _source(model)
+    made = _task(tasks.ready, trigger_rule=TriggerRule.NONE_FAILED if come else TriggerRule.ALL_SUCCESS)(
         spec_file=str(model.path),
-        data="{{ params.get('data') or '' }}",
+        data=_DATA,
         run_name="{{ run_name('run', dag.dag_id, run_id) }}",
         until=UNTIL,
+        exported=exported,
     )
     _macros(made.operator.dag)
-    return Part(first=made, last=made, result=made, ids=(made.operator.task_id,))
+    if come:
+        chain(*come, made)
+    return Part(first=begun or made, last=made, result=made, ids=(made.operator.task_id,))
 
 
 def train(model: spec.Model, made: Part) -> Part:
@@ -199,7 +209,7 @@ def score(model: spec.Model) -> Part:
         _macros(group.dag)
         prepared = _task(tasks.prepare)(
             spec_file=str(model.path),
-            day="{{ params.get('day') or day_of(dag_run) }}",
+            day="{{ " + _DAY + " }}",
             until=AT,
             name=NAME,
             champion="{{ params.get('champion') or '' }}",
@@ -213,8 +223,9 @@ def score(model: spec.Model) -> Part:
             outlets=[assets(model)["scores"]],
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
         )(str(model.path), prepared)
-        chain(prepared, left, job, published)
-    return Part(first=prepared, last=published, result=prepared)
+        come = _landed(model)
+        chain(*come, prepared, left, job, published)
+    return Part(first=(*come, prepared)[0], last=published, result=prepared)
 
 
 def monitor(model: spec.Model, scored: Part) -> Part:
@@ -223,6 +234,29 @@ def monitor(model: spec.Model, scored: Part) -> Part:
         seen = _task(tasks.watch)(str(model.path), scored.result)
         moved = _task(tasks.drifted, outlets=[assets(model)["drift"]])(seen, AT)
     return Part(first=seen, last=moved, result=seen).after(scored)
+
+
+def _source(model: spec.Model) -> tuple[Any, list[Any], str]:
+    """Make the tasks after which a run's rows are there; return the first, all, and the export's template."""
+    table, stream = model.data.dynamodb, model.data.landing
+    if table is None and stream is None:
+        return None, [], ""
+    with TaskGroup("data") as group:
+        _macros(group.dag)
+        placed = _task(tasks.place)(spec_file=str(model.path), data=_DATA, until=UNTIL, since=SINCE)
+        if table is not None:
+            export = arrivals.export(model, table, placed.operator.task_id, NAME)
+            return placed, [placed, export], "{{ ti.xcom_pull(" + repr(export.task_id) + ") or '' }}"
+        assert stream is not None
+        return placed, [placed, *arrivals.landed(model, stream, _UNTIL)], ""
+
+
+def _landed(model: spec.Model) -> list[Any]:
+    """Make the tasks after which a day's rows are there, when Firehose lands them."""
+    if model.score.landing is None:
+        return []
+    come = arrivals.landed(model, model.score.landing, f"end_of_day({_DAY})")
+    return [*come, _task(tasks.land)(spec_file=str(model.path), day="{{ " + _DAY + " }}")]
 
 
 def _training(model: spec.Model, made: str) -> Any:

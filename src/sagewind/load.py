@@ -6,6 +6,7 @@ and of what type; so this is one small walk over both, not a schema.
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import difflib
 import functools
@@ -60,6 +61,7 @@ def load(path: Path | str, *, environ: Mapping[str, str] | None = None) -> spec.
     model = dataclasses.replace(model, path=file.resolve())
     _check_columns(model, root, _Place(file))
     _check_files(model, root, _Place(file))
+    _check_attributes(model, root, _Place(file))
     return model
 
 
@@ -262,6 +264,19 @@ def _check_folder(model: spec.Model, folder: Path, root: yaml.Node, place: _Plac
             found = ", ".join(sorted(p.name for p in folder.glob("*.py"))) or "no .py file"
             where = _find(root, section, "entry_point")
             raise place.error(where, f"{section}.entry_point is {script!r}; {folder} has {found}")
+
+
+def _check_attributes(model: spec.Model, root: yaml.Node, place: _Place) -> None:
+    """See that what is taken from a DynamoDB table are columns of the training table."""
+    if model.data.dynamodb is None or not model.data.dynamodb.attributes:
+        return
+    with data_file(model).open(encoding="utf-8-sig", newline="") as stream:
+        header = next(csv.reader(stream), [])
+    for column in model.data.dynamodb.attributes:
+        if column not in header:
+            where = _find(root, "data", "dynamodb", "attributes", column)
+            allowed = f"allowed are the columns of {model.data.file}: {', '.join(header)}"
+            raise place.error(where, f"data.dynamodb.attributes has {column!r}; {allowed}")
 
 
 def _find(node: yaml.Node, *keys: str) -> yaml.Node:

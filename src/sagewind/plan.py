@@ -13,7 +13,7 @@ from sagewind import images, partition, requests
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sagewind import spec
+    from sagewind import sources, spec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +48,38 @@ def plan(model: spec.Model, region: str) -> Iterator[Call]:
         code=f"{base}/code/<hash>/sourcedir.tar.gz" if not model.is_algorithm else "",
     )
     yield Call(task="ready", service="sts", operation="GetCallerIdentity", parameters={})
+    yield from _arrivals(model, bucket)
     yield from _uploads(model, bucket)
     yield from _pipeline(model, place, base)
     yield from _scoring(model, base, bucket)
+
+
+def _arrivals(model: spec.Model, bucket: str) -> Iterator[Call]:
+    """Yield what the tasks ask that wait for a run's rows, or fetch them."""
+    table, stream = model.data.dynamodb, model.data.landing
+    if table is not None:
+        operation, parameters = _export(model, table, bucket)
+        yield Call(task="data.export", service="dynamodb", operation=operation, parameters=parameters)
+    if stream is not None:
+        yield _listing("data.landed", stream)
+
+
+def _export(model: spec.Model, table: sources.DynamoDB, bucket: str) -> tuple[str, dict[str, Any]]:
+    if table.export == "scan":
+        return "Scan", {"TableName": table.table}
+    return "ExportTableToPointInTime", {
+        "TableArn": f"arn:aws:dynamodb:<region>:<account>:table/{table.table}",
+        "ExportTime": "<the interval's end>",
+        "S3Bucket": bucket,
+        "S3Prefix": f"{model.name}/exports/{model.name}-data-export-<hash>/",
+        "ExportFormat": "DYNAMODB_JSON",
+    }
+
+
+def _listing(task: str, stream: sources.Landing) -> Call:
+    unit = "<YYYY/MM/DD/HH>/" if stream.awaits == "hour" else "<YYYY/MM/DD>/"
+    where = {"Bucket": stream.bucket, "Prefix": f"{stream.key}{unit}"}
+    return Call(task=task, service="s3", operation="ListObjectsV2", parameters=where)
 
 
 def _uploads(model: spec.Model, bucket: str) -> Iterator[Call]:
@@ -124,6 +153,10 @@ def _evaluation(
 
 
 def _scoring(model: spec.Model, base: str, bucket: str) -> Iterator[Call]:
+    if model.score.landing is not None:
+        yield _listing("score.landed", model.score.landing)
+        where = {"Bucket": bucket, "Key": f"{model.name}/incoming/ds=<day>/rows.csv"}
+        yield Call(task="score.land", service="s3", operation="PutObject", parameters=where)
     work = f"{base}/scores/ds=<day>/_work/<hash>"
     yield Call(
         task="score.job",

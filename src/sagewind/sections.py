@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping  # noqa: TC003 - `load` reads the annotations when it runs
 from dataclasses import dataclass, field
 
+from sagewind import sources  # noqa: TC001
 from sagewind.rules import Checked, SpecError, rule
 
 NAME = r"[a-zA-Z0-9](-*[a-zA-Z0-9])*"
@@ -146,6 +147,8 @@ class Score(Checked):
     """Which model scores a past day: that day's champion, or today's."""
     sample_rows: int = rule(0, minimum=0, maximum=10000)
     """When nothing has arrived for a day, so many rows of the training table do. 0: that is an error."""
+    landing: sources.Landing | None = None
+    """A day's rows are what Firehose landed on it, for `incoming/ds=<day>/rows.csv`."""
     on_promotion: bool = False
     """Whether a new champion scores the newest day at once, beside the schedule."""
     shard_rows: int = rule(10_000, minimum=1)

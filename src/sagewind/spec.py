@@ -12,7 +12,7 @@ from collections.abc import Mapping  # noqa: TC003 - `load` reads the annotation
 from dataclasses import dataclass, field
 from pathlib import Path  # noqa: TC003
 
-from sagewind import sections
+from sagewind import sections, sources
 from sagewind.rules import Checked, Rule, SpecError, rule
 from sagewind.sections import INSTANCE, NAME
 
@@ -60,9 +60,22 @@ class Data(Checked):
     """Below `s3://<bucket>/<model>/`: partitions `ds=YYYY-MM-DD/` of rows. A run is trained on those that
     ended by its data interval's end. Empty: on `file`."""
     window_days: int = rule(0, minimum=0, maximum=36500)
-    """Of the history, only so many days before the interval's end. 0: all."""
+    """Of the history, or of what landed, only so many days before the interval's end. 0: all."""
+    dynamodb: sources.DynamoDB | None = None
+    """The rows are this table's items; `file` names the columns."""
+    landing: sources.Landing | None = None
+    """The rows are what Firehose landed, by the end of the run's data interval; `file` names the columns."""
     starts_training: bool = False
     """Whether an event of the asset `<model>_data`, raised by whoever lands data, starts a training."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        given = {"history": self.history, "dynamodb": self.dynamodb, "landing": self.landing}
+        named = [key for key, value in given.items() if value]
+        if len(named) > 1:
+            raise SpecError(
+                named[1], "given", f"only one of history, dynamodb and landing; {named[0]} is there"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

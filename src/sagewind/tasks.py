@@ -6,6 +6,7 @@ a retry would only repeat (wrong data, a model that does not pass) fails the tas
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib
 from typing import Any
 
@@ -60,10 +61,27 @@ def settle_day(gathered: dict[str, Any], transform_job: str) -> dict[str, Any]:
     return settled
 
 
-def ready(spec_file: str, data: str, run_name: str, until: str) -> dict[str, Any]:
+def place(spec_file: str, data: str, until: str, since: str) -> dict[str, Any]:
+    """Say where the run's rows are put; skipped when a person chose a table. See `steps.source`."""
+    if data:
+        raise AirflowSkipException(f"this run's table is {data}")
+    now = dt.datetime.now(dt.UTC)
+    placed: dict[str, Any] = _call(
+        "source.place", spec_file=spec_file, until=until, backfill=bool(since), now=now
+    )
+    return placed
+
+
+def land(spec_file: str, day: str) -> dict[str, Any]:
+    """Make the day's rows of what landed; see `steps.source.land`."""
+    landed: dict[str, Any] = _call("source.land", spec_file=spec_file, day=day)
+    return landed
+
+
+def ready(spec_file: str, data: str, run_name: str, until: str, exported: str = "") -> dict[str, Any]:
     """Check data and budget, and upload; see `steps.ready`."""
     made: dict[str, Any] = _call(
-        "ready.ready", spec_file=spec_file, data=data, run_name=run_name, until=until
+        "ready.ready", spec_file=spec_file, data=data, run_name=run_name, until=until, exported=exported
     )
     return made
 
@@ -187,8 +205,6 @@ def rollback(folder: str, model: str, version: int, name: str, by: str) -> dict[
 
 def sweep(delete: bool) -> dict[str, Any]:
     """List what Sagewind made and nobody needs, and delete it when told to; see `janitor`."""
-    import datetime as dt  # noqa: PLC0415
-
     from sagewind import aws, janitor  # noqa: PLC0415 - not when a DAG file is read
 
     ti: Any = get_current_context()["ti"]

@@ -11,10 +11,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 PROBE = """
-import dataclasses, json, sys
+import dataclasses, datetime, json, sys
 from pathlib import Path
+from types import SimpleNamespace
 from airflow.sdk import DAG, Asset
-from sagewind import groups, lives, load, sections
+from sagewind import groups, lives, load, sections, sources
 
 models = Path(sys.argv[1])
 plain = load.load(models / "diabetes.yaml", environ={})
@@ -46,6 +47,28 @@ told = lives.pipeline(
 temporary = lives.pipeline(changed(endpoint=dataclasses.replace(plain.endpoint, temporary=True)))
 landing = changed(data=dataclasses.replace(plain.data, starts_training=True))
 promoted = changed(score=dataclasses.replace(plain.score, on_promotion=True))
+end = datetime.datetime(2026, 1, 5, tzinfo=datetime.UTC)
+run = SimpleNamespace(
+    data_interval_start=end - datetime.timedelta(1), data_interval_end=end, logical_date=end, run_after=end,
+    run_type="scheduled",
+)
+known = {"dag_run": run, "params": {}, "triggering_asset_events": {}}
+
+def with_data(**source):
+    return lives.pipeline(changed(data=dataclasses.replace(plain.data, **source)))
+
+def rendered(dag, task_id, field):
+    return dag.get_template_env().from_string(getattr(dag.get_task(task_id), field)).render(known)
+
+def edges(dag, *ids):
+    return {each: sorted(dag.get_task(each).upstream_task_ids) for each in ids}
+
+stream = sources.Landing(prefix="s3://streams/patients/", late_seconds=300)
+exporting = with_data(dynamodb=sources.DynamoDB(table="patients", export="point_in_time"))
+streaming = with_data(landing=stream)
+scoring_stream = lives.scoring(
+    changed(score=dataclasses.replace(plain.score, landing=dataclasses.replace(stream, awaits="day")))
+)
 unwatched = lives.scoring(changed(monitor=sections.Monitor(enabled=False)))
 print(json.dumps({
     "score alone": tasks(mine),
@@ -53,6 +76,20 @@ print(json.dumps({
     "person": tasks(person),
     "registry": tasks(registry),
     "unwatched": tasks(unwatched),
+    "exporting": edges(exporting, "data.place", "data.export", "ready"),
+    "streaming": edges(streaming, "data.due", "data.landed", "ready"),
+    "scoring a stream": edges(scoring_stream, "score.due", "score.landed", "score.land", "score.prepare"),
+    "ready runs when": [
+        dag.get_task("ready").trigger_rule.value for dag in (lives.pipeline(plain), exporting, streaming)
+    ],
+    "due": [
+        rendered(streaming, "data.due", "target_time"),
+        rendered(scoring_stream, "score.due", "target_time"),
+    ],
+    "awaited": [
+        rendered(streaming, "data.landed", "bucket_key"),
+        rendered(scoring_stream, "score.landed", "bucket_key"),
+    ],
     "started by": [
         sorted(names(dag.timetable.asset_condition))
         for dag in (lives.pipeline(plain), lives.pipeline(landing), lives.scoring(promoted))
@@ -92,6 +129,32 @@ def test_a_person_or_the_registry_is_asked_when_the_spec_says_so(seen):
         "register.promoted",
     ]
     assert "register.answered" in seen["registry"]
+
+
+def test_an_export_comes_before_the_rows_are_checked(seen):
+    assert seen["exporting"] == {
+        "data.place": [],
+        "data.export": ["data.place"],
+        "ready": ["data.export"],
+    }
+    # A person who chose a table has no export made: what is skipped does not stop the run.
+    assert seen["ready runs when"] == ["all_success", "none_failed", "none_failed"]
+
+
+def test_what_lands_is_waited_for(seen):
+    assert seen["streaming"] == {
+        "data.due": ["data.place"],
+        "data.landed": ["data.due"],
+        "ready": ["data.landed"],
+    }
+    assert seen["scoring a stream"] == {
+        "score.due": [],
+        "score.landed": ["score.due"],
+        "score.land": ["score.landed"],
+        "score.prepare": ["score.land"],
+    }
+    assert seen["due"] == ["2026-01-05T00:05:00+00:00"] * 2
+    assert seen["awaited"] == ["patients/2026/01/04/23/*", "patients/2026/01/04/*"]
 
 
 def test_without_a_watch_there_is_no_monitor(seen):

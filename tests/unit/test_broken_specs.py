@@ -42,6 +42,26 @@ BROKEN = [
     ("id_column: id", "id_column: [id]", "data.id_column is a list"),
     ("file: ../data/diabetes.csv", "file: ../data/none.csv", "data.file is '../data/none.csv'"),
     ("id_column: id", "history: /days", "data.history is '/days'"),
+    ("id_column: id", "dynamodb: {table: x}", "data.dynamodb.table is 'x'"),
+    ("id_column: id", "dynamodb: {table: people, export: ion}", "data.dynamodb.export is 'ion'"),
+    (
+        "id_column: id",
+        "dynamodb: {table: people, attributes: {agee: a}}",
+        "data.dynamodb.attributes has 'agee'; allowed are the columns of ../data/diabetes.csv: id, age",
+    ),
+    ("id_column: id", "landing: {prefix: readings/}", "data.landing.prefix is 'readings/'"),
+    ("id_column: id", "landing: {prefix: s3://bucket/r/, format: xml}", "data.landing.format is 'xml'"),
+    ("id_column: id", "landing: {format: csv}", "data.landing.prefix is missing"),
+    (
+        "id_column: id",
+        "history: days/\n  landing: {prefix: s3://bucket/r/}",
+        "data.landing is 'given'; allowed is only one of history, dynamodb and landing; history is there",
+    ),
+    (
+        "sample_rows: 60",
+        "landing: {awaits: minute, prefix: s3://bucket/}",
+        "score.landing.awaits is 'minute'",
+    ),
     # schedules
     ('schedule: "0 4 * * 1"', "schedule: at four", "schedule is 'at four'"),
     ('score_schedule: "0 0 * * *"', 'score_schedule: "0 0 * *"', "score_schedule is '0 0 * *'"),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sagewind import aws, columns, dataset, holdout, images, load, naming, pack, profile, quality
 from sagewind.lint import check, declared
 from sagewind.objects import Address, Objects
-from sagewind.steps import spending
+from sagewind.steps import source, spending
 from sagewind.steps.rows import Rows, features, to_csv
 from sagewind.upload import put_once
 
@@ -41,12 +41,14 @@ def ready(
     data: str,
     run_name: str,
     until: str,
+    exported: str = "",
     clients: aws.Clients = aws.client,
 ) -> dict[str, Any]:
     """Check data and budget, put code and data on S3, and return where everything is.
 
     `data` is the S3 address of another table than the spec's; empty: the spec's. `until` is an ISO 8601 time:
-    of a history in partitions, only days that ended by then are used.
+    of a history in partitions, only days that ended by then are used. `exported` is the S3 prefix of an
+    export of the spec's DynamoDB table.
 
     Raises:
         SagewindError: `LintError` names the lines of spec and script that do not fit each other, `DataError`
@@ -64,7 +66,7 @@ def ready(
     objects = Objects(s3, kms_key=model.account.kms_key)
     base = Address(place.bucket, model.name)
     run = base / "runs" / run_name
-    table = _table(model, objects, base, data, until)
+    table = _table(model, objects, base, data=data, until=until, exported=exported)
     _check(model, table, objects, run)
     return {
         "role": place.role,
@@ -79,9 +81,18 @@ def ready(
     }
 
 
-def _table(model: spec.Model, objects: Objects, base: Address, data: str, until: str) -> _Table:
+def _table(
+    model: spec.Model, objects: Objects, base: Address, *, data: str, until: str, exported: str
+) -> _Table:
+    """Read the table from where a person or the spec says."""
     if data:
         return _Table(content=objects.read(Address.parse(data)), name=data, files=(data,))
+    if model.data.dynamodb is not None:
+        rows = source.exported(model, model.data.dynamodb, objects, exported)
+        return _Table(content=rows.to_csv(), name=rows.name, files=(exported,))
+    if model.data.landing is not None:
+        rows = source.landed(model, model.data.landing, objects, until)
+        return _Table(content=rows.to_csv(), name=rows.name, files=(rows.name,))
     if not model.data.history:
         file = load.data_file(model)
         return _Table(content=file.read_bytes(), name=file.name, files=(file.name,))
