@@ -61,11 +61,8 @@ def prepare(
     made = _partition(model, base, day, version.arn)
     plan = partition.prepare(objects, rows.to_csv(), made, name=str(where), shard_rows=model.score.shard_rows)
     model_name = champions.sagemaker_model(sagemaker, model, version, role=place.role)
-    facts = vars(made) | {"root": str(made.root), "features": list(made.features)}
     return {
-        "partition": facts,
-        "plan": {"key": plan.key, "rows": plan.rows, "shards": list(plan.shards), "done": plan.done},
-        "pending": list(plan.pending),
+        **_told(plan),
         "version": version.number,
         "statistics": version.statistics,
         "evaluation": version.evaluation,
@@ -98,6 +95,16 @@ def publish(
     facts = partition.publish(objects, plan)
     partition.sweep(objects, plan.partition)
     return {**facts, "day": prepared["day"], "scores_uri": str(plan.partition.scores)}
+
+
+def _told(plan: Plan) -> dict[str, Any]:
+    """Return a plan as plain JSON values; `_plan` makes it again."""
+    made = plan.partition
+    return {
+        "partition": vars(made) | {"root": str(made.root), "features": list(made.features)},
+        "plan": {"key": plan.key, "rows": plan.rows, "shards": list(plan.shards), "done": plan.done},
+        "pending": list(plan.pending),
+    }
 
 
 def _plan(prepared: dict[str, Any]) -> Plan:
