@@ -63,11 +63,21 @@ class Part:
     result: Any = None
     """What the group returns, as an argument of tasks; for jobs the task's id is in `ids`."""
     ids: tuple[str, ...] = ()
+    teardown: Any = None
+    """The task that takes away again what the group made, however the run goes."""
 
     def after(self, *others: Part) -> Self:
         """Run this part after the others."""
         for other in others:
             chain(other.last, self.first)
+        return self
+
+    def during(self, *others: Part) -> Self:
+        """Run the others while what this part made is there: its teardown waits until they end, or fail."""
+        for other in others:
+            other.after(self)
+            if self.teardown is not None:
+                chain(other.last, self.teardown)
         return self
 
 
@@ -183,12 +193,13 @@ def deploy(model: spec.Model, trained: Part, judged: Part) -> Part:
             golden="{{ ti.xcom_pull(" + repr(judged.ids[0]) + ")['golden'] | tojson }}",
             tolerance=1e-4,
         )
+        gone = None
         if model.endpoint.temporary:
             gone = sagemaker.SageMakerDeleteEndpointOperator(
                 task_id="teardown", endpoint_name=model.endpoint_name, delete_models=False
             )
             chain(endpoint, gone.as_teardown())
-    return Part(first=endpoint, last=endpoint, ids=(endpoint.task_id,)).after(judged)
+    return Part(first=endpoint, last=endpoint, ids=(endpoint.task_id,), teardown=gone).after(judged)
 
 
 def bill(model: spec.Model, *parts: Part) -> Part:

@@ -91,14 +91,14 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
         except CallError as error:
             raise base.airflow_error(error, "deployment") from error
 
-    def execute_complete(
-        self, context: Context, event: dict[str, Any] | None = None, plan: Plan | None = None
-    ) -> Any:
-        """Go on after a wait."""
+    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
+        """Go on with the plan that the trigger hands back."""
+        told = event or {}
+        plan: Plan | None = told.get("plan")
         if plan is None:
             raise AirflowException("the deployment's plan was lost; clear the task to deploy again")
         try:
-            if (event or {}).get("status") == "timeout":
+            if told.get("status") == "timeout":
                 self._give_up(plan)
             return self._arrived(context, plan)
         except CallError as error:
@@ -278,10 +278,8 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
         deadline = time.time() + self.max_ingestion_time
         if self.deferrable:
             timeout = dt.timedelta(seconds=self.max_ingestion_time) + _BACKSTOP
-            trigger = self._trigger(name, deadline, delete_on_kill=plan["stage"] == "rehearsal")
-            self.defer(
-                trigger=trigger, method_name="execute_complete", kwargs={"plan": plan}, timeout=timeout
-            )
+            trigger = self._trigger(name, deadline, plan)
+            self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)
         while True:
             found = self._hosting().describe(name)
             if found is None or KIND.phase(found) not in (Phase.ACTIVE, Phase.STOPPING):
@@ -290,13 +288,14 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
                 self._give_up(plan)
             time.sleep(limits.jittered(self._interval()))
 
-    def _trigger(self, name: str, deadline: float, *, delete_on_kill: bool) -> SageMakerJobTrigger:
+    def _trigger(self, name: str, deadline: float, plan: Plan) -> SageMakerJobTrigger:
         return SageMakerJobTrigger(
             kind=KIND.key,
             name=name,
             poll=self._interval(),
             deadline=deadline,
-            delete_on_kill=delete_on_kill,
+            delete_on_kill=plan["stage"] == "rehearsal",
+            plan=plan,
             aws_conn_id=self.aws_conn_id,
             region_name=self.region_name,
             verify=self.verify,

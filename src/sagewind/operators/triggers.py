@@ -35,9 +35,10 @@ class SageMakerJobTrigger(BaseTrigger):
     """Waits until a job is over.
 
     `kind` is a key of `sagewind.jobs.kinds.KINDS`, `poll` seconds between looks, `deadline` epoch seconds,
-    `position` where its log was read up to, `delete_on_kill` whether an endpoint is to be deleted then.
+    `position` where its log was read up to, `delete_on_kill` whether an endpoint is to be deleted then,
+    `plan` what the operator wants to know again: `dag.test()` forgets a deferral's own arguments.
 
-    Fires one event: `status` (the job's, or `timeout`), `name`, `position`.
+    Fires one event: `status` (the job's, or `timeout`), `name`, `position`, `plan`.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class SageMakerJobTrigger(BaseTrigger):
         show_log: bool = True,
         stop_on_kill: bool = True,
         delete_on_kill: bool = False,
+        plan: dict[str, Any] | None = None,
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
         verify: bool | str | None = None,
@@ -65,6 +67,7 @@ class SageMakerJobTrigger(BaseTrigger):
         self.show_log = show_log
         self.stop_on_kill = stop_on_kill
         self.delete_on_kill = delete_on_kill
+        self.plan = plan
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
         self.verify = verify
@@ -83,6 +86,7 @@ class SageMakerJobTrigger(BaseTrigger):
             "show_log": self.show_log,
             "stop_on_kill": self.stop_on_kill,
             "delete_on_kill": self.delete_on_kill,
+            "plan": self.plan,
             "aws_conn_id": self.aws_conn_id,
             "region_name": self.region_name,
             "verify": self.verify,
@@ -95,7 +99,8 @@ class SageMakerJobTrigger(BaseTrigger):
         hook = self._hook()
         async with await hook.get_async_conn() as client, await self._logs(hook).get_async_conn() as logs:
             status = await self._until_over(client, logs)
-        yield TriggerEvent({"status": status, "name": self.name, "position": self.position.as_json()})
+        told = {"name": self.name, "position": self.position.as_json(), "plan": self.plan}
+        yield TriggerEvent({"status": status, **told})
 
     async def on_kill(self) -> None:
         """Stop the job, since a person marked its task, cleared it or deleted its run."""
