@@ -71,6 +71,19 @@ def test_a_retry_takes_the_finished_jobs_result_and_a_clear_runs_anew(train, aws
     assert len(names(aws("sagemaker"), run.config)) == 2
 
 
+def test_each_of_a_mapped_tasks_instances_has_its_own_job_and_finds_it_again(train, aws):
+    name, run_id = jobs.unique("mapped"), jobs.unique("run")
+    mapped = [
+        train({"train.py": "import time\ntime.sleep(2)\n"}, name=name, retries=1, ti=whose)
+        for whose in ({"run_id": run_id, "map_index": 0}, {"run_id": run_id, "map_index": 1})
+    ]
+    for each in mapped:
+        assert isinstance(each.start(), TaskDeferred)  # and then their workers die
+    done = [each.retry()["Summary"]["Job"] for each in mapped]
+    assert sorted(names(aws("sagemaker"), mapped[0].config)) == sorted(done)
+    assert len(set(done)) == 2
+
+
 def test_a_name_that_somebody_else_has_is_left_alone(train, aws):
     name = jobs.unique("shared")
     one, other = train(QUICK, name=name), train(QUICK, name=name)
