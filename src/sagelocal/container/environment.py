@@ -137,6 +137,17 @@ def variables(facts: Facts) -> dict[str, str]:
     }
 
 
+def master(facts: Facts) -> str:
+    """Return the host that leads the job's cluster."""
+    toolkit = {name: value for name, value in decode(facts.hyperparameters).items() if _is_toolkits(name)}
+    return str(_groups(facts.resource_config, toolkit)["master_hostname"])
+
+
+def region(facts: Facts) -> str:
+    """Return SAGEMAKER_REGION: the toolkit's own hyperparameter, else the container's region."""
+    return variables(facts)["SAGEMAKER_REGION"]
+
+
 def encode(value: Any) -> str:
     """Write a value as a variable: text as it is, nothing as nothing, the rest as compact JSON."""
     if value is None:

@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING
 
 import uv
 
+from sagelocal.container import torch
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -89,7 +91,7 @@ class Environments:
             EnvironmentMakingError: uv could not; the message is what it said.
 
         """
-        base_key = _key(FORMAT, sys.version, image.requirements)
+        base_key = _base_key(image)
         base = self._ensure(base_key, image.uri, lambda draft: _make_base(draft, image))
         if requirements is None or not _has_content(requirements):
             return base
@@ -100,6 +102,11 @@ class Environments:
             f"{image.uri} with requirements",
             lambda draft: _make_layer(draft, base, requirements, source),
         )
+
+    def warning(self, image: Image) -> str:
+        """Return what is to be said before `ensure`, when that will take extraordinarily long; else empty."""
+        gpu_wheels = sysconfig.get_platform() == "linux-x86_64" and not torch.chosen(os.environ)
+        return image.heavy if gpu_wheels and not (self._root / _base_key(image) / MARK).exists() else ""
 
     def listed(self) -> list[Listed]:
         """Return all environments, the longest unused first."""
@@ -154,11 +161,27 @@ class Environments:
             yield
 
 
+def _base_key(image: Image) -> str:
+    return _key(
+        FORMAT, sys.version, _requirements(image), *(part for each in image.programs for part in each)
+    )
+
+
+def _requirements(image: Image) -> str:
+    return torch.loosened(image.requirements) if torch.chosen(os.environ) else image.requirements
+
+
 def _make_base(place: Path, image: Image) -> None:
     _uv("venv", "--python", sys.executable, str(place))
-    listing = place / "requirements.txt"
-    listing.write_text(image.requirements)
-    _uv("pip", "install", "--python", str(place / "bin" / "python"), "--require-hashes", "-r", str(listing))
+    listing, python = place / "requirements.txt", place / "bin" / "python"
+    wanted = _requirements(image)
+    listing.write_text(wanted)
+    strict = ["--require-hashes"] if wanted == image.requirements else []
+    _uv("pip", "install", "--python", str(python), *strict, "-r", str(listing))
+    for name, text in image.programs:
+        program = place / "bin" / name
+        program.write_text(f"#!{python}\n{text}")
+        program.chmod(0o755)
     _warm(place, image.warm)
 
 

@@ -10,6 +10,8 @@ from sagelocal.container import images
 if TYPE_CHECKING:
     import argparse
 
+    from sagelocal.container.families import Release
+
     Subparsers = argparse._SubParsersAction[Any]  # noqa: SLF001  (argparse has no public name for it)
 
 _ROW = "{:<24} {:<16} {:<24} {:<10} {}\n"
@@ -31,7 +33,7 @@ def run() -> int:
     return 0
 
 
-def _why_not(release: images.Release, interpreter: tuple[int, int]) -> str:
+def _why_not(release: Release, interpreter: tuple[int, int]) -> str:
     have = ".".join(map(str, interpreter))
     if not release.lock:
         return f"no: it has no wheels for Python 3.11 or later (this is {have})"

