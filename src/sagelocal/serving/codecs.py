@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sagelocal.serving import decimals
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 JSON = "application/json"
 CSV = "text/csv"
@@ -29,6 +31,10 @@ UTF8_TYPES = frozenset({JSON, CSV})
 
 SMALL_BODY_BYTES = 4096
 """Below it, splitting lines in Python beats the start-up cost of numpy's C parser."""
+
+
+SLICE_BYTES = 1 << 20
+"""A larger CSV is answered in parts of about this size where that makes no difference."""
 
 
 class UnsupportedFormatError(Exception):
@@ -62,6 +68,27 @@ def decode(body: bytes, content_type: str) -> Any:
     if decoder is None:
         raise UnsupportedFormatError(content_type)
     return decoder(body)
+
+
+def decode_numbers(body: bytes, content_type: str) -> Any:
+    """Return the array of a body of text whose values are to become float32, perhaps as float32 already.
+
+    Raises what `decode` raises.
+    """
+    if len(body) > SMALL_BODY_BYTES:
+        array = decimals.from_json(body) if content_type == JSON else decimals.from_csv(body)
+        if array is not None:
+            return array
+    return decode(body, content_type)
+
+
+def slices(body: bytes) -> Iterator[bytes]:
+    """Cut text at line ends into parts of `SLICE_BYTES`, more where a line is longer."""
+    start = 0
+    while start < len(body):
+        stop = body.find(b"\n", start + SLICE_BYTES) + 1 or len(body)
+        yield body[start:stop]
+        start = stop
 
 
 def encode(prediction: Any, accept: str) -> tuple[bytes, str]:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from sagelocal.serving import codecs, engine, quickening
+from sagelocal.serving import codecs, decimals, engine, quickening
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,6 +89,8 @@ class Handlers:
 
     def _answer(self, body: bytes, content_type: str, accept: str) -> Answer | Streamed:
         kind = codecs.media_type(content_type)
+        if len(body) > codecs.SLICE_BYTES and (answer := self._sliced(body, kind, accept)) is not None:
+            return answer
         try:
             data = self.read(_text(body, kind), content_type) if self.read else self.default_read(body, kind)
         except codecs.UnsupportedFormatError as error:
@@ -102,14 +104,31 @@ class Handlers:
             return failure(error, 406)
         return Answer(200, kind, encoded)
 
+    def _sliced(self, body: bytes, content_type: str, accept: str) -> Answer | None:
+        """Answer a large CSV of plain numbers by and by, so that it is never in memory as numbers whole.
+
+        None: it cannot be had so, since a function is the user's, or rows are not answered one by one.
+        """
+        is_plain = self.fast is not None and self.fast.row_wise and not self.read and not self.write
+        if not is_plain or content_type != codecs.CSV or codecs.media_type(accept) != codecs.CSV:
+            return None
+        assert self.fast is not None
+        answers = []
+        for part in codecs.slices(body):
+            rows = decimals.from_csv(part)
+            if rows is None or rows.shape[1] != self.fast.features:
+                return None
+            answers.append(codecs.encode(self.fast.predict(rows), codecs.CSV)[0])
+        return Answer(200, codecs.RESPONSE_TYPES[codecs.CSV], b"".join(answers))
+
     def default_read(self, body: bytes, content_type: str) -> Any:
         """Decode as the container does; text becomes float32, and a `predict_fn` sees one CSV row as 1-D."""
-        array = codecs.decode(body, content_type)
         if content_type not in codecs.UTF8_TYPES:
-            return array
+            return codecs.decode(body, content_type)
+        array = codecs.decode_numbers(body, content_type)
         if content_type == codecs.CSV and self.predict is not None:
             array = codecs.squeeze_csv(array)
-        return array.astype(np.float32)
+        return array.astype(np.float32, copy=False)
 
     def default_predict(self, data: Any) -> Any:
         """Return the model's prediction; one record is one row."""

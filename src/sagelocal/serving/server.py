@@ -131,8 +131,8 @@ async def _batched(loaded: handlers.Handlers) -> Backend:
 
 
 async def _forked(load: Callable[[], handlers.Handlers], count: int) -> Backend:
-    pool = [workers.Worker(load) for _ in range(count)]
-    if not all(await asyncio.gather(*(worker.ready() for worker in pool))):
+    pool = await workers.start(load, count)
+    if not pool:
         sys.exit(1)
     # The parent cannot fork again safely from its loop; whoever started the server starts it anew.
     return workers.Pool(pool, lambda: os.kill(os.getpid(), signal.SIGTERM))

@@ -1,13 +1,15 @@
-"""Worker processes for the user's own handlers: forked after the imports, each loads the model for itself.
+"""Worker processes for the user's own handlers: the first loads the model, and is forked into the others.
 
-The event loop stays with the parent, which runs no user code after the fork: a slow or a crashing
-`predict_fn` keeps nobody from being pinged. Parent and worker talk over a socket pair in frames of three
-lengths and their bytes.
+Where a fork would not do (see `sharing`), each loads the model for itself. The event loop stays with the
+parent, which runs no user code after the fork: a slow or a crashing `predict_fn` keeps nobody from being
+pinged. Parent and worker talk over a socket pair in frames of three lengths and their bytes.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
+import gc
 import os
 import signal
 import socket
@@ -16,19 +18,25 @@ import sys
 from collections import deque
 from typing import TYPE_CHECKING
 
-from sagelocal.serving import handlers, parts
+from sagelocal.serving import handlers, parts, sharing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sagelocal.serving.batching import Request
 
 _FRAME = struct.Struct("!III")
+_STATE = struct.Struct("!BI")
+"""What a worker says first: one of the following, and its process id."""
 READY = 1
 FAILED = 2
+ALONE = 3
+"""It is ready, but the others must load the model for themselves."""
 MORE, ENDED, CUT = 1 << 16, 1 << 17, 1 << 18
 """Flags in a frame's status: a part of an answer, its end, or its end before it was whole."""
 _STATUS = MORE - 1
+_LARGE = 65536
+"""Bytes of a body that is not copied to be sent in one piece with what is before it."""
 
 
 SENT = handlers.Answer(0, "", b"")
@@ -39,19 +47,79 @@ class WorkerDiedError(RuntimeError):
     """A worker process ended by itself; the message names it."""
 
 
-def serve(sock: socket.socket, load: Callable[[], handlers.Handlers]) -> None:
-    """Run a worker: load the model, say so, and answer frames one at a time until the parent closes."""
+def serve(
+    sock: socket.socket, load: Callable[[], handlers.Handlers], others: Sequence[socket.socket]
+) -> None:
+    """Run a worker: load the model, fork into the `others` if that can be, and answer."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The parent drains and then closes the pair; a TERM to the whole group must not cut a prediction short.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    stream = sock.makefile("rb")
+    before = sharing.files()
     try:
         loaded = load()
     except BaseException as error:  # noqa: BLE001  (the user's model_fn may raise anything, SystemExit too)
         handlers.failure(error)
-        sock.sendall(bytes([FAILED]))
+        _say(sock, FAILED)
         return
-    sock.sendall(bytes([READY]))
+    gc.freeze()
+    state = _share(sock, loaded, others, sharing.obstacle(before)) if others else READY
+    _say(sock, state)
+    _answer(sock, loaded)
+
+
+def _say(sock: socket.socket, state: int) -> None:
+    sock.sendall(_STATE.pack(state, os.getpid()))
+
+
+def _share(
+    sock: socket.socket, loaded: handlers.Handlers, others: Sequence[socket.socket], obstacle: str
+) -> int:
+    """Fork this worker into the others, unless there is an obstacle; return the state to tell."""
+    way = (
+        f"each worker loads the model for itself: {obstacle}"
+        if obstacle
+        else "workers share the loaded model"
+    )
+    print(f"model server: {way}", flush=True)  # noqa: T201
+    if obstacle:
+        for other in others:
+            other.close()
+        return ALONE
+    for other in others:
+        _fork(functools.partial(_follow, other, loaded, [sock, *others]))
+    for other in others:
+        other.close()  # else the parent would not see that its worker is gone
+    return READY
+
+
+def _follow(sock: socket.socket, loaded: handlers.Handlers, everybodys: Sequence[socket.socket]) -> None:
+    for each in everybodys:
+        if each is not sock:
+            each.close()
+    _say(sock, READY)
+    _answer(sock, loaded)
+
+
+def _fork(run: Callable[[], None]) -> int:
+    """Run something in a process of its own and return its id."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        run()
+        status = 0
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _answer(sock: socket.socket, loaded: handlers.Handlers) -> None:
+    """Answer frames one at a time until the parent closes."""
+    stream = sock.makefile("rb")
     while head := stream.read(_FRAME.size):
         kind, accept, size = _FRAME.unpack(head)
         content_type, wanted, body = (stream.read(length) for length in (kind, accept, size))
@@ -87,25 +155,11 @@ def _nothing() -> None:
 class Worker(asyncio.Protocol):
     """The parent's end of one worker: one request at a time."""
 
-    def __init__(self, load: Callable[[], handlers.Handlers]) -> None:
-        ours, theirs = socket.socketpair()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        self.pid = os.fork()
-        if self.pid == 0:
-            status = 1
-            try:
-                ours.close()
-                serve(theirs, load)
-                status = 0
-            finally:
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(status)
-        theirs.close()
-        self.sock = ours
+    def __init__(self, sock: socket.socket) -> None:
+        self.pid = 0
+        self.sock = sock
         self._transport: asyncio.Transport | None = None
-        self._ready: asyncio.Future[bool] | None = None
+        self._ready: asyncio.Future[int] | None = None
         self._answered: Callable[[handlers.Answer | None], None] | None = None
         self._request: Request | None = None
         self._parts: parts.Parts | None = None
@@ -114,8 +168,8 @@ class Worker(asyncio.Protocol):
         self.died: Callable[[], None] = _nothing
         """Called when the worker ends by itself, busy or idle."""
 
-    async def ready(self) -> bool:
-        """Wait until the model is loaded; False when it could not be."""
+    async def ready(self) -> int:
+        """Wait until the model is loaded; return `READY`, `ALONE`, or `FAILED` when it could not be."""
         loop = asyncio.get_running_loop()
         self._ready = loop.create_future()
         await loop.create_connection(lambda: self, sock=self.sock)
@@ -125,11 +179,13 @@ class Worker(asyncio.Protocol):
         """Send a request; `answered` gets the answer, or None when the worker died."""
         self._answered, self._request = answered, request
         kind, accept = request.content_type.encode(), request.accept.encode()
-        head = _FRAME.pack(len(kind), len(accept), len(request.body))
+        head = b"".join((_FRAME.pack(len(kind), len(accept), len(request.body)), kind, accept))
         if self._transport is None:
             self._finish(None)
+        elif len(request.body) < _LARGE:
+            self._transport.write(head + request.body)
         else:
-            self._transport.write(b"".join((head, kind, accept, request.body)))
+            self._transport.writelines((head, request.body))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember the transport (asyncio)."""
@@ -138,7 +194,8 @@ class Worker(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Gather an answer (asyncio)."""
         if self._ready is not None and not self._ready.done():
-            self._ready.set_result(data[0] == READY)
+            state, self.pid = _STATE.unpack(data)
+            self._ready.set_result(state)
             return
         self._buffer += data
         if len(self._buffer) < _FRAME.size:
@@ -183,7 +240,7 @@ class Worker(asyncio.Protocol):
         """Tell who waits (asyncio)."""
         self._transport = None
         if self._ready is not None and not self._ready.done():
-            self._ready.set_result(False)
+            self._ready.set_result(FAILED)
         self._end_parts(parts.BROKEN)
         self._finish(None)
         if not self._closing:
@@ -199,6 +256,31 @@ class Worker(asyncio.Protocol):
         answered, self._answered = self._answered, None
         if answered is not None:
             answered(answer)
+
+
+async def start(load: Callable[[], handlers.Handlers], count: int) -> list[Worker]:
+    """Start worker processes and wait until they are ready; none when the model cannot be loaded."""
+    pairs = [socket.socketpair() for _ in range(count)]
+    ours, theirs = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+    def run(number: int, others: Sequence[socket.socket]) -> None:
+        # Else a worker would not see that the parent is gone, nor the parent that a worker is.
+        for sock in (*ours, *(each for each in theirs if each not in (theirs[number], *others))):
+            if sock.fileno() >= 0:
+                os.close(sock.fileno())
+        serve(theirs[number], load, others)
+
+    workers = [Worker(sock) for sock in ours]
+    _fork(functools.partial(run, 0, theirs[1:]))
+    theirs[0].close()
+    state = await workers[0].ready()
+    if state == ALONE:
+        for number in range(1, count):
+            _fork(functools.partial(run, number, ()))
+    for sock in theirs[1:]:
+        sock.close()
+    states = [state, *await asyncio.gather(*(worker.ready() for worker in workers[1:]))]
+    return [] if FAILED in states else workers
 
 
 class Pool:

@@ -1,0 +1,126 @@
+"""The processes of a model server with handlers of the user's: one load for all, where a fork will do."""
+
+import http.client
+import os
+import select
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+
+SCRIPT = """
+import os
+import select
+import threading
+
+
+def model_fn(model_dir):
+    with open(model_dir + "/loads", "a") as file:
+        file.write(str(os.getpid()) + "\\n")
+    {load}
+    return {{}}
+
+
+def input_fn(body, content_type):
+    return body
+
+
+def predict_fn(body, model):
+    if body == "end":
+        os._exit(1)
+    return body
+
+
+def output_fn(body, accept):
+    return f"{{os.getpid()}} {{body}}", accept
+"""
+
+
+@pytest.fixture
+def served(tmp_path):
+    """Start a model server with a script; end it if the test did not."""
+    started = []
+
+    def serve(load=""):
+        (tmp_path / "inference.py").write_text(SCRIPT.format(load=load))
+        argv = [sys.executable, "-m", "sagelocal.serving.server", "--model-dir", str(tmp_path)]
+        environ = {**os.environ, "SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "2"}
+        process = subprocess.Popen(
+            [*argv, "--socket", str(tmp_path / "model.sock"), "--port", "0"],
+            env=environ,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("listening on port"):
+                return process, int(line.split()[-1]), "".join(lines)
+        raise AssertionError(f"the model server ended with {process.wait()}")
+
+    yield serve
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def ask(port, text):
+    url, headers = f"http://127.0.0.1:{port}/invocations", {"Content-Type": "text/csv"}
+    request = urllib.request.Request(url, data=text.encode(), headers=headers)
+    with urllib.request.urlopen(request) as answer:
+        pid, _, body = answer.read().decode().partition(" ")
+    assert body == text
+    return int(pid)
+
+
+def loads(tmp_path):
+    return {int(line) for line in (tmp_path / "loads").read_text().split()}
+
+
+def test_workers_share_what_one_has_loaded(served, tmp_path):
+    process, port, log = served()
+    pids = {ask(port, str(number)) for number in range(4)}
+    assert "workers share the loaded model" in log
+    assert (len(pids), len(loads(tmp_path))) == (2, 1)
+    assert loads(tmp_path) < pids
+
+    # A worker that dies takes the server with it; nobody is left behind.
+    with pytest.raises((urllib.error.HTTPError, http.client.HTTPException, OSError)):
+        ask(port, "end")
+    process.wait(30)
+    for pid in pids:
+        wait_for_end(pid)
+
+
+def wait_for_end(pid):
+    """Wait until a process that is not our child has ended."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        assert select.select([handle], [], [], 30)[0], f"process {pid} still runs"
+    finally:
+        os.close(handle)
+
+
+@pytest.mark.parametrize(
+    ("load", "words"),
+    [
+        (
+            "threading.Thread(target=threading.Event().wait, daemon=True).start()",
+            "loading left 1 threads running",
+        ),
+        ("model_fn.kept = open(__file__)", "model_fn left open: "),
+    ],
+)
+def test_each_worker_loads_for_itself_where_a_fork_would_not_do(served, tmp_path, load, words):
+    _, port, log = served(load)
+    pids = {ask(port, str(number)) for number in range(4)}
+    assert f"each worker loads the model for itself: {words}" in log
+    assert pids == loads(tmp_path)
+    assert len(pids) == 2
