@@ -123,14 +123,16 @@ def test_a_script_processes(aws, s3):
     ]
 
 
-def test_a_script_that_raises_fails_the_job(aws, s3):
-    name, job = process(aws, s3, "raise ValueError('no such luck')")
+@pytest.mark.parametrize(("upload", "left"), [("EndOfJob", []), ("Continuous", ["half.txt"])])
+def test_a_script_that_raises_fails_the_job(aws, s3, upload, left):
+    script = "open('/opt/ml/processing/output/half.txt', 'w').write('1')\nraise ValueError('no such luck')\n"
+    name, job = process(aws, s3, script, upload=upload)
 
     assert job["ProcessingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("AlgorithmError: ")
     assert "ValueError: no such luck" in job["FailureReason"]
     assert job["FailureReason"].endswith("exit code: 1")
-    assert outputs(s3, name) == []
+    assert outputs(s3, name) == left
 
 
 def test_missing_data_fails_the_job(aws, s3):

@@ -10,6 +10,8 @@ import shlex
 from collections import deque
 from typing import TYPE_CHECKING
 
+from sagelocal import storage as objects
+from sagelocal.jobs import inputs
 from sagelocal.jobs.kinds import LONGEST_REASON
 
 if TYPE_CHECKING:
@@ -24,6 +26,15 @@ KILLED = 9
 _OWN_HEADS = ("ClientError: ", "AlgorithmError: ")
 OUT_OF_MEMORY = "OutOfMemory: Process killed by SIGKILL (signal 9)"
 """What the toolkit says of every SIGKILL, since it is the kernel's way to end what takes too much memory."""
+
+
+CLIENT, PLATFORM = "ClientError", "InternalServerError"
+
+
+def fault(error: BaseException | None) -> str:
+    """Return whose fault it is that data cannot be had: the platform's where S3 does not answer."""
+    is_platforms = isinstance(error, objects.UnreachableError | inputs.UnreachableError)
+    return PLATFORM if is_platforms else CLIENT
 
 
 class Tail:

@@ -28,6 +28,11 @@ class Folder:
         self._seen: dict[Path, State] = {}
         self._sent: dict[Path, State] = {}
 
+    @property
+    def continuous(self) -> bool:
+        """Whether it is uploaded while the job runs."""
+        return self._output.continuous
+
     def look(self) -> None:
         """Upload the files that have not changed since the last look, when the output is continuous.
 
@@ -35,7 +40,7 @@ class Folder:
             StorageError: the store did not take one.
 
         """
-        if not self._output.continuous:
+        if not self.continuous:
             return
         found = self._files()
         self._send({path: state for path, state in found.items() if self._seen.get(path) == state})

@@ -137,10 +137,8 @@ class Preparation:
                 transfers += inputs.downloads(self._storage, found, channel, folders)
             if transfers:
                 objects.in_parallel(transfers)
-        except inputs.UnreachableError as error:
-            raise JobFailedError(f"InternalServerError: {error}") from error
         except inputs.InputError as error:
-            raise JobFailedError(f"ClientError: {error}") from error
+            raise JobFailedError(f"{failure.fault(error)}: {error}") from error
         return piped
 
     def _fetch_source(self, after: Future[list[tuple[Channel, list[Source]]]]) -> None:
@@ -151,6 +149,8 @@ class Preparation:
         for tree in self._trees.values():
             try:
                 source.fetch(self._storage, uri, tree, tree.root.parent / "sourcedir.tar.gz")
+            except objects.UnreachableError as error:
+                raise JobFailedError(f"{failure.PLATFORM}: Source download failed: {error}") from error
             except source.SourceError as error:
                 raise JobFailedError(f"AlgorithmError: framework error: {error}, exit code: 1") from error
 

@@ -127,6 +127,7 @@ class Processing:
         self._message = _message(self._trees.values())
         bad = next((index for index, end in enumerate(ends) if not end.ok), None)
         if bad is not None and not stopped:
+            self._upload_continuous()
             host = self._plan.hosts[bad]
             tree, tail = self._trees[host], self._tails[host].error()
             return End(
@@ -189,9 +190,9 @@ class Processing:
             if transfers:
                 objects.in_parallel(transfers)
         except inputs.InputError as error:
-            raise JobFailedError(f"ClientError: {error}") from error
+            raise JobFailedError(f"{failure.fault(error)}: {error}") from error
         except objects.StorageError as error:
-            raise JobFailedError(f"ClientError: Data download failed: {error}") from error
+            raise JobFailedError(f"{failure.fault(error)}: Data download failed: {error}") from error
 
     # -- the container
 
@@ -293,9 +294,20 @@ class Processing:
             for folder in self._folders:
                 folder.finish()
         except objects.StorageError as error:
-            raise JobFailedError(f"ClientError: Output upload failed: {error}") from error
+            raise JobFailedError(f"{failure.fault(error)}: Output upload failed: {error}") from error
 
-    def _tell_failure(self, look: Callable[[], None]) -> None:
+    def _upload_continuous(self) -> None:
+        """Upload what a failed job has left in outputs that are uploaded while it runs, and nothing else.
+
+        S3UploadMode says "whether to upload the results of the processing job continuously or after the job
+        completes", and a failed job does not complete.
+        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ProcessingS3Output.html
+        """
+        for folder in self._folders:
+            if folder.continuous:
+                self._tell_failure(folder.finish)
+
+    def _tell_failure(self, look: Callable[[], object]) -> None:
         """Upload while the job runs; what fails now is tried again, at the latest at the end."""
         try:
             look()

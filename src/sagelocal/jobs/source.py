@@ -26,6 +26,7 @@ def fetch(storage: Storage, uri: str, layout: Layout, draft: Path) -> None:
 
     Raises:
         SourceError: it is not there, or no archive that can be unpacked safely.
+        objects.UnreachableError: the object store does not answer.
 
     """
     if not uri:
@@ -37,6 +38,8 @@ def fetch(storage: Storage, uri: str, layout: Layout, draft: Path) -> None:
             draft.unlink()
         else:
             _local(uri.removeprefix("file://"), layout)
+    except objects.UnreachableError:
+        raise
     except (objects.StorageError, archive.ArchiveError, OSError, ValueError) as error:
         raise SourceError(f"the source archive {uri} cannot be used: {error}") from error
 

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from sagelocal.logs import LogSink
     from sagelocal.storage import Storage
 
-INTERNAL = "InternalServerError"
-
 
 class StoppedError(Exception):
     """A stop was asked for before the container was started."""
@@ -115,7 +113,7 @@ class Training:
             except StoppedError:
                 return End(status=JobStatus.STOPPED, secondary="Stopped")
             except JobFailedError as error:
-                if retries == 0 or not str(error).startswith(INTERNAL):
+                if retries == 0 or not str(error).startswith(failure.PLATFORM):
                     return End(status=JobStatus.FAILED, secondary="Failed", reason=str(error))
                 retries -= 1
                 self._say(str(error))
@@ -158,7 +156,7 @@ class Training:
             outcome = running.watch()
             running.close()
         except objects.StorageError as error:
-            raise JobFailedError(f"ClientError: Checkpoints: {error}") from error
+            raise JobFailedError(f"{failure.fault(error)}: Checkpoints: {error}") from error
         return outcome
 
     def _end(self, outcome: Outcome, prepared: Prepared) -> End:
@@ -202,8 +200,7 @@ class Training:
                 output.result()
         except objects.StorageError as error:
             self._kept_model = False
-            kind = INTERNAL if isinstance(error, objects.UnreachableError) else "ClientError"
-            reason = end.reason or f"{kind}: Artifact upload failed: {error}"
+            reason = end.reason or f"{failure.fault(error)}: Artifact upload failed: {error}"
             return End(status=JobStatus.FAILED, secondary="Failed", reason=reason)
         if end.status is JobStatus.COMPLETED and not self._kept_model:
             self._say("/opt/ml/model is empty: no model was uploaded")

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from sagelocal import errors, logs, settings
 from sagelocal import storage as objects
-from sagelocal.jobs import access, inputs, modelserver, planned_faults, progress
+from sagelocal.jobs import access, failure, inputs, modelserver, planned_faults, progress
 from sagelocal.jobs.kinds import JOB_KINDS, LONGEST_REASON
 from sagelocal.jobs.status import JobStatus
 from sagelocal.jobs.store import MissingError
@@ -146,12 +146,12 @@ def _carry_out(job: Job, say: Callable[[str], None], tell: Callable[[str], None]
     except _StoppedError:
         return JobStatus.STOPPED, ""
     except (inputs.InputError, jsonpath.PathError, dataprocessing.ProcessingError) as error:
-        return JobStatus.FAILED, f"ClientError: {error}"
+        return JobStatus.FAILED, f"{failure.fault(error)}: {error}"
     except modelserver.ModelServerError as error:
         tail = server.tail if server is not None else ""
-        return JobStatus.FAILED, modelserver.reason("AlgorithmError:", str(error), tail, LONGEST_REASON)
+        return JobStatus.FAILED, modelserver.reason(_headline(error), str(error), tail, LONGEST_REASON)
     except (objects.StorageError, errors.ServiceError, MissingError) as error:
-        return JobStatus.FAILED, f"ClientError: {error}"
+        return JobStatus.FAILED, f"{failure.fault(error)}: {error}"
     finally:
         if server is not None:
             server.stop(STOP_SECONDS)
@@ -167,6 +167,12 @@ def _start(job: Job, server: modelserver.ModelServer) -> None:
     if not server.ready(stopping=lambda: job.stopping):
         raise _StoppedError
     job.update(lambda body: body.update(TransformStartTime=time.time()))
+
+
+def _headline(error: modelserver.ModelServerError) -> str:
+    """Return whose fault it is that there is no model server: the platform's when S3 does not answer."""
+    cause = failure.fault(error.__cause__)
+    return f"{cause if cause == failure.PLATFORM else 'AlgorithmError'}:"
 
 
 def _reason(failures: list[str]) -> str:
@@ -282,7 +288,7 @@ class _Run:
                 await batch.transform(self._request.plan, given, target, self._invoke, self._progress)
             await asyncio.to_thread(self._storage.upload, path, target_uri, self._request.accept)
         except objects.StorageError as error:
-            raise batch.TransformError("ClientError", str(error)) from error
+            raise batch.TransformError(failure.fault(error), str(error)) from error
         finally:
             path.unlink(missing_ok=True)
 
