@@ -62,6 +62,10 @@ bench: .venv/ready ## ours beside every peer, to benchmarks/RESULTS.md; hours
 bench-quick: .venv/ready ## ours beside the container's stack, an echo, pandas and moto; some minutes
 	@$(BIN)/python -m benchmarks quick $(ARGS)
 
+.PHONY: frameworks
+frameworks: .venv/ready ## train and serve with PyTorch, TensorFlow and Spark; downloads some 4 GB, needs 9 GB of disk
+	@$(BIN)/pytest -s tests/frameworks $(ARGS)
+
 .PHONY: seasons
 seasons: .venv/ready ## three months of a model's life on a real scheduler, with drift put into the data
 	@$(BIN)/pytest -s tests/seasons $(ARGS)

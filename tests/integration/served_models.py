@@ -44,6 +44,16 @@ def archive(files: dict[str, bytes]) -> bytes:
     return packed.getvalue()
 
 
+def unpack(packed: bytes) -> dict[str, bytes]:
+    """Return the files of a tar.gz."""
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+        return {
+            member.name: stream.read()
+            for member in tar
+            if member.isfile() and (stream := tar.extractfile(member)) is not None
+        }
+
+
 def artifact(script: str = MODEL_FN, **files: bytes) -> bytes:
     """Return a model.tar.gz with the forest and a script."""
     model = io.BytesIO()
