@@ -54,7 +54,7 @@ def _parts(rounds: int, seconds: float, *, quick: bool) -> dict[str, Callable[[P
         "online": lambda folder: online.run(rounds, folder, quick=quick, seconds=seconds),
         "models": lambda folder: online.run_others(rounds, folder, quick=quick, seconds=seconds),
         "control": lambda folder: control.run(rounds, folder),
-        "batch": lambda folder: batch.run(rounds, folder),
+        "batch": lambda folder: batch.run(rounds, folder, quick=quick),
         "parse": lambda folder: parse.run(rounds, folder, quick=quick),
         "jobs": lambda _folder: training.run(rounds, quick=quick),
     }
