@@ -75,7 +75,6 @@ def serve(aws) -> Iterator[Callable[[str, str], Callable[..., tuple[str, str]]]]
         container = {
             "Image": f"{ACCOUNT}/{image}",
             "ModelDataUrl": artifact,
-            "Environment": {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"},
         }
         client.create_model(ModelName=name, ExecutionRoleArn=training_jobs.ROLE, PrimaryContainer=container)
         variant = {"VariantName": "v", "ModelName": name, "InstanceType": "ml.m5.large"}
