@@ -43,7 +43,7 @@ def s3(aws):
 def train(aws, s3) -> Callable[..., dict[str, Any]]:
     """Train a script in an image; return the description of the job."""
 
-    def train(image: str, script: str, **hyperparameters: str) -> dict[str, Any]:
+    def train(image: str, script: str, hosts: int = 1, **hyperparameters: str) -> dict[str, Any]:
         name = training_jobs.unique("framework")
         asked = training_jobs.request(
             s3,
@@ -52,6 +52,7 @@ def train(aws, s3) -> Callable[..., dict[str, Any]]:
             algorithm={"TrainingImage": f"{ACCOUNT}/{image}"},
             hyperparameters=hyperparameters,
             StoppingCondition={"MaxRuntimeInSeconds": SECONDS},
+            ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": hosts, "VolumeSizeInGB": 10},
         )
         client = aws("sagemaker")
         client.create_training_job(**asked)

@@ -1,34 +1,14 @@
 """PyTorch for real: a job trains, its TorchScript is served by the container's defaults and by a script."""
 
 import json
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 from tests.integration import served_models, training_jobs
 
 VERSION = "2.6.0-cpu-py312"
-TRAIN = """
-import argparse, os
-import torch
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--epochs", type=int)
-    epochs = parser.parse_args().epochs
-    torch.manual_seed(0)
-    x = torch.rand(256, 2)
-    y = x @ torch.tensor([[2.0], [3.0]]) + 1
-    model = torch.nn.Linear(2, 1)
-    optimiser = torch.optim.Adam(model.parameters(), lr=0.1)
-    for _ in range(epochs):
-        optimiser.zero_grad()
-        loss = torch.nn.functional.mse_loss(model(x), y)
-        loss.backward()
-        optimiser.step()
-    print("loss=%.6f" % loss.item())
-    print("master", os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"], os.environ["SM_FRAMEWORK_MODULE"])
-    torch.jit.script(model).save(os.path.join(os.environ["SM_MODEL_DIR"], "model.pt"))
-"""
+TRAIN = (Path(__file__).parent / "workspace" / "torch" / "train.py").read_text()
 INFERENCE = """
 import json, os
 import torch
@@ -43,6 +23,20 @@ def input_fn(body, content_type):
 def predict_fn(rows, model):
     with torch.no_grad():
         return model[0](rows)
+"""
+
+REDUCE = """
+import json, os
+import torch
+import torch.distributed as dist
+
+hosts = json.loads(os.environ["SM_HOSTS"])
+rank = hosts.index(os.environ["SM_CURRENT_HOST"])
+dist.init_process_group("gloo", rank=rank, world_size=len(hosts))
+value = torch.tensor([float(rank + 1)])
+dist.all_reduce(value)
+print("sum=%.0f" % value.item())
+dist.destroy_process_group()
 """
 
 
@@ -79,6 +73,13 @@ def test_a_scripts_functions_go_before_the_defaults(s3, serve, artifact):
     invoke = serve(f"pytorch-inference:{VERSION}", f"s3://{bucket}/{key}-script.tar.gz")
     body, _ = invoke('{"rows": [[1.0, 1.0]]}', "application/json")
     assert round(json.loads(body)[0][0], 1) == 6.0
+
+
+def test_two_hosts_find_each_other_by_the_leaders_address(aws, train):
+    job = train(f"pytorch-training:{VERSION}", REDUCE, hosts=2)
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    for host in ("algo-1", "algo-2"):
+        assert "sum=3" in training_jobs.log_lines(aws("logs"), job["TrainingJobName"], host)
 
 
 def _model(packed):

@@ -1,24 +1,15 @@
 """Spark for real: a processing job as the SDK's PySparkProcessor sends it."""
 
 import uuid
+from pathlib import Path
 
 import pytest
 from tests.frameworks.conftest import ACCOUNT, until
 from tests.integration.training_jobs import BUCKET, OVER, ROLE
 
-APP = """
-import sys
-from pyspark.sql import SparkSession
-from helper import key
-
-spark = SparkSession.builder.appName("count").getOrCreate()
-table = spark.read.csv(sys.argv[1], header=True, inferSchema=True)
-counted = table.rdd.map(key).reduceByKey(lambda a, b: a + b).toDF(["species", "total"])
-counted.coalesce(1).write.csv(sys.argv[2], header=True)
-print("parallelism", spark.conf.get("spark.test.colour"), sorted(map(tuple, counted.collect())))
-spark.stop()
-"""
-HELPER = "def key(row):\n    return (row['species'], row['n'])\n"
+WORKSPACE = Path(__file__).parent / "workspace" / "spark"
+APP = (WORKSPACE / "app.py").read_text()
+HELPER = (WORKSPACE / "helper.py").read_text()
 CONF = '[{"Classification": "spark-defaults", "Properties": {"spark.test.colour": "green"}}]'
 
 

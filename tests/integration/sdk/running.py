@@ -41,11 +41,11 @@ class Ran:
     output: str
 
 
-def run(script: str, *, folder: Path, emulator: Emulator) -> Ran:
-    """Run `scripts/<script>.py`; what its name begins with, `v2` or `v3`, is the SDK."""
+def run(script: str, *, folder: Path, emulator: Emulator, home: Path = HERE) -> Ran:
+    """Run `scripts/<script>.py` of `home`; what its name begins with, `v2` or `v3`, is the SDK."""
     lock = REQUIREMENTS / f"sdk{script[1]}.txt"
     python = environment.ensure(command.environments_folder(os.environ).with_name("sdk"), lock)
-    workspace = _workspace(folder / "workspace")
+    workspace = _workspace(folder / "workspace", home)
     # The tutorial's image is of a scikit-learn that no current Python can install.
     service = start(
         folder / "data",
@@ -56,7 +56,7 @@ def run(script: str, *, folder: Path, emulator: Emulator) -> Ran:
     )
     try:
         done = subprocess.run(
-            [python, "-W", "ignore", HERE / "scripts" / f"{script}.py"],
+            [python, "-W", "ignore", home / "scripts" / f"{script}.py"],
             cwd=workspace,
             env=_environ(service.data_dir, folder),
             stdin=subprocess.DEVNULL,
@@ -87,9 +87,10 @@ def _environ(data_dir: Path, home: Path) -> dict[str, str]:
     return base | json.loads(told.stdout)
 
 
-def _workspace(folder: Path) -> Path:
-    """Lay out a user's folder: the tutorial's sources and its data."""
+def _workspace(folder: Path, home: Path) -> Path:
+    """Lay out a user's folder: the tutorial's sources and its data, and what `home` has beside."""
     shutil.copytree(HERE / "workspace", folder)
+    shutil.copytree(home / "workspace", folder, dirs_exist_ok=True)
     bunch = load_iris()
     rows = [",".join(map(str, row)) for row in bunch.data]
     labelled = [f"{row},{label}\n" for row, label in zip(rows, bunch.target, strict=True)]

@@ -1,11 +1,12 @@
 """An image URI stands for an environment, or is refused with a reason."""
 
 import re
+import sysconfig
 
 import pytest
 
 from sagelocal import errors
-from sagelocal.container import images, torch
+from sagelocal.container import environments, images, torch
 
 URI = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:{}"
 P311 = (3, 11)
@@ -110,3 +111,13 @@ def test_where_uv_takes_pytorch_from_elsewhere_only_its_lines_are_loosened():
     assert re.search(r"^pandas==\S+ (;.*)?\\\n    --hash", text, re.MULTILINE)
     other = images.lock_text("sklearn-1.9-0.txt")
     assert torch.loosened(other) == other
+
+
+@pytest.mark.skipif(sysconfig.get_platform() != "linux-x86_64", reason="other systems' wheels are small")
+def test_a_download_of_gigabytes_is_said_unless_uv_takes_pytorch_from_elsewhere(tmp_path, monkeypatch):
+    kept = environments.Environments(tmp_path)
+    monkeypatch.delenv(torch.BACKEND, raising=False)
+    assert "some 3 GB" in kept.warning(images.resolve(DLC.format("pytorch-training:2.6.0-cpu-py312")))
+    assert kept.warning(images.resolve("sagemaker-scikit-learn:1.9-0")) == ""
+    monkeypatch.setenv(torch.BACKEND, "cpu")
+    assert kept.warning(images.resolve(DLC.format("pytorch-training:2.6.0-cpu-py312"))) == ""

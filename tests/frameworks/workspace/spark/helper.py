@@ -1,0 +1,5 @@
+"""What the application ships to its executors."""
+
+
+def key(row):
+    return (row["species"], row["n"])
