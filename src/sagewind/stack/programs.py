@@ -39,6 +39,8 @@ class Program:
     argv: Sequence[str]
     stop_signal: str = "TERM"
     stop_seconds: int = 15
+    stops_children: bool = False
+    """Whether the program ends its processes itself, and is confused when somebody else does."""
 
 
 def table(home: Home, memory: Memory, executor: Executor = Executor.LOCAL) -> tuple[Program, ...]:
@@ -64,7 +66,8 @@ def table(home: Home, memory: Memory, executor: Executor = Executor.LOCAL) -> tu
         _airflow("api-server", "--host", ports.HOST, "--port", str(number["airflow"])),
         _airflow("scheduler", "--skip-serve-logs", group=SCHEDULER),
         _airflow("dag-processor"),
-        _airflow("triggerer", "--skip-serve-logs"),
+        # Told of the end together with its runner, it waits ten seconds for the runner's.
+        _airflow("triggerer", "--skip-serve-logs", stops_children=True),
     )
 
 
@@ -84,8 +87,9 @@ def _celery(home: Home) -> tuple[Program, ...]:
     )
 
 
-def _airflow(part: str, *arguments: str, group: str = AIRFLOW) -> Program:
-    return Program(name=part, group=group, argv=_tethered("airflow", part, *arguments))
+def _airflow(part: str, *arguments: str, group: str = AIRFLOW, stops_children: bool = False) -> Program:
+    argv = _tethered("airflow", part, *arguments)
+    return Program(name=part, group=group, argv=argv, stops_children=stops_children)
 
 
 def _python(module: str, *arguments: str) -> tuple[str, ...]:
@@ -140,7 +144,7 @@ def _program(home: Home, program: Program) -> str:
             "startsecs": 3,
             "stopsignal": program.stop_signal,
             "stopwaitsecs": program.stop_seconds,
-            "stopasgroup": "true",
+            "stopasgroup": str(not program.stops_children).lower(),
             "killasgroup": "true",
             "redirect_stderr": "true",
             "stdout_logfile": log(home, program.name),
