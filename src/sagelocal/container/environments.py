@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import uv
 
-from sagelocal.container import torch
+from sagelocal.container import torch_wheels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,7 +105,7 @@ class Environments:
 
     def warning(self, image: Image) -> str:
         """Return what is to be said before `ensure`, when that will take extraordinarily long; else empty."""
-        gpu_wheels = sysconfig.get_platform() == "linux-x86_64" and not torch.chosen(os.environ)
+        gpu_wheels = sysconfig.get_platform() == "linux-x86_64" and not torch_wheels.chosen(os.environ)
         return image.heavy if gpu_wheels and not (self._root / _base_key(image) / MARK).exists() else ""
 
     def listed(self) -> list[Listed]:
@@ -168,7 +168,8 @@ def _base_key(image: Image) -> str:
 
 
 def _requirements(image: Image) -> str:
-    return torch.loosened(image.requirements) if torch.chosen(os.environ) else image.requirements
+    locked = image.requirements
+    return torch_wheels.loosened(locked) if torch_wheels.chosen(os.environ) else locked
 
 
 def _make_base(place: Path, image: Image) -> None:

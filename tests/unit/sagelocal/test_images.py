@@ -6,7 +6,7 @@ import sysconfig
 import pytest
 
 from sagelocal import errors
-from sagelocal.container import environments, images, torch
+from sagelocal.container import environments, images, torch_wheels
 
 URI = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:{}"
 P311 = (3, 11)
@@ -104,20 +104,20 @@ def test_every_lock_that_is_named_is_there():
 
 def test_where_uv_takes_pytorch_from_elsewhere_only_its_lines_are_loosened():
     lock = images.resolve(DLC.format("pytorch-training:2.6.0-cpu-py312"), interpreter=P311).requirements
-    text = torch.loosened(lock)
+    text = torch_wheels.loosened(lock)
     assert "\ntorch==2.6.0\n" in text
     assert "nvidia-cudnn" in lock
     assert not re.search(r"^(nvidia-|triton|cuda-)", text, re.MULTILINE)
     assert re.search(r"^pandas==\S+ (;.*)?\\\n    --hash", text, re.MULTILINE)
     other = images.lock_text("sklearn-1.9-0.txt")
-    assert torch.loosened(other) == other
+    assert torch_wheels.loosened(other) == other
 
 
 @pytest.mark.skipif(sysconfig.get_platform() != "linux-x86_64", reason="other systems' wheels are small")
 def test_a_download_of_gigabytes_is_said_unless_uv_takes_pytorch_from_elsewhere(tmp_path, monkeypatch):
     kept = environments.Environments(tmp_path)
-    monkeypatch.delenv(torch.BACKEND, raising=False)
+    monkeypatch.delenv(torch_wheels.BACKEND, raising=False)
     assert "some 3 GB" in kept.warning(images.resolve(DLC.format("pytorch-training:2.6.0-cpu-py312")))
     assert kept.warning(images.resolve("sagemaker-scikit-learn:1.9-0")) == ""
-    monkeypatch.setenv(torch.BACKEND, "cpu")
+    monkeypatch.setenv(torch_wheels.BACKEND, "cpu")
     assert kept.warning(images.resolve(DLC.format("pytorch-training:2.6.0-cpu-py312"))) == ""
