@@ -39,13 +39,12 @@ def test_every_program_has_a_section_and_a_group(configuration: configparser.Raw
     assert grouped == sections == {program.name for program in TABLE}
 
 
-def test_each_program_is_stopped_with_its_whole_process_group(
-    configuration: configparser.RawConfigParser,
-) -> None:
+def test_no_process_of_a_program_outlives_it(configuration: configparser.RawConfigParser) -> None:
     for program in TABLE:
         section = configuration[f"program:{program.name}"]
-        assert section["stopasgroup"] == section["killasgroup"] == "true"
-        assert section["autorestart"] == "true"
+        assert section["killasgroup"] == section["autorestart"] == "true"
+        # The triggerer ends its runner itself.
+        assert section["stopasgroup"] == ("false" if program.name == "triggerer" else "true")
 
 
 def test_airflow_waits_for_its_database(configuration: configparser.RawConfigParser) -> None:
