@@ -21,18 +21,18 @@ SPARK = "Spark"
 
 _OLD_PYTORCH = (
     *("1.2.0", "1.3.1", "1.4.0", "1.5.0", "1.6.0", "1.7.1", "1.8.0", "1.8.1", "1.9.0", "1.9.1", "1.10.0"),
-    *("1.10.2", "1.11.0", "1.12.0", "1.12.1", "1.13.1"),
+    *("1.10.2", "1.11.0", "1.12.0", "1.12.1"),
 )
 _PYTORCH = {
-    "2.0.0": (3, 12),
     "2.0.1": (3, 12),
     "2.1.0": (3, 12),
     "2.2.0": (3, 13),
     "2.3.0": (3, 13),
     "2.4.0": (3, 13),
-    **dict.fromkeys(("2.5.1", "2.6.0", "2.7.1", "2.8.0", "2.9.0", "2.10.0"), (3, 14)),
+    "2.5.1": (3, 13),
+    **dict.fromkeys(("2.6.0", "2.7.1", "2.8.0", "2.9.0", "2.10.0"), (3, 14)),
 }
-"""The first interpreter that a version has no wheels for."""
+"""The first interpreter that a version, or the torchvision that goes with it, has no wheels for."""
 _OLD_TENSORFLOW = (
     *("1.13.0", "1.13.1", "1.14.0", "1.15.0", "1.15.2", "1.15.3", "1.15.4", "1.15.5", "2.0.0", "2.0.1"),
     *("2.0.2", "2.0.3", "2.0.4", "2.1.0", "2.1.1", "2.1.2", "2.1.3", "2.2.0", "2.2.1", "2.2.2", "2.3.0"),
@@ -47,13 +47,10 @@ _TENSORFLOW = {
 _DLC = (("PYTHONIOENCODING", "UTF-8"), ("LC_ALL", "C.UTF-8"))
 
 
-def _releases(old: tuple[str, ...], new: dict[str, tuple[int, int]], name: str) -> tuple[Release, ...]:
-    return (
-        *(Release(tag=version, version=version) for version in old),
-        *(
-            Release(tag=version, version=version, lock=f"{name}-{version}.txt", python=((3, 11), below))
-            for version, below in new.items()
-        ),
+def _releases(versions: dict[str, tuple[int, int]], name: str) -> tuple[Release, ...]:
+    return tuple(
+        Release(tag=version, version=version, lock=f"{name}-{version}.txt", python=((3, 11), below))
+        for version, below in versions.items()
     )
 
 
@@ -63,7 +60,12 @@ def _training(module: str) -> tuple[tuple[str, str], ...]:
 
 _PYTORCH_FAMILY = Family(
     framework=PYTORCH,
-    releases=_releases(_OLD_PYTORCH, _PYTORCH, "pytorch"),
+    releases=(
+        *(Release(tag=version, version=version) for version in _OLD_PYTORCH),
+        Release(tag="1.13.1", version="1.13.1", lack="has no torchvision for Python 3.11 or later"),
+        Release(tag="2.0.0", version="2.0.0", lack="has wheels that do not agree on what they need"),
+        *_releases(_PYTORCH, "pytorch"),
+    ),
     warm=(
         *("torch", "torch.utils.data", "torchvision", "pandas", "sklearn.metrics", "yaml", "uvloop"),
         "httptools",
@@ -85,7 +87,10 @@ _PYTORCH_INFERENCE = replace(
 )
 _TENSORFLOW_FAMILY = Family(
     framework=TENSORFLOW,
-    releases=_releases(_OLD_TENSORFLOW, _TENSORFLOW, "tensorflow"),
+    releases=(
+        *(Release(tag=version, version=version) for version in _OLD_TENSORFLOW),
+        *_releases(_TENSORFLOW, "tensorflow"),
+    ),
     warm=("tensorflow", "pandas", "requests", "sklearn.metrics", "yaml", "uvloop", "httptools"),
     # Its threads do not survive a fork.
     preload=False,
@@ -127,7 +132,10 @@ FAMILIES: dict[str, Family] = {
     "sagemaker-spark-processing": Family(
         framework=SPARK,
         releases=(
-            *(Release(tag=version, version=version) for version in ("2.4", "3.0", "3.1", "3.2", "3.3")),
+            *(
+                Release(tag=version, version=version, lack="does not run on Python 3.11 or later")
+                for version in ("2.4", "3.0", "3.1", "3.2", "3.3")
+            ),
             Release(tag="3.5", version="3.5", lock="spark-3.5.txt", python=((3, 11), (3, 13))),
         ),
         warm=("pyspark.sql", "pandas", "pyarrow", "numpy"),

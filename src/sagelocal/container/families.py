@@ -24,6 +24,9 @@ class Release:
     python: tuple[tuple[int, int], tuple[int, int]] = ((3, 11), (3, 14))
     """The interpreters that the locked versions have wheels for: from, up to and without."""
 
+    lack: str = ""
+    """Why there is no lock, where it is not for the want of a wheel of its own."""
+
     def installable(self, interpreter: tuple[int, int]) -> bool:
         """Say whether the interpreter can have it."""
         low, high = self.python

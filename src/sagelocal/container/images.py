@@ -47,6 +47,8 @@ class Image:
     """Whether scripts may be forked from an interpreter that has imported `warm`."""
     programs: tuple[tuple[str, str], ...] = ()
     """The image's own programs: their names, and their text without the first line."""
+    lack: str = ""
+    """Why the requested version is not had here."""
     heavy: str = ""
     """What to say before an environment of extraordinary size is made."""
 
@@ -56,8 +58,8 @@ class Image:
         if self.framework_version == self.requested_version:
             return ""
         return (
-            f"{self.repository}:{self.tag} stands for {self.framework} {self.requested_version}, which has "
-            f"no wheel for Python {_spell(sys.version_info[:2])}; {self.framework_version} is used instead"
+            f"{self.repository}:{self.tag} stands for {self.framework} {self.requested_version}, which "
+            f"{self.lack}; {self.framework_version} is used instead"
         )
 
 
@@ -98,6 +100,7 @@ def resolve(uri: str, policy: str = "exact", interpreter: tuple[int, int] | None
         algorithm=family.algorithm,
         preload=family.preload,
         programs=tuple((name, _program_text(file)) for name, file in family.programs),
+        lack=_lack(release, interpreter or sys.version_info[:2]),
         heavy=family.heavy,
     )
 
@@ -147,10 +150,14 @@ def _installable(
     if policy == "nearest":
         return nearest
     raise errors.NotSupported(
-        f"sagelocal cannot run the image {uri!r}: {family.framework} {release.version} has no wheel for "
-        f"Python {python}; the nearest that works is {nearest.tag} ({family.framework} {nearest.version}). "
-        "Ask for that tag, or start sagelocal with SAGELOCAL_IMAGE_POLICY=nearest"
+        f"sagelocal cannot run the image {uri!r}: {family.framework} {release.version} "
+        f"{_lack(release, interpreter)}; the nearest that works is {nearest.tag} "
+        f"({family.framework} {nearest.version}). Ask for that tag, or start sagelocal with SAGELOCAL_IMAGE_POLICY=nearest"
     )
+
+
+def _lack(release: Release, interpreter: tuple[int, int]) -> str:
+    return release.lack or f"has no wheel for Python {_spell(interpreter)}"
 
 
 def _spell(interpreter: tuple[int, ...]) -> str:

@@ -35,6 +35,8 @@ def run() -> int:
 
 def _why_not(release: Release, interpreter: tuple[int, int]) -> str:
     have = ".".join(map(str, interpreter))
+    if release.lack:
+        return f"no: it {release.lack}"
     if not release.lock:
         return f"no: it has no wheels for Python 3.11 or later (this is {have})"
     low, high = (".".join(map(str, each)) for each in release.python)

@@ -33,10 +33,10 @@ refused with a reason.
 Of the versions `2.6.0`, `2.6.1`, ... the newest is also had by the tag `2.6`. Tags end with
 `-cpu-py3`, `-cpu-py312` or the like; those with `-gpu-` are refused.
 
-Where Python is `none`, the image's framework version has no wheel for any interpreter that
-sagelocal runs on: the request is refused with the nearest version's name, or run with that version
-when `SAGELOCAL_IMAGE_POLICY=nearest`; the job then says so in its log and in the message of its
-transition to Training.
+Where Python is `none`, the image's framework version has no wheel, or none of what goes with it,
+for any interpreter that sagelocal runs on: the request is refused with the nearest version's name,
+or run with that version when `SAGELOCAL_IMAGE_POLICY=nearest`; the job then says so in its log and
+in the message of its transition to Training.
 """
 
 _TAIL = """
