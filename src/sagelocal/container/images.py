@@ -152,7 +152,8 @@ def _installable(
     raise errors.NotSupported(
         f"sagelocal cannot run the image {uri!r}: {family.framework} {release.version} "
         f"{_lack(release, interpreter)}; the nearest that works is {nearest.tag} "
-        f"({family.framework} {nearest.version}). Ask for that tag, or start sagelocal with SAGELOCAL_IMAGE_POLICY=nearest"
+        f"({family.framework} {nearest.version}). Ask for that tag, or start sagelocal with "
+        "SAGELOCAL_IMAGE_POLICY=nearest"
     )
 
 
