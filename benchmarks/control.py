@@ -1,4 +1,4 @@
-"""The control plane: describe and create calls by boto3, beside moto's server and beside a busy endpoint."""
+"""The control plane: describe and create calls by boto3, beside moto's server and beside busy endpoints."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -21,11 +22,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OURS, MOTO = "sagelocal", "moto server"
-BUSY, IDLE = "sagelocal, endpoint busy", "sagelocal, endpoint idle"
+BUSY, IDLE = "sagelocal, endpoints busy", "sagelocal, endpoints idle"
 BUCKET = "benchmark"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 NOWHERE = "http://127.0.0.1:9"
+SLOW_SECONDS = 0.05
+_SLOW = f"""
+import time
+
+import joblib
+
+
+def model_fn(model_dir):
+    return joblib.load(f"{{model_dir}}/model.joblib")
+
+
+def predict_fn(rows, model):
+    time.sleep({SLOW_SECONDS})
+    return model.predict(rows)
+"""
 _CALLS = """
 import sys, time
 from benchmarks import control
@@ -124,16 +140,36 @@ def _compare(figures: Figures, rounds: int, folder: Path) -> bool:
     return True
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Case:
+    """What endpoints are asked while describe calls are counted: rows in a request, by endpoint."""
+
+    name: str
+    asked: dict[str, int]
+
+
+_CASES = (
+    _Case(name="beside single rows", asked={"model": 1}),
+    _Case(name="beside 1000 rows a request", asked={"model": 1000}),
+    _Case(name="beside a slow predict_fn", asked={"slow": 1}),
+    _Case(name="beside two endpoints", asked={"model": 1, "slow": 1}),
+)
+
+
 def _busy(rounds: int, folder: Path) -> Figures:
-    """Measure describe calls while an endpoint is idle, and while it is asked on many connections."""
-    column = "describe_model"
+    """Measure describe calls while endpoints are idle, and while they are asked on many connections."""
     figures = Figures(
         key="control-busy",
-        title="Control plane beside a busy endpoint",
-        unit="calls/s",
+        title="Control plane beside busy endpoints",
+        unit="describe calls/s",
         reference=IDLE,
-        notes=["The load is 8 connections of single rows, through the same address as the describe calls."],
-        targets=[Target(contender=BUSY, reference=IDLE, column=column, sign="≥", bound=0.5)],
+        notes=[
+            "The load is 8 connections to each endpoint, through the same address as the describe calls.",
+            f"The slow predict_fn takes {SLOW_SECONDS * 1000:.0f} ms.",
+        ],
+        targets=[
+            Target(contender=BUSY, reference=IDLE, column=case.name, sign="≥", bound=0.5) for case in _CASES
+        ],
     )
     folder.mkdir()
     name = models.NAMES[0]
@@ -142,33 +178,41 @@ def _busy(rounds: int, folder: Path) -> Figures:
     argv, ready, environ = sagelocal(folder, port)
     environ.pop("AWS_ENDPOINT_URL")
     with processes.running(argv, ready, environ=environ, folder=folder, name="busy"):
-        sagemaker = client(port)
-        serve(sagemaker, s3(folder / "busy.log"), trained.folder, folder)
+        sagemaker, objects = client(port), s3(folder / "busy.log")
+        serve(sagemaker, objects, trained.folder, folder)
+        (trained.folder / "code" / "inference.py").write_text(_SLOW)
+        serve(sagemaker, objects, trained.folder, folder, name="slow")
         create(sagemaker, "described")
-        plan = load.Plan(
-            port=port,
-            path="/endpoints/model/invocations",
-            body=json.dumps(trained.rows[:1].tolist()),
-            content_type="application/json",
-            connections=8,
-            seconds=4,
-            headers={"Authorization": "AWS4-HMAC-SHA256 Credential=benchmark"},
-        )
-        alone = load.ask(plan)
+        alone = load.ask(_plan(port, trained, "model", 1))
+        figures.notes.append(f"The first endpoint answered {alone.rate:,.0f} requests/s by itself.")
         for number in range(rounds):
-            figures.add(IDLE, column, rate(port, "describe", 500, f"idle-{number}"))
-            with ThreadPoolExecutor(1) as pool:
-                asked = pool.submit(load.ask, plan)
-                time.sleep(1)
-                figures.add(BUSY, column, rate(port, "describe", 500, f"busy-{number}"))
-                outcome = asked.result()
-            if outcome.errors:
-                figures.failures[BUSY] = f"{outcome.errors} predictions failed"
-        figures.notes.append(
-            f"The endpoint answered {alone.rate:,.0f} requests/s by itself "
-            f"and {outcome.rate:,.0f} beside the describe calls (8 connections)."
-        )
+            for case in _CASES:
+                _measure(figures, case, port, trained, number)
     return figures
+
+
+def _measure(figures: Figures, case: _Case, port: int, trained: models.Trained, number: int) -> None:
+    prefix = f"{number}-{case.name}"
+    figures.add(IDLE, case.name, rate(port, "describe", 400, f"idle-{prefix}"))
+    with ThreadPoolExecutor(len(case.asked)) as pool:
+        asked = [pool.submit(load.ask, _plan(port, trained, *each)) for each in case.asked.items()]
+        time.sleep(1)
+        figures.add(BUSY, case.name, rate(port, "describe", 400, f"busy-{prefix}"))
+        errors = sum(each.result().errors for each in asked)
+    if errors:
+        figures.failures[f"{BUSY}; {case.name}"] = f"{errors} predictions failed"
+
+
+def _plan(port: int, trained: models.Trained, endpoint: str, rows: int) -> load.Plan:
+    return load.Plan(
+        port=port,
+        path=f"/endpoints/{endpoint}/invocations",
+        body=json.dumps(trained.rows[:rows].tolist()),
+        content_type="application/json",
+        connections=8,
+        seconds=3,
+        headers={"Authorization": "AWS4-HMAC-SHA256 Credential=benchmark"},
+    )
 
 
 def s3(log: Path) -> Any:
@@ -182,32 +226,32 @@ def s3(log: Path) -> Any:
     return made
 
 
-def upload(sagemaker: Any, objects: Any, model: Path, folder: Path) -> None:
-    """Make the model `model` of a folder."""
+def upload(sagemaker: Any, objects: Any, model: Path, folder: Path, *, name: str = "model") -> None:
+    """Make a model of a folder."""
     archive = folder / "model.tar.gz"
     subprocess.run(["tar", "-czf", str(archive), "-C", str(model), "."], check=True)
-    objects.upload_file(str(archive), BUCKET, "model.tar.gz")
+    objects.upload_file(str(archive), BUCKET, f"{name}/model.tar.gz")
     sagemaker.create_model(
-        ModelName="model",
+        ModelName=name,
         ExecutionRoleArn=ROLE,
         PrimaryContainer={
             "Image": IMAGE,
-            "ModelDataUrl": f"s3://{BUCKET}/model.tar.gz",
+            "ModelDataUrl": f"s3://{BUCKET}/{name}/model.tar.gz",
             "Environment": {"SAGEMAKER_PROGRAM": "inference.py"},
         },
     )
 
 
-def serve(sagemaker: Any, objects: Any, model: Path, folder: Path) -> None:
-    """Bring up the endpoint `model`."""
-    upload(sagemaker, objects, model, folder)
-    variant = {"VariantName": "one", "ModelName": "model", "InitialInstanceCount": 1}
+def serve(sagemaker: Any, objects: Any, model: Path, folder: Path, *, name: str = "model") -> None:
+    """Bring up an endpoint of the model in a folder."""
+    upload(sagemaker, objects, model, folder, name=name)
+    variant = {"VariantName": "one", "ModelName": name, "InitialInstanceCount": 1}
     sagemaker.create_endpoint_config(
-        EndpointConfigName="model", ProductionVariants=[variant | {"InstanceType": "ml.m5.large"}]
+        EndpointConfigName=name, ProductionVariants=[variant | {"InstanceType": "ml.m5.large"}]
     )
-    sagemaker.create_endpoint(EndpointName="model", EndpointConfigName="model")
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
     waiter = sagemaker.get_waiter("endpoint_in_service")
-    waiter.wait(EndpointName="model", WaiterConfig={"Delay": 1, "MaxAttempts": 200})
+    waiter.wait(EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 200})
 
 
 if __name__ == "__main__":

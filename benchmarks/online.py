@@ -96,26 +96,32 @@ def run(rounds: int, folder: Path, *, quick: bool, seconds: float) -> list[Figur
         *_measure(rounds, folder, trained, _who(quick=quick), cells, seconds=seconds),
         *_measure(rounds, folder, trained, contenders.USERS, SINGLE, seconds=seconds),
     ]
-    _hold(measured[0], measured[2], measured[3])
+    _hold(measured[0], measured[2], measured[3], measured[5])
     return measured
 
 
 def run_others(rounds: int, folder: Path, *, quick: bool, seconds: float) -> list[Figures]:
     """Measure a large forest and a boosted model."""
     trained = models.train(folder, LARGE, BOOSTED)
-    cells = (*SINGLE[1:], LARGE_BODIES[3])
-    return [
-        part
-        for each in trained.values()
-        for part in _measure(rounds, folder, each, _who(quick=quick), cells, seconds=seconds)[:2]
-    ]
+    cells = (*SINGLE, LARGE_BODIES[3])
+    found = []
+    for each in trained.values():
+        rates, tails, _ = _measure(rounds, folder, each, _who(quick=quick), cells, seconds=seconds)
+        peers = [name for name in rates.samples if name not in (OURS, ECHO)]
+        rates.targets = [
+            Target(contender=OURS, reference=peer, column=cell.name, sign="≥", bound=1)
+            for peer in peers
+            for cell in cells
+        ]
+        found += [rates, tails]
+    return found
 
 
 def _who(*, quick: bool) -> tuple[Contender, ...]:
     return contenders.QUICK if quick else (*contenders.QUICK, *contenders.PEERS_OF_ALL)
 
 
-def _hold(rates: Figures, weights: Figures, users: Figures) -> None:
+def _hold(rates: Figures, weights: Figures, users: Figures, weights_of_users: Figures) -> None:
     bounds = dict(zip([cell.name for cell in SINGLE], (5, 10, 10), strict=True))
     bounds |= {cell.name: 3 for cell in LARGE_BODIES}
     rates.targets = [
@@ -128,6 +134,9 @@ def _hold(rates: Figures, weights: Figures, users: Figures) -> None:
     users.targets = [
         Target(contender=OURS_USER, reference=STACK_USER, column=cell.name, sign="≥", bound=1.5)
         for cell in SINGLE
+    ]
+    weights_of_users.targets = [
+        Target(contender=OURS_USER, reference=STACK_USER, column=MEMORY, sign="≤", bound=0.6),
     ]
 
 
