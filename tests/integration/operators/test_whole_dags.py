@@ -1,0 +1,174 @@
+"""Whole DAGs by `dag.test()`: Airflow without a scheduler, which runs the triggers that tasks wait for, too.
+
+A temporary endpoint is there for the tasks that use it, and gone when one of them fails; rows come from a
+DynamoDB table and from what Firehose landed.
+"""
+
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from tests.integration import training_jobs as jobs
+from tests.integration.operators import hosting
+
+from sagewind import scaffold
+
+SECONDS = 600
+"""A bound for slow machines, no measure."""
+
+DAG_FILE = '''
+"""Airflow DAG: parts of a model's life, run by themselves."""
+import dataclasses, json, os
+from pathlib import Path
+
+from airflow.sdk import DAG, task
+from sagewind import aws, groups, load, sources
+
+plain = load.load(os.environ["SPEC"], environ={})
+name, bucket = os.environ["NAME"], os.environ["BUCKET"]
+
+def changed(section, **values):
+    return dataclasses.replace(plain, **{section: dataclasses.replace(getattr(plain, section), **values)})
+
+@task
+def judged():
+    return {"golden": [{"Body": "1,2\\n", "Expected": [1.0]}]}
+
+@task(retries=0)
+def use():
+    found = aws.client("sagemaker").describe_endpoint(EndpointName=name)
+    raise RuntimeError("used while it was " + found["EndpointStatus"])
+
+def part(made):
+    return groups.Part(first=made, last=made, result=made, ids=(made.operator.task_id,))
+
+with DAG("temporary", schedule=None) as temporary:
+    trained = groups.Part(first=None, last=None, ids=("", "", name))
+    model = changed("endpoint", name=name, temporary=True)
+    groups.deploy(model, trained, part(judged())).during(part(use()))
+
+def ready(dag_id, path, **source):
+    """A spec is read again when its task runs: so it is written down."""
+    file = plain.path.with_name(path)
+    text = plain.path.read_text()
+    [(key, value)] = source.items()
+    file.write_text(text.replace("data:\\n", "data:\\n  " + key + ": " + json.dumps(value) + "\\n", 1))
+    with DAG(dag_id, schedule=None, params={"data": ""}) as dag:
+        groups.ready(load.load(file, environ={}))
+    return dag
+
+stream = {"prefix": f"s3://{bucket}/{name}/", "awaits": "day", "late_seconds": 0}
+exported = ready("exported", "table.yaml", dynamodb={"table": name})
+landed = ready("landed", "stream.yaml", landing=stream)
+
+if __name__ == "__main__":
+    from airflow.utils.db import initdb
+    initdb()
+    told = {}
+    for dag in (temporary, exported, landed):
+        run = dag.test()
+        states = {each.task_id: each.state for each in run.get_task_instances()}
+        told[dag.dag_id] = {"run": run.state, **states}
+    chosen = exported.test(run_conf={"data": os.environ["TABLE"]})
+    told["chosen"] = {each.task_id: each.state for each in chosen.get_task_instances()}
+    Path(os.environ["TOLD"]).write_text(json.dumps(told))
+'''
+
+
+def rows(count=40):
+    for number in range(count):
+        height = number % 9
+        yield {"id": f"r{number:03d}", "width": 9 - height, "height": height, "kind": _kind(height)}
+
+
+def _kind(height):
+    return "flat" if height < 5 else "tall"
+
+
+def put_table(dynamodb, name):
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for row in rows():
+        item = {
+            key: {"S": value} if isinstance(value, str) else {"N": str(value)} for key, value in row.items()
+        }
+        dynamodb.put_item(TableName=name, Item=item)
+
+
+def put_objects(s3, name):
+    day = (dt.datetime.now(dt.UTC) - dt.timedelta(days=1)).strftime("%Y/%m/%d")
+    body = "".join(map(json.dumps, rows()))
+    s3.put_object(Bucket=jobs.BUCKET, Key=f"{name}/{day}/07/stream-1", Body=body.encode())
+
+
+@pytest.fixture(scope="module")
+def ended(sagelocal_service, aws, s3, tmp_path_factory):
+    """Run the DAGs in a process of their own; return a name, how tasks ended, and what was said."""
+    project = tmp_path_factory.mktemp("project")
+    scaffold.scaffold(project, "sorter")
+    file = project / "dags" / "parts.py"
+    file.write_text(DAG_FILE)
+    name = jobs.unique("part")
+    aws("sagemaker").create_model(**hosting.model_request(s3, name, answer=1.0))
+    put_table(aws("dynamodb"), name)
+    put_objects(s3, name)
+    s3.upload_file(str(project / "dags" / "data" / "sorter.csv"), jobs.BUCKET, f"{name}.csv")
+    environ = {key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW", "AWS"))}
+    environ |= sagelocal_service.addresses | {
+        "AWS_ENDPOINT_URL_SAGEMAKER": sagelocal_service.url,
+        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": sagelocal_service.url,
+        "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
+        "AIRFLOW_HOME": str(project / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(project / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "SPEC": str(project / "dags" / "models" / "sorter.yaml"),
+        "TOLD": str(project / "told.json"),
+        "NAME": name,
+        "BUCKET": jobs.BUCKET,
+        "TABLE": f"s3://{jobs.BUCKET}/{name}.csv",
+    }
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    output = project / "output.txt"
+    with output.open("wb") as said:
+        done = subprocess.run(
+            [sys.executable, file],
+            env=environ,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            check=False,
+            timeout=SECONDS,
+        )
+    assert done.returncode == 0, output.read_text()[-3000:]
+    return name, json.loads((project / "told.json").read_text()), output.read_text()
+
+
+def test_a_temporary_endpoint_is_gone_when_the_run_has_failed(ended, aws):
+    name, states, said = ended
+    assert states["temporary"] == {
+        "run": "failed",
+        "judged": "success",
+        "deploy.endpoint": "success",
+        "use": "failed",
+        "deploy.teardown": "success",
+    }, said[-5000:]
+    assert "used while it was InService" in said
+    assert aws("sagemaker").list_endpoints(NameContains=name)["Endpoints"] == []
+
+
+def test_rows_come_from_a_table_and_from_a_stream(ended):
+    _, states, said = ended
+    for dag_id, ids in {"exported": ["place", "export"], "landed": ["place", "due", "landed"]}.items():
+        wanted = {f"data.{task_id}": "success" for task_id in ids}
+        assert states[dag_id] == wanted | {"run": "success", "ready": "success"}, said[-5000:]
+
+
+def test_a_table_that_a_person_chose_goes_before(ended):
+    states = ended[1]["chosen"]
+    assert states == {"data.place": "skipped", "data.export": "skipped", "ready": "success"}
