@@ -42,7 +42,7 @@ with DAG(
     # The code and the data to S3, under keys made from their content.
     uploaded = task(upload.upload)(
         spec_file=str(SPEC),
-        data=requests.chosen("data"),
+        data="{{ params.data or '' }}",
         run_name="{{ run_name('run', dag.dag_id, run_id) }}",
     )
 

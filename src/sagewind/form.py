@@ -27,8 +27,8 @@ def fields(model: spec.Model) -> dict[str, dict[str, Any]]:
             "section": "Where",
         },
         "data": {
-            "default": "",
-            "type": "string",
+            "default": None,  # an empty text would be a field that must be filled in
+            "type": ["null", "string"],
             "pattern": r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+\.csv)?$",
             "title": "Training data",
             "description": f"s3://… of a CSV file with a header and the column {model.data.target}. "

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&-])")
 
-_MARK = {True: "✅", False: "❌"}
+_MARK = {True: "✓", False: "✗"}
 
 
 class GateError(SagewindError):

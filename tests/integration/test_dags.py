@@ -121,7 +121,7 @@ def test_the_forms_defaults_are_the_specs(seen):
         "min-samples-leaf": 3,
         "random-state": 28,
         "instance_type": "ml.m5.large",
-        "data": "",
+        "data": None,
     }
     assert seen["params"]["iris_score"] == {"day": None, "sample_rows": 30}
 

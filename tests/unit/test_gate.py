@@ -97,7 +97,7 @@ def test_markdown_lists_every_check_and_lets_no_value_become_markup():
     assert lines[0] == "**Failed**"
     assert len(lines) == 6
     assert r"a\|b \<script\>" in lines[4]
-    assert lines[5].startswith("| ✅ | accuracy | 0.95 |")
+    assert lines[5].startswith("| ✓ | accuracy | 0.95 |")
 
 
 def test_json_carries_the_reasons():
