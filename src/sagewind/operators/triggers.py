@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+_UNNOTED_SECONDS = 30.0
+"""How long after its deferral a trigger leaves unnoted how far it showed the log.
+
+The first note costs the triggerer some ten seconds of one core, since Airflow then builds its API in there:
+more than a short job takes in all.
+"""
+
 _KILL_SECONDS = 25
 """Airflow gives `on_kill` 30 seconds (`[triggerer] on_kill_timeout`)."""
 
@@ -36,7 +43,8 @@ class SageMakerJobTrigger(BaseTrigger):
 
     `kind` is a key of `sagewind.jobs.kinds.KINDS`, `poll` seconds between looks, `deadline` epoch seconds,
     `position` where its log was read up to, `delete_on_kill` whether an endpoint is to be deleted then,
-    `plan` what the operator wants to know again: `dag.test()` forgets a deferral's own arguments.
+    `plan` what the operator wants to know again: `dag.test()` forgets a deferral's own arguments,
+    `since` epoch seconds of the deferral; now, when it is not given.
 
     Fires one event: `status` (the job's, or `timeout`), `name`, `position`, `plan`.
     """
@@ -53,6 +61,7 @@ class SageMakerJobTrigger(BaseTrigger):
         stop_on_kill: bool = True,
         delete_on_kill: bool = False,
         plan: dict[str, Any] | None = None,
+        since: float | None = None,
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
         verify: bool | str | None = None,
@@ -68,12 +77,14 @@ class SageMakerJobTrigger(BaseTrigger):
         self.stop_on_kill = stop_on_kill
         self.delete_on_kill = delete_on_kill
         self.plan = plan
+        self.since = time.time() if since is None else since
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
         self.verify = verify
         self.botocore_config = botocore_config
         self._secrets: frozenset[str] = frozenset()
         self._log_trouble = False
+        self._noted = self.position
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class's path and the arguments to make it again."""
@@ -87,6 +98,7 @@ class SageMakerJobTrigger(BaseTrigger):
             "stop_on_kill": self.stop_on_kill,
             "delete_on_kill": self.delete_on_kill,
             "plan": self.plan,
+            "since": self.since,
             "aws_conn_id": self.aws_conn_id,
             "region_name": self.region_name,
             "verify": self.verify,
@@ -95,7 +107,8 @@ class SageMakerJobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look, show the log, sleep; until the job is over or the deadline has passed."""
-        self.position = await positions.load(self.task_instance, self.name) or self.position
+        if self._may_be_noted():
+            self._noted = self.position = await positions.load(self.task_instance, self.name) or self.position
         hook = self._hook()
         async with await hook.get_async_conn() as client, await self._logs(hook).get_async_conn() as logs:
             status = await self._until_over(client, logs)
@@ -167,7 +180,12 @@ class SageMakerJobTrigger(BaseTrigger):
             self.log.info("%s", masking.masked_text(line, self._secrets))
         if reading.lines:
             self.position = reading.position
+        if self.position != self._noted and self._may_be_noted():
             await positions.save(self.task_instance, self.name, self.position)
+            self._noted = self.position
+
+    def _may_be_noted(self) -> bool:
+        return time.time() - self.since >= _UNNOTED_SECONDS
 
     def _hook(self) -> SageMakerHook:
         return SageMakerHook(
