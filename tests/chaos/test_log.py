@@ -16,7 +16,7 @@ for number in range({LINES}):
     time.sleep(1)
 """
 NOTED = 40
-"""A line that is shown when the trigger has begun to note how far it came: half a minute after the deferral."""
+"""A line that is shown when the trigger notes how far it came: from half a minute after the deferral on."""
 
 
 @pytest.mark.airflow
