@@ -9,7 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 from botocore.config import Config
@@ -46,14 +46,15 @@ _CALLS = """
 import sys, time
 from benchmarks import control
 client = control.client(int(sys.argv[1]))
-call = getattr(control, sys.argv[2])
-count = int(sys.argv[3])
-for number in range(20):
-    call(client, f"warm-{sys.argv[4]}-{number}")
-begin = time.perf_counter()
-for number in range(count):
-    call(client, f"{sys.argv[4]}-{number}")
-print(count / (time.perf_counter() - begin))
+for line in sys.stdin:
+    name, count, prefix = line.split()
+    call = getattr(control, name)
+    for number in range(20):
+        call(client, f"warm-{prefix}-{number}")
+    begin = time.perf_counter()
+    for number in range(int(count)):
+        call(client, f"{prefix}-{number}")
+    print(int(count) / (time.perf_counter() - begin), flush=True)
 """
 
 
@@ -85,11 +86,28 @@ def describe(sagemaker: Any, _name: str) -> None:
     assert found["PrimaryContainer"]["ModelDataUrl"] == "s3://bucket/model.tar.gz"
 
 
-def rate(port: int, call: str, count: int, prefix: str) -> float:
-    """Return calls per second of one boto3 client in a process of its own."""
-    argv = [sys.executable, "-c", _CALLS, str(port), call, str(count), prefix]
-    done = subprocess.run(argv, capture_output=True, text=True, check=True, cwd=environments.ROOT)
-    return float(done.stdout)
+class Calls:
+    """Calls of one boto3 client in a process of its own."""
+
+    def __init__(self, port: int) -> None:
+        self._argv = [sys.executable, "-c", _CALLS, str(port)]
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            self._argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=environments.ROOT
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def rate(self, call: str, count: int, prefix: str) -> float:
+        """Return calls per second; `prefix` is of the names that are made."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{call} {count} {prefix}\n")
+        self._process.stdin.flush()
+        return float(self._process.stdout.readline())
 
 
 def sagelocal(folder: Path, port: int) -> tuple[list[str], Callable[[], bool], dict[str, str]]:
@@ -133,10 +151,11 @@ def _compare(figures: Figures, rounds: int, folder: Path) -> bool:
         )
         for port in ports.values():
             create(client(port), "described")
+        calls = {name: stack.enter_context(Calls(port)) for name, port in ports.items()}
         for number in range(rounds):
-            for name, port in ports.items():
-                for call, count in (("describe", 400), ("create", 200)):
-                    figures.add(name, f"{call}_model", rate(port, call, count, f"round-{number}"))
+            for call, count in (("describe", 400), ("create", 200)):
+                for name, one in calls.items():
+                    figures.add(name, f"{call}_model", one.rate(call, count, f"round-{number}"))
     return True
 
 
@@ -185,22 +204,24 @@ def _busy(rounds: int, folder: Path) -> Figures:
         create(sagemaker, "described")
         alone = load.ask(_plan(port, trained, "model", 1))
         figures.notes.append(f"The first endpoint answered {alone.rate:,.0f} requests/s by itself.")
-        for number in range(rounds):
-            for case in _CASES:
-                _measure(figures, case, port, trained, number)
+        with Calls(port) as calls:
+            for number in range(rounds):
+                for case in _CASES:
+                    plans = [_plan(port, trained, *each) for each in case.asked.items()]
+                    _measure(figures, case.name, calls, plans, str(number))
     return figures
 
 
-def _measure(figures: Figures, case: _Case, port: int, trained: models.Trained, number: int) -> None:
-    prefix = f"{number}-{case.name}"
-    figures.add(IDLE, case.name, rate(port, "describe", 400, f"idle-{prefix}"))
-    with ThreadPoolExecutor(len(case.asked)) as pool:
-        asked = [pool.submit(load.ask, _plan(port, trained, *each)) for each in case.asked.items()]
-        time.sleep(1)
-        figures.add(BUSY, case.name, rate(port, "describe", 400, f"busy-{prefix}"))
+def _measure(figures: Figures, column: str, calls: Calls, plans: list[load.Plan], number: str) -> None:
+    """Count describe calls without the load of `plans`, and beside it."""
+    figures.add(IDLE, column, calls.rate("describe", 300, f"idle-{number}"))
+    with ThreadPoolExecutor(len(plans)) as pool:
+        asked = [pool.submit(load.ask, plan) for plan in plans]
+        time.sleep(1)  # until the load is there
+        figures.add(BUSY, column, calls.rate("describe", 300, f"busy-{number}"))
         errors = sum(each.result().errors for each in asked)
     if errors:
-        figures.failures[f"{BUSY}; {case.name}"] = f"{errors} predictions failed"
+        figures.failures[f"{BUSY}; {column}"] = f"{errors} predictions failed"
 
 
 def _plan(port: int, trained: models.Trained, endpoint: str, rows: int) -> load.Plan:
