@@ -4,6 +4,7 @@ A temporary endpoint is there for the tasks that use it, and gone when one of th
 DynamoDB table and from what Firehose landed.
 """
 
+import contextlib
 import datetime as dt
 import json
 import os
@@ -109,13 +110,15 @@ def put_objects(s3, name):
 
 
 @pytest.fixture(scope="module")
-def ended(sagelocal_service, aws, s3, tmp_path_factory):
+def ended(sagelocal_service, aws, tmp_path_factory):
     """Run the DAGs in a process of their own; return a name, how tasks ended, and what was said."""
     project = tmp_path_factory.mktemp("project")
     scaffold.scaffold(project, "sorter")
     file = project / "dags" / "parts.py"
     file.write_text(DAG_FILE)
-    name = jobs.unique("part")
+    name, s3 = jobs.unique("part"), aws("s3")
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=jobs.BUCKET)
     aws("sagemaker").create_model(**hosting.model_request(s3, name, answer=1.0))
     put_table(aws("dynamodb"), name)
     put_objects(s3, name)
