@@ -71,8 +71,8 @@ _PYTORCH_FAMILY = Family(
         "httptools",
     ),
     heavy=(
-        "PyTorch's wheels for Linux on x86-64 hold the GPU's part and need its libraries: some 3 GB are "
-        "downloaded, once. With UV_TORCH_BACKEND=cpu uv takes wheels without it"
+        "PyTorch's wheels for Linux on x86-64 hold the GPU's part and need its libraries: 2 to 4 GB are "
+        "downloaded, once, and take 5 to 7 GB. With UV_TORCH_BACKEND=cpu uv takes wheels without it"
     ),
 )
 _PYTORCH_INFERENCE = replace(
