@@ -268,6 +268,8 @@ def _parse_time(text: str) -> float | str:
 
 
 def _decode_blob(value: Any, path: str, _problems: list[Problem]) -> bytes:
+    if type(value) is bytes:
+        return value  # a body that is one member comes as it is
     if type(value) is not str:
         raise _unreadable(value, path, "a Blob")
     try:

@@ -6,7 +6,6 @@ https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -195,7 +194,7 @@ def _typed(shape: Shape, text: str | None) -> Any:
 
 def _payload_value(member: Shape, body: bytes) -> Any:
     if member.type_name == "blob":
-        return base64.b64encode(body).decode("ascii")
+        return body
     if member.type_name == "string":
         return body.decode("utf-8", "replace")
     return _parse(body)
