@@ -18,10 +18,10 @@ LONG_SECONDS = 30.0
 """For work that is to be killed while its task waits: on a busy machine that takes a while to begin."""
 
 LOOK_SECONDS = 3.0
-PATIENCE = {"created": 25.0, "running": 5.0, "ended": 0.0}
+PATIENCE = {"created": 1.0, "running": 5.0, "ended": 0.0}
 """Seconds that a case at its moment is kept waiting for others, so that one blow hits them all.
 
-But a client that has no answer to Create after a minute asks again, and knows then.
+But a client whose answer to Create is lost asks again after a second, and knows then.
 """
 
 
