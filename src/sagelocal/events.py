@@ -11,7 +11,7 @@ import json
 import logging
 import queue
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sagelocal import aws
@@ -37,17 +37,6 @@ class Events(Protocol):
 
     def tell(self, event: Event) -> None:
         """Tell an event."""
-
-
-@dataclass
-class EventList:
-    """Events kept in memory: the twin for tests."""
-
-    told: list[Event] = field(default_factory=list)
-
-    def tell(self, event: Event) -> None:
-        """Keep an event."""
-        self.told.append(event)
 
 
 class EventBridge:

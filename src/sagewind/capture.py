@@ -1,10 +1,6 @@
-"""What an endpoint was asked and answered: data capture files, and the truth that arrives later.
+"""What an endpoint was asked and answered: the JSON Lines that SageMaker's data capture writes, as columns.
 
-Reads the JSON Lines that SageMaker data capture writes and the ground truth in the shape that Model
-Monitor's merge job takes, and joins them by event.
-
-Source: SageMaker developer guide, "Capture data from real-time endpoint" and "Ingest ground truth labels
-and merge them with predictions".
+Source: SageMaker developer guide, "Capture data from real-time endpoint".
 """
 
 from __future__ import annotations
@@ -19,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sagewind.errors import SagewindError
-from sagewind.evaluation import Predictions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,9 +31,6 @@ class Event:
     """One captured invocation: its rows of features and the predictions for them, as text."""
 
     event_id: str
-    inference_id: str
-    """What the caller named the invocation; empty when it did not."""
-    at: datetime
     inputs: tuple[tuple[str, ...], ...]
     outputs: tuple[str, ...]
 
@@ -56,8 +48,7 @@ def parse(text: str, *, source: str) -> Iterator[Event]:
 
     Raises:
         CaptureError: a line is no capture event, has an encoding that cannot be read, or has not as many
-        predictions
-            as rows.
+            predictions as rows.
 
     """
     for number, line in enumerate(text.splitlines(), start=1):
@@ -69,7 +60,6 @@ def _event(line: str, where: str) -> Event:
     try:
         document = json.loads(line)
         meta, captured = document["eventMetadata"], document["captureData"]
-        at = datetime.fromisoformat(meta["inferenceTime"])
         inputs = _rows(captured["endpointInput"], where)
         outputs = _rows(captured["endpointOutput"], where)
         event_id = str(meta["eventId"])
@@ -81,8 +71,6 @@ def _event(line: str, where: str) -> Event:
         raise CaptureError(f"{where}: {len(inputs)} rows were sent, {len(flat)} predictions came back")
     return Event(
         event_id=event_id,
-        inference_id=str(meta.get("inferenceId", "")),
-        at=at if at.tzinfo else at.replace(tzinfo=UTC),
         inputs=tuple(tuple(row) for row in inputs),
         outputs=tuple(flat),
     )
@@ -130,61 +118,3 @@ def columns(events: Iterable[Event], features: Sequence[str], prediction: str) -
             for name, cell in zip((*features, prediction), (*row, output), strict=True):
                 table[name].append(cell)
     return table
-
-
-def parse_truth(text: str, *, source: str) -> dict[str, str]:
-    """Return event id → truth of a ground-truth file (JSON Lines of `groundTruthData` and `eventMetadata`).
-
-    Raises:
-        CaptureError: a line has not that shape.
-
-    """
-    truth: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            document = json.loads(line)
-            event_id, data = document["eventMetadata"]["eventId"], document["groundTruthData"]["data"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise CaptureError(f"{source} line {number}: no ground truth: {error!r}") from error
-        truth[str(event_id)] = str(data).strip()
-    return truth
-
-
-@dataclass(frozen=True, kw_only=True)
-class Merged:
-    """Predictions whose truth has arrived, and how many still wait for it."""
-
-    predictions: Predictions | None
-    """None while no truth has arrived."""
-    waiting: int
-    unknown: int
-    """Truths of events that were not captured."""
-
-
-def merge(events: Iterable[Event], truth: Mapping[str, str], *, source: str) -> Merged:
-    """Join predictions and truth by inference or event id; an event of several rows has `<id>_<row>`."""
-    rows: list[tuple[str, str, str]] = []
-    used: set[str] = set()
-    waiting = 0
-    for event in events:
-        for place, output in enumerate(event.outputs):
-            key = _truth_key(event, place, truth)
-            if key:
-                used.add(key)
-                rows.append((key, truth[key], output.strip()))
-            else:
-                waiting += 1
-    made = None
-    if rows:
-        ids, labels, outputs = zip(*rows, strict=True)
-        made = Predictions(source=source, ids=ids, labels=labels, predictions=outputs)
-    return Merged(predictions=made, waiting=waiting, unknown=len(truth.keys() - used))
-
-
-def _truth_key(event: Event, place: int, truth: Mapping[str, str]) -> str:
-    """Return the key under which a row's truth is; empty when it has not arrived."""
-    names = [name for name in (event.inference_id, event.event_id) if name]
-    keys = names if len(event.outputs) == 1 else [f"{name}_{place}" for name in names]
-    return next((key for key in keys if key in truth), "")

@@ -80,7 +80,6 @@ class Head:
 
     size: int
     etag: str
-    metadata: dict[str, str]
 
 
 class Objects:
@@ -90,11 +89,6 @@ class Objects:
         self.client = client
         self._encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
 
-    @property
-    def encryption(self) -> dict[str, str]:
-        """Arguments that make S3 encrypt with the given key; empty for the bucket default."""
-        return dict(self._encryption)
-
     def head(self, address: Address) -> Head | None:
         """Return what S3 knows of an object, or None when there is none."""
         try:
@@ -103,7 +97,7 @@ class Objects:
             if error.response["Error"]["Code"] in {"404", "NoSuchKey", "NotFound"}:
                 return None
             raise
-        return Head(size=got["ContentLength"], etag=got["ETag"].strip('"'), metadata=got.get("Metadata", {}))
+        return Head(size=got["ContentLength"], etag=got["ETag"].strip('"'))
 
     def read(self, address: Address) -> bytes:
         """Return an object's bytes.

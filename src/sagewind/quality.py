@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sagewind.columns import NULLS, ColumnCheck
+from sagewind.columns import ColumnCheck
 from sagewind.errors import SagewindError
 
 if TYPE_CHECKING:
@@ -227,8 +227,3 @@ def _check_whole(tally: _Tally, checks: list[tuple[int, ColumnCheck]], schema: S
         if column.name == schema.target and rows and len(check.distinct) < schema.min_classes:
             rule = f"at least {schema.min_classes} different values to learn from"
             tally.add(0, column.name, ", ".join(sorted(check.distinct)) or "none", rule)
-
-
-def is_null(value: str) -> bool:
-    """Whether a cell counts as missing."""
-    return value.strip() in NULLS

@@ -1,4 +1,4 @@
-"""Captured invocations become columns, and meet their truth by event."""
+"""Captured invocations become columns."""
 
 import base64
 import json
@@ -43,7 +43,6 @@ def test_rows_and_predictions_are_read_in_every_encoding(sent, got, encoding):
     [event] = events(line(sent, got, encoding=encoding))
     assert event.inputs == (("1", "2"), ("3", "4"))
     assert event.outputs == ("a", "b")
-    assert event.at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert capture.columns([event], ["x", "y"], "p") == {"x": ["1", "3"], "y": ["2", "4"], "p": ["a", "b"]}
 
 
@@ -74,36 +73,3 @@ def test_hours_are_the_prefixes_of_an_interval():
         "s3://b/capture/iris/AllTraffic/2026/01/01/22/",
         "s3://b/capture/iris/AllTraffic/2026/01/01/23/",
     ]
-
-
-def truth(*pairs):
-    lines = [
-        {"groundTruthData": {"data": value, "encoding": "CSV"}, "eventMetadata": {"eventId": key}}
-        for key, value in pairs
-    ]
-    return capture.parse_truth("\n".join(map(json.dumps, lines)), source="t.jsonl")
-
-
-def test_predictions_meet_their_truth_when_it_arrives():
-    captured = events(
-        line("1", "a", "e1"),
-        line("2", "b", "e2", inferenceId="order-7"),
-        line("3\n4", "c\nd", "e3"),
-        line("5", "e", "e4"),
-    )
-    merged = capture.merge(
-        captured, truth(("e1", "a"), ("order-7", "x"), ("e3_1", "d"), ("e9", "z")), source="merged"
-    )
-    assert merged.predictions.ids == ("e1", "order-7", "e3_1")
-    assert merged.predictions.labels == ("a", "x", "d")
-    assert merged.predictions.predictions == ("a", "b", "d")
-    assert (merged.waiting, merged.unknown) == (2, 1)
-
-
-def test_without_any_truth_there_is_nothing_to_judge():
-    assert capture.merge(events(line("1", "a")), {}, source="m").predictions is None
-
-
-def test_a_truth_of_another_shape_is_named():
-    with pytest.raises(CaptureError, match=r"t.jsonl line 2: no ground truth"):
-        capture.parse_truth("\n{}\n", source="t.jsonl")

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 Plan = dict[str, Any]
 Instance = tuple[str, str, int]
 """Generation, variant, number."""
-RETAINED = ("DesiredInstanceCount", "DesiredWeight", "DataCaptureConfig")
 
 
 def make(name: str, config: Mapping[str, Any], model: Callable[[str], Mapping[str, Any]]) -> Plan:

@@ -73,11 +73,6 @@ def difference(got: Any, expected: Any, tolerance: float, where: str = "answer")
     return None if got == expected else f"{where} is {got!r}; expected is {expected!r}"
 
 
-def _first(pairs: Sequence[tuple[str, Any, Any]], tolerance: float) -> str | None:
-    found = (difference(got, expected, tolerance, where) for where, got, expected in pairs)
-    return next((text for text in found if text), None)
-
-
 def percentile(seconds: Sequence[float], share: float) -> float:
     """Return the smallest value that at least `share` of the values do not exceed (nearest rank)."""
     ordered = sorted(seconds)

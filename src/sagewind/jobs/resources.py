@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from sagewind.jobs.identity import Identity
 
-Told = "Callable[[str], None]"
-
 
 def model(
     caller: Caller,

@@ -6,7 +6,6 @@ must not change from one try to the next.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,7 +16,6 @@ SUMMARY = "sagewind_summary"
 """What the task's last job gave, beside the task in Airflow's UI; a task cannot write a note of its own."""
 
 _MOST = 20
-_log = logging.getLogger(__name__)
 
 
 def jobs(context: Context) -> tuple[str, ...]:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
-ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/SageMakerRole"
 BUCKET = f"sagemaker-{REGION}-{ACCOUNT}"
 # Opens nothing but the emulator on loopback; long enough for Airflow to mask it in logs.
 ACCESS_KEY = "sagewind-local"

@@ -134,7 +134,3 @@ def recall(home: Home, *, claim: Callable[[int], bool]) -> Memory:
         json.dump(asdict(memory), file, indent=1)
     unfinished.replace(home.memory)
     return memory
-
-
-def _fernet_key() -> str:
-    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()

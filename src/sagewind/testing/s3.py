@@ -1,4 +1,4 @@
-"""S3 in memory: the operations that Sagewind's core uses, multipart uploads included."""
+"""S3 in memory: the operations that Sagewind's core uses."""
 
 from __future__ import annotations
 
@@ -31,15 +31,11 @@ class S3Twin:
 
     account: Account = field(default_factory=Account)
     objects: dict[tuple[str, str], StoredObject] = field(default_factory=dict)
-    uploads: dict[str, tuple[dict[str, Any], dict[int, bytes]]] = field(default_factory=dict)
     page: int = 1000
 
     def client(self) -> Any:
         """Make a boto3 S3 client on this twin."""
-        operations = (
-            "PutObject GetObject HeadObject DeleteObject DeleteObjects ListObjectsV2 CreateMultipartUpload "
-            "UploadPart CompleteMultipartUpload AbortMultipartUpload CopyObject"
-        )
+        operations = "PutObject GetObject HeadObject DeleteObjects ListObjectsV2"
         return client("s3", {name: getattr(self, f"_{name}") for name in operations.split()}, self.account)
 
     def put(self, bucket: str, key: str, body: bytes | str, **metadata: str) -> None:
@@ -88,18 +84,9 @@ class S3Twin:
             "LastModified": found.modified,
         }
 
-    def _DeleteObject(self, params: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        self.objects.pop((params["Bucket"], params["Key"]), None)
-        return {}
-
     def _DeleteObjects(self, params: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         for each in params["Delete"]["Objects"]:
             self.objects.pop((params["Bucket"], each["Key"]), None)
-        return {}
-
-    def _CopyObject(self, params: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        source = self._find(params["CopySource"], "NoSuchKey")
-        self.put(params["Bucket"], params["Key"], source.body, **source.metadata)
         return {}
 
     def _ListObjectsV2(self, params: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
@@ -118,25 +105,6 @@ class S3Twin:
             "IsTruncated": len(page) < len(keys),
         }
         return answer | ({"NextContinuationToken": page[-1]} if len(page) < len(keys) else {})
-
-    def _CreateMultipartUpload(self, params: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        upload_id = f"upload-{len(self.uploads)}"
-        self.uploads[upload_id] = (params, {})
-        return {"UploadId": upload_id}
-
-    def _UploadPart(self, params: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        self.uploads[params["UploadId"]][1][params["PartNumber"]] = _bytes(params["Body"])
-        return {"ETag": f'"part-{params["PartNumber"]}"'}
-
-    def _CompleteMultipartUpload(self, params: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        made, parts = self.uploads.pop(params["UploadId"])
-        body = b"".join(parts[number] for number in sorted(parts))
-        self.put(params["Bucket"], params["Key"], body, **made.get("Metadata", {}))
-        return {"ETag": self._find(params, "NoSuchKey").etag}
-
-    def _AbortMultipartUpload(self, params: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        self.uploads.pop(params["UploadId"], None)
-        return {}
 
 
 def _bytes(body: Any) -> bytes:
