@@ -23,6 +23,7 @@ from sagelocal.serving import client, runtime, traffic
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from sagelocal.jobs.preloading import Preloading
     from sagelocal.settings import Settings
     from sagelocal.storage import Storage
 
@@ -36,6 +37,8 @@ TAIL_LINES = 40
 _LOOK_SECONDS = 0.02
 _SUBMIT = "SAGEMAKER_SUBMIT_DIRECTORY"
 _SOCKET = "model.sock"
+_OF_THE_SCRIPT = frozenset({"PYTHONPATH", "PYTHONDONTWRITEBYTECODE"})
+"""Variables that an interpreter reads when it starts; the model server's script does what they say."""
 
 
 class ModelServerError(Exception):
@@ -103,6 +106,7 @@ class ModelServer:
         storage: Storage,
         environ: Mapping[str, str],
         say: Callable[[str], None],
+        preloading: Callable[[environments.Environment, images.Image], Preloading] | None = None,
     ) -> None:
         self._folder = folder
         self._container = container
@@ -117,6 +121,8 @@ class ModelServer:
         self._image = images.resolve(container["Image"], settings.image_policy)
         self._environment: environments.Environment | None = None
         self._runtime = Path()
+        self._make_preloading = preloading
+        self._preloading: Preloading | None = None
         self.process: process.Process | None = None
 
     @property
@@ -155,6 +161,8 @@ class ModelServer:
         except environments.EnvironmentMakingError as error:
             raise ModelServerError(f"the model's requirements.txt cannot be installed: {error}") from error
         self._runtime = runtime.ensure(self._settings.cache_dir / "runtime")
+        if self._make_preloading is not None:
+            self._preloading = self._make_preloading(self._environment, self._image)
 
     def start(self) -> None:
         """Start the process; `ready` tells when it serves."""
@@ -164,13 +172,16 @@ class ModelServer:
         base = self._isolation.base(self._layout)
         hosts = self._folder / "hosts"
         hosts.write_text(isolation.hosts_text({}))
+        server, env = ["-m", "sagelocal.serving.server"], self._variables(base)
+        if self._preloading is not None:
+            server = [str(self._runtime / runtime.SCRIPT)]
+            env = {name: value for name, value in env.items() if name not in _OF_THE_SCRIPT}
+        argv = [str(self._environment.python), *server, "--socket", str(self.socket)]
+        argv += ["--model-dir", str(base.model)]
+        leave = self._preloading.leave(argv, self._code()) if self._preloading is not None else None
         self.process = process.start(
-            [
-                str(self._environment.python),
-                *("-m", "sagelocal.serving.server", "--socket", str(self.socket)),
-                *("--model-dir", str(base.model)),
-            ],
-            env=self._variables(base),
+            argv,
+            env=env,
             cwd=str(base.root),
             isolation=self._isolation,
             view=isolation.View(
@@ -184,7 +195,10 @@ class ModelServer:
                 hidden=(self._settings.data_dir,),
             ),
             on_line=self.line,
+            preloaded=leave,
         )
+        if self._preloading is not None:
+            self._preloading.tell(self.process, leave)
 
     def ready(self, *, stopping: Callable[[], bool], timeout: float = STARTUP_SECONDS) -> bool:
         """Wait until `/ping` is answered with 200; False when `stopping` came first.
@@ -222,6 +236,8 @@ class ModelServer:
         """Let it answer what it has, `grace` seconds at most, then end it."""
         if self.process is not None:
             self.process.stop(grace)
+        if self._preloading is not None:
+            self._preloading.wish()
 
     def line(self, line: str) -> None:
         """Take a line of the log."""
@@ -260,6 +276,11 @@ class ModelServer:
         archive.extract(packed, self._layout.code)
         packed.unlink()
 
+    def _code(self) -> Path:
+        """Return the folder that the model's script is imported from."""
+        code = self._layout.code
+        return code if code.is_dir() and any(code.iterdir()) else self._layout.model / "code"
+
     def _requirements(self) -> tuple[str | None, Path | None]:
         for folder in (self._layout.code, self._layout.model / "code"):
             listing = folder / "requirements.txt"
@@ -280,6 +301,7 @@ class ModelServer:
             "PATH": f"{self._environment.bin}:{access.SYSTEM_PATH}",
             "PYTHONPATH": str(self._runtime),
             "HOME": "/tmp",  # noqa: S108  (the container's own)
+            "LANG": "C.UTF-8",
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
             "AWS_REGION": self._settings.region,

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from sagelocal import errors, logs, settings
 from sagelocal import storage as objects
-from sagelocal.jobs import access, failure, inputs, modelserver, planned_faults, progress
+from sagelocal.jobs import access, failure, inputs, modelserver, planned_faults, preloading, progress
 from sagelocal.jobs.kinds import JOB_KINDS, LONGEST_REASON
 from sagelocal.jobs.status import JobStatus
 from sagelocal.jobs.store import MissingError
@@ -192,6 +192,7 @@ def _server(job: Job, storage: Storage, say: Callable[[str], None]) -> modelserv
         storage=storage,
         environ=access.variables(job.environ, role_arn=role, job_arn=arn),
         say=say,
+        preloading=lambda made, image: preloading.Preloading(job, made, image, say),
     )
 
 

@@ -16,13 +16,26 @@ import tempfile
 from pathlib import Path
 
 PACKAGES = ("serving", "algorithms")
+SCRIPT = "model_server.py"
+"""The model server as a script, for interpreters that are forked and take no module's name."""
+_SCRIPT_TEXT = '''"""The model server, without PYTHONPATH: this file's folder is on the path."""
+
+import os
+import sys
+
+sys.dont_write_bytecode = True
+
+from sagelocal.serving import server
+
+sys.exit(server.main(sys.argv[1:], os.environ))
+'''
 
 
 def ensure(root: Path) -> Path:
     """Return the folder below `root` to put on PYTHONPATH; make it when it is not there."""
     ours = Path(__file__).parents[1]
     sources = sorted(path for name in PACKAGES for path in (ours / name).rglob("*.py"))
-    digest = hashlib.sha256(sys.version.encode())
+    digest = hashlib.sha256(sys.version.encode() + _SCRIPT_TEXT.encode())
     for source in sources:
         digest.update(str(source.relative_to(ours)).encode() + source.read_bytes())
     place = root / digest.hexdigest()[:16]
@@ -34,6 +47,7 @@ def ensure(root: Path) -> Path:
         package = draft / "sagelocal"
         package.mkdir()
         (package / "__init__.py").write_text('"""The part of sagelocal that runs inside images."""\n')
+        (draft / SCRIPT).write_text(_SCRIPT_TEXT)
         for source in sources:
             target = package / source.relative_to(ours)
             target.parent.mkdir(parents=True, exist_ok=True)
