@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sagelocal.api import stopping
 from sagelocal.api.kinds import PROCESSING_JOB
 from sagelocal.errors import NotSupported, ValidationException
-from sagelocal.jobs import processing_plan
+from sagelocal.jobs import preferences, processing_plan
 from sagelocal.jobs.status import JobStatus
 from sagelocal.wire.dispatch import operation
 
@@ -41,6 +41,7 @@ class ProcessingJobs:
         answer = self._records.create(
             request,
             ProcessingJobStatus=JobStatus.IN_PROGRESS,
+            ProcessingResources=_resources(request),
             StoppingCondition=runtime | request.get("StoppingCondition", {}),
         )
         self._jobs.submit(PROCESSING_JOB.kind, request["ProcessingJobName"])
@@ -60,6 +61,11 @@ class ProcessingJobs:
     def stop(self, call: Call) -> None:
         """Ask the job to stop: its container gets a signal and 120 seconds."""
         stopping.stop(PROCESSING_JOB, self._records, self._jobs, call.parameters)
+
+
+def _resources(request: Mapping[str, Any]) -> dict[str, Any]:
+    given: dict[str, Any] = request["ProcessingResources"]
+    return given | {"ClusterConfig": preferences.selected(given["ClusterConfig"])}
 
 
 def _check(request: Mapping[str, Any]) -> None:

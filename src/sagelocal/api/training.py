@@ -13,7 +13,7 @@ from sagelocal.api import stopping
 from sagelocal.api.kinds import TRAINING_JOB
 from sagelocal.api.records import now
 from sagelocal.errors import NotSupported, ValidationException
-from sagelocal.jobs import transitions, warm_pools
+from sagelocal.jobs import preferences, transitions, warm_pools
 from sagelocal.jobs.status import JobStatus
 from sagelocal.wire.dispatch import operation
 
@@ -46,6 +46,7 @@ class TrainingJobs:
         answer = self._records.create(
             request,
             AlgorithmSpecification=_specification(request),
+            ResourceConfig=preferences.selected(request["ResourceConfig"]),
             TrainingJobStatus=JobStatus.IN_PROGRESS,
             **first,
             StoppingCondition={"MaxRuntimeInSeconds": _ONE_DAY} | request.get("StoppingCondition", {}),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sagelocal.container import environment
+from sagelocal.jobs import preferences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -178,8 +179,8 @@ def _hosts(resources: Mapping[str, Any]) -> tuple[Host, ...]:
     groups = resources.get("InstanceGroups") or [
         {
             "InstanceGroupName": HOMOGENEOUS,
-            "InstanceType": resources.get("InstanceType", "local"),
-            "InstanceCount": resources.get("InstanceCount", 1),
+            "InstanceType": preferences.instance_type(resources) or "local",
+            "InstanceCount": preferences.instance_count(resources),
         }
     ]
     members = [group for group in groups for _ in range(group["InstanceCount"])]

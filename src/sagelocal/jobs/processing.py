@@ -21,7 +21,7 @@ from sagelocal import storage as objects
 from sagelocal.container import environments, images, isolation, limits, process
 from sagelocal.container.layout import OPT_ML, Layout
 from sagelocal.container.programs import smspark_submit
-from sagelocal.jobs import access, failure, hosts, inputs, outputs, planned_faults
+from sagelocal.jobs import access, failure, hosts, inputs, outputs, planned_faults, preferences
 from sagelocal.jobs import processing_plan as planning
 from sagelocal.jobs.kinds import LONGEST_REASON
 from sagelocal.jobs.preloading import Preloading
@@ -231,7 +231,7 @@ class Processing:
 
     def _limits(self) -> dict[str, int]:
         cluster = self._job.body.get("ProcessingResources", {}).get("ClusterConfig", {})
-        found, words = limits.of(self._job.settings.get("limits", ""), cluster.get("InstanceType", ""))
+        found, words = limits.of(self._job.settings.get("limits", ""), preferences.instance_type(cluster))
         if words:
             self._say(words)
         return found

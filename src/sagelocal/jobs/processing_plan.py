@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sagelocal.jobs import preferences
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -78,13 +80,13 @@ def parse(body: Mapping[str, Any], *, region: str) -> ProcessingPlan:
             "container image, and so does not know the image's own entry point"
         )
     name, arn = body["ProcessingJobName"], body.get("ProcessingJobArn", "")
-    cluster = body["ProcessingResources"]["ClusterConfig"]
+    cluster = preferences.selected(body["ProcessingResources"]["ClusterConfig"])
     variables = {"PROCESSING_JOB_ARN": arn, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
     return ProcessingPlan(
         name=name,
         arn=arn,
         image=application["ImageUri"],
-        hosts=tuple(f"algo-{number}" for number in range(1, cluster["InstanceCount"] + 1)),
+        hosts=tuple(f"algo-{number}" for number in range(1, preferences.instance_count(cluster) + 1)),
         command=(*application["ContainerEntrypoint"], *application.get("ContainerArguments", [])),
         variables=variables | body.get("Environment", {}),
         inputs=tuple(

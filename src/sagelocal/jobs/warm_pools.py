@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sagelocal.jobs import preferences
 from sagelocal.jobs.status import TERMINAL, JobStatus
 
 if TYPE_CHECKING:
@@ -89,4 +90,5 @@ def change(body: dict[str, Any], seconds: int, moment: float) -> bool:
 
 
 def _resources(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in body.get("ResourceConfig", {}).items() if key != _PERIOD}
+    resources = preferences.selected(body.get("ResourceConfig", {}))
+    return {key: value for key, value in resources.items() if key != _PERIOD}
