@@ -75,28 +75,53 @@ class Page:
         self.wait(f"({_FIND})({json.dumps(label)}) !== undefined")
         self.evaluate(f"({_FIND})({json.dumps(label)}).click()")
 
+    def unfold(self, label: str) -> None:
+        """Open a section of a form, which heeds a click only when it has the focus."""
+        section = f"({_FIND})({json.dumps(label)})"
+        self.wait(f"{section} !== undefined")
+        self.evaluate(f"(each => {{ each.focus(); each.click() }})({section})")
+        self.wait(f"{section}.getAttribute('aria-expanded') === 'true'")
+
     def open(self, address: str) -> None:
         """Go to an address."""
         self.call("Page.navigate", url=address)
         self.wait("document.readyState === 'complete'")
 
-    def picture(self, file: Path) -> None:
-        """Keep what is seen as a PNG, when nothing moves any more."""
+    def size(self, width: int = 1280, height: int = 800) -> None:
+        """Make the window so large, in pixels."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=height, deviceScaleFactor=1, mobile=False,
+        )  # fmt: skip
+
+    def picture(self, file: Path, of: str = "body") -> None:
+        """Keep what is seen of an element, by its CSS selector, as a PNG, when nothing moves any more."""
         last, now = "", "-"
         deadline = time.monotonic() + 5
         while last != now and time.monotonic() < deadline:
             time.sleep(0.3)
-            last, now = now, self.call("Page.captureScreenshot", format="png")["data"]
+            box = self.evaluate(f"({_BOX})({json.dumps(of)})")
+            clip = {**box, "scale": 1}
+            last, now = now, self.call("Page.captureScreenshot", format="png", clip=clip)["data"]
         file.write_bytes(base64.b64decode(now))
 
 
+_BOX = """selector => {
+  const seen = each => each.getClientRects().length > 0
+  const box = [...document.querySelectorAll(selector)].find(seen).getBoundingClientRect()
+  const [right, bottom] = [Math.min(box.right, innerWidth), Math.min(box.bottom, innerHeight)]
+  const [x, y] = [Math.max(box.x, 0), Math.max(box.y, 0)]
+  return {x, y, width: right - x, height: bottom - y}
+}"""
+
 _FIND = """label => {
-  const shown = document.querySelector('[role=dialog]') ?? document
+  const seen = each => each.getClientRects().length > 0
+  const shown = [...document.querySelectorAll('[role=dialog]')].find(seen) ?? document
   const all = [...shown.querySelectorAll('button,a,[role=tab],[role=menuitem],[role=radio],label')]
-    .filter(each => each.getClientRects().length > 0)
+    .filter(seen)
   const named = each => [each.innerText.trim(), each.getAttribute('aria-label'), each.title]
   return all.find(each => named(each).includes(label))
-    ?? all.find(each => each.innerText.trim().startsWith(label))
+    ?? all.find(each => named(each).some(name => name?.startsWith(label)))
 }"""
 
 
@@ -148,10 +173,8 @@ class Browser:
         with connect(made["webSocketDebuggerUrl"], max_size=None, proxy=None) as socket:
             page = Page(socket)
             page.call("Page.enable")
-            page.call(
-                "Emulation.setDeviceMetricsOverride",
-                width=1280, height=800, deviceScaleFactor=1, mobile=False,
-            )  # fmt: skip
+            page.call("Emulation.setFocusEmulationEnabled", enabled=True)
+            page.size()
             yield page
 
 

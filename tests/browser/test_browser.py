@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Running
 
 SECONDS = 400
+DIALOG = "[role=dialog]"
 
 pytestmark = pytest.mark.skipif(
     devtools.program() is None, reason="no Chromium here: `make debian` brings it"
@@ -53,9 +54,15 @@ def test_the_trigger_form_is_the_spec(stack: Running, page: devtools.Page, pictu
     page.open(f"{stack.memory.address('airflow')}/dags/iris")
     page.read("Latest Dag Version")
     page.click("Trigger")
-    page.click("Hyperparameters")
+    page.size(height=1200)
+    page.unfold("Hyperparameters")
     page.read("Trees", "How many trees the forest has.", "Smallest leaf", "Seed")
-    page.picture(pictures / "trigger.png")
+    page.picture(pictures / "trigger.png", of=DIALOG)
+    page.unfold("Where")
+    page.read("Instance type", "The machine of the training job.", "Training data", "s3://")
+    page.picture(pictures / "where.png", of=DIALOG)
+    page.size()
+    page.wait("[...document.querySelectorAll('[role=dialog] button')].at(-1).disabled === false")
 
 
 def test_past_days_are_backfilled_in_a_dialog(stack: Running, page: devtools.Page, pictures: Path) -> None:
@@ -64,7 +71,9 @@ def test_past_days_are_backfilled_in_a_dialog(stack: Running, page: devtools.Pag
     page.click("Trigger")
     page.click("Backfill")
     page.read("Reprocess Behavior", "Max Active Runs")
-    page.picture(pictures / "backfill.png")
+    page.size(height=1200)
+    page.picture(pictures / "backfill.png", of=DIALOG)
+    page.size()
 
 
 def test_a_person_approves_a_version(stack: Running, page: devtools.Page, pictures: Path) -> None:
@@ -76,6 +85,7 @@ def test_a_person_approves_a_version(stack: Running, page: devtools.Page, pictur
     [asked] = questions
     run = f"{stack.memory.address('airflow')}/dags/wine/runs/{quote(run_id)}"
     page.open(f"{run}/tasks/{asked.task_id}/required_actions")
+    page.size(height=960)
     page.read(asked.subject, "accuracy", "Reject")
     page.picture(pictures / "approval.png")
     page.click("Approve")
