@@ -1,7 +1,7 @@
 """How a task waits for SageMaker: the arguments that the provider's operators take.
 
-Whether it waits in a worker or in the triggerer is Airflow's own setting (`[operators] default_deferrable`).
-How often it asks is the spec's `poll_seconds`; one second when SageMaker is local, where it costs nothing.
+It waits in the triggerer, as Sagewind's operators do unless told otherwise. How often it asks is the spec's
+`poll_seconds`; one second when SageMaker is local, where it costs nothing.
 """
 
 from __future__ import annotations

@@ -25,7 +25,9 @@ def add(commands: Any) -> None:
     """Declare the subcommand."""
     parser = commands.add_parser("rollback", help="return a model to an earlier version")
     models.argument(parser)
-    parser.add_argument("--to", type=int, default=0, metavar="VERSION", help="the one before the champion")
+    parser.add_argument(
+        "--to", type=int, default=0, metavar="VERSION", help="which (the one before the champion)"
+    )
     parser.set_defaults(run=run)
 
 

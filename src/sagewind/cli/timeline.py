@@ -17,7 +17,7 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("timeline", help="tell a model's champions and the drift that was found")
     models.argument(parser)
     parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw it, too")
-    parser.add_argument("--metric", default="", help="what the picture shows of quality")
+    parser.add_argument("--metric", default="", help="what the picture shows of quality (the gate's first)")
     parser.set_defaults(run=run)
 
 
