@@ -64,8 +64,8 @@ _TAIL = """
   `PATH`; without one the job fails and says so.
 
 `make frameworks` shows the PyTorch, TensorFlow and Spark images at work, by boto3 and by the SDK, and
-holds PyTorch's default handlers against sagemaker-pytorch-inference 2.0.25; other runs of the tests
-make none of these environments.
+holds PyTorch's default handlers against sagemaker-pytorch-inference 2.0.25; no other
+test needs these environments.
 
 ## What is not
 
