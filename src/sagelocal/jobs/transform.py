@@ -22,7 +22,7 @@ from sagelocal.jobs import access, failure, inputs, modelserver, planned_faults,
 from sagelocal.jobs.kinds import JOB_KINDS, LONGEST_REASON
 from sagelocal.jobs.status import JobStatus
 from sagelocal.jobs.store import MissingError
-from sagelocal.serving import batch, client, dataprocessing, jsonpath
+from sagelocal.serving import batch, client, dataprocessing, jsonpath, memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -110,6 +110,7 @@ def variables(body: Mapping[str, Any]) -> dict[str, str]:
 
 def run(job: Job) -> None:
     """Carry out the job; called by the supervisor on its main thread."""
+    memory.give_back_large()
     instance = f"i-{hashlib.sha256(job.name.encode()).hexdigest()[:17]}"
     container_log = planned_faults.sink(
         job, logs.CloudWatchLogs, logs.TRANSFORM_GROUP, f"{job.name}/{instance}"

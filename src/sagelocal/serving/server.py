@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sagelocal.serving import batching, handlers, http, workers
+from sagelocal.serving import batching, handlers, http, memory, workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -147,6 +147,7 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
     parser.add_argument("--max-body", type=int, default=MAX_BODY_BYTES, help="bytes of a request at most")
     arguments = parser.parse_args(argv)
     begin = time.perf_counter()
+    memory.give_back_large()
     start: Callable[[], Coroutine[Any, Any, Backend]]
     try:
         module = handlers.import_program(arguments.model_dir, environ)
