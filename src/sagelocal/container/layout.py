@@ -94,3 +94,7 @@ class Layout:
         if ".." in relative.parts:
             raise ValueError(f"{path!r} leads out of {OPT_ML}")
         return self.root / relative
+
+    def relocated(self, text: str) -> str:
+        """Return a word of a command, or a variable's value, with its `/opt/ml` as this tree's root."""
+        return text if self.root == OPT_ML else text.replace(str(OPT_ML), str(self.root))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sagelocal.container import environment, isolation, process, toolkits
-from sagelocal.container.layout import OPT_ML, Layout
+from sagelocal.container.layout import Layout
 from sagelocal.jobs import access, source
 from sagelocal.serving import runtime
 
@@ -78,7 +78,7 @@ def command(
     }
     if plan.entrypoint:
         return Command(
-            argv=[_relocated(part, base) for part in plan.entrypoint], variables=own, is_script=False
+            argv=[base.relocated(part) for part in plan.entrypoint], variables=own, is_script=False
         )
     toolkits.check(image, plan.hyperparameters, len(plan.hosts))
     given = toolkits.hyperparameters(image, plan.hyperparameters, plan.name)
@@ -106,11 +106,6 @@ def _algorithm(image: Image, base: Layout, own: dict[str, str], made: Environmen
         is_script=False,
         visible=(modules,),
     )
-
-
-def _relocated(text: str, base: Layout) -> str:
-    """Return a word of the command with its `/opt/ml` as this job has it."""
-    return text if base.root == OPT_ML else text.replace(str(OPT_ML), str(base.root))
 
 
 def start(

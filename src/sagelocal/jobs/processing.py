@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from sagelocal import logs
 from sagelocal import storage as objects
 from sagelocal.container import environments, images, isolation, limits, process
-from sagelocal.container.layout import OPT_ML, Layout
+from sagelocal.container.layout import Layout
 from sagelocal.container.programs import smspark_submit
 from sagelocal.jobs import access, failure, hosts, inputs, outputs, planned_faults, preferences
 from sagelocal.jobs import processing_plan as planning
@@ -212,7 +212,7 @@ class Processing:
             visible=hosts.interpreter_folders(made.python),
             hidden=(self._job.data_dir, Path.home() / ".aws"),
         )
-        command = [_relocated(word, base) for word in self._plan.command]
+        command = [base.relocated(word) for word in self._plan.command]
         leave = self._leave(command, tree, base)
         running = process.start(
             command,
@@ -255,7 +255,7 @@ class Processing:
             "VIRTUAL_ENV": str(made.root),
             **({smspark_submit.BASE: str(base.root)} if image.programs else {}),
             **access.variables(self._job.environ, role_arn=role, job_arn=self._plan.arn),
-            **{name: _relocated(value, base) for name, value in self._plan.variables.items()},
+            **{name: base.relocated(value) for name, value in self._plan.variables.items()},
         }
 
     def _take(self, host: str, line: str) -> None:
@@ -350,8 +350,3 @@ def _message(trees: Iterable[Layout]) -> str:
         return codecs.getincrementaldecoder("utf-8")().decode(content[:MESSAGE_BYTES])
     except UnicodeDecodeError as error:
         raise JobFailedError(f"ClientError: /opt/ml/output/message is no UTF-8: {error}") from error
-
-
-def _relocated(text: str, base: Layout) -> str:
-    """Return a word with its `/opt/ml` as this job has it."""
-    return text if base.root == OPT_ML else text.replace(str(OPT_ML), str(base.root))

@@ -17,11 +17,10 @@ JSONLINES = "application/jsonlines"
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A metric that the algorithm prints, the regular expression that finds it, and what is better."""
+    """A metric that the algorithm prints, and the regular expression that finds it."""
 
     name: str
     regex: str
-    maximize: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,15 +54,12 @@ def quality(channel: str, printed: str, sense: str, *, epoch: bool = False) -> s
 def metric(channel: str, name: str, *, loss: bool, printed: str = "", epoch: bool = False) -> Metric:
     """Return the metric `channel:name` with AWS's regular expression."""
     regex = quality(channel, printed or name, "loss" if loss else "score", epoch=epoch)
-    return Metric(name=f"{channel}:{name}", regex=regex, maximize=not loss)
+    return Metric(name=f"{channel}:{name}", regex=regex)
 
 
-PROGRESS = Metric(
-    name="train:progress", regex=r"#progress_metric: host=\S+, completed (\S+) %", maximize=True
-)
+PROGRESS = Metric(name="train:progress", regex=r"#progress_metric: host=\S+, completed (\S+) %")
 THROUGHPUT = Metric(
     name="train:throughput",
     regex=r"#throughput_metric: host=\S+, train throughput=(\S+) records/second",
-    maximize=True,
 )
 COMMON = (PROGRESS, THROUGHPUT)

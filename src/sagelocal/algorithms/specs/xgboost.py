@@ -139,7 +139,7 @@ SPEC = Spec(
         ),
     ),
     metrics=tuple(
-        Metric(name=f"{channel}:{name}", regex=_number(f"{channel}-{name}"), maximize=name in MAXIMIZED)
+        Metric(name=f"{channel}:{name}", regex=_number(f"{channel}-{name}"))
         for channel in ("train", "validation")
         for name in MAXIMIZED + MINIMIZED
     ),
