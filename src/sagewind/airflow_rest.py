@@ -98,11 +98,6 @@ class Airflow:
         state: str = self._get(f"/dags/{dag_id}/dagRuns/{run_id}")["state"]
         return state
 
-    def run_states(self, dag_id: str, *, kind: str) -> list[str]:
-        """Return the states of a DAG's runs of a kind: manual, scheduled, backfill or asset_triggered."""
-        found = self._get(f"/dags/{dag_id}/dagRuns", run_type=kind, limit=_PAGE)["dag_runs"]
-        return [run["state"] for run in found]
-
     def task_order(self, dag_id: str) -> list[str]:
         """List a DAG's tasks, each after those that it waits for."""
         waiting = {
