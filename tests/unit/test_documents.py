@@ -1,14 +1,15 @@
-"""The documentation's links lead somewhere, its `make` targets exist, and its specs load."""
+"""The documentation's links lead somewhere, its `make` targets exist, specs load and have all keys told."""
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-from sagewind import load
+from sagewind import load, sections, sources, spec
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md"))]
@@ -41,3 +42,14 @@ def test_the_readmes_account_is_one_that_a_spec_may_have(tmp_path):
     file.write_text(yaml.safe_dump(with_account))
 
     assert load.load(file).account.role == "arn:aws:iam::123456789012:role/sagemaker-iris"
+
+
+@pytest.mark.parametrize("module", [spec, sections, sources], ids=lambda module: module.__name__)
+def test_every_key_of_a_spec_is_documented(module):
+    text = "".join((ROOT / "docs" / page).read_text() for page in ("concepts.md", "howto/models.md"))
+    told = set(re.findall(r"\w+", " ".join(re.findall(r"`[^`\n]+`", text))))
+    kinds = [each for each in vars(module).values() if dataclasses.is_dataclass(each)]
+    own = [kind for kind in kinds if kind.__module__ == module.__name__]
+    keys = {field.name for kind in own for field in dataclasses.fields(kind)} - {"path"}
+
+    assert keys - told == set()
