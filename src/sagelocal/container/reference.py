@@ -75,19 +75,21 @@ test needs these environments.
 - PyTorch and TensorFlow: no launchers of several processes (`distribution`), which are refused; each
   host runs the script once. TensorFlow models are served by TensorFlow itself, not by TensorFlow
   Serving: the words of errors differ, and there is no gRPC, no `examples` and no choice of model,
-  version or method by custom attributes. A model server process is started for each core, each with
-  the model (`SAGEMAKER_MODEL_SERVER_WORKERS`).
+  version or method by custom attributes. A worker is started for each core
+  (`SAGEMAKER_MODEL_SERVER_WORKERS`), with a model of its own where loading left threads running.
 - Spark: local mode on this machine's cores in the first host, no YARN, no HDFS, no Hadoop file system
   for `s3://` and `s3a://`: read from `/opt/ml/processing`. No history server.
+- Of `InstancePreferences` the first is taken: here there is always room for it.
 - FastFile data is fetched before the start, not on access.
 - No GPU, no MPI, no limits of processors from the instance type, no network isolation. Memory is
   limited with `SAGELOCAL_LIMITS=instance` only, and for each process by itself (RLIMIT_AS).
-- A script is forked from an interpreter of its environment that has imported the framework, where
-  there is one and nothing in the job is read when an interpreter starts (`PYTHONHASHSEED`,
-  `OMP_NUM_THREADS`, ...), but not with TensorFlow; its log says so. Then `/proc/self/environ` and
-  `ps` show the interpreter it was forked from, all jobs of one interpreter share its hash seed, and
-  `inspect.stack()` has two more frames. The packages of a `requirements.txt` are imported outside of
-  the sandbox, as they are built. `SAGELOCAL_PRELOAD=0` starts each script anew.
+- A script, or the model server of a transform job, is forked from an interpreter of its environment
+  that has imported the framework, where there is one and nothing in the job is read when an
+  interpreter starts (`PYTHONHASHSEED`, `OMP_NUM_THREADS`, ...), but not with TensorFlow; its log says
+  so. Then `/proc/self/environ` and `ps` show the interpreter it was forked from, all jobs of one
+  interpreter share its hash seed, and `inspect.stack()` has two more frames. The packages of a
+  `requirements.txt` are imported outside of the sandbox, as they are built. `SAGELOCAL_PRELOAD=0`
+  starts each anew.
 - A warm pool (`KeepAlivePeriodInSeconds`) is an account of what would be kept: the environment and its
   preloaded interpreter serve every job of the same image and requirements.
 - `PYTHONPATH` holds the code folder alone; `HOME` is `/tmp`.
