@@ -52,7 +52,9 @@ def main(argv: list[str]) -> int:
 def _parts(rounds: int, seconds: float, *, quick: bool) -> dict[str, Callable[[Path], list[Figures]]]:
     return {
         "online": lambda folder: online.run(rounds, folder, quick=quick, seconds=seconds),
-        "models": lambda folder: online.run_others(rounds, folder, quick=quick, seconds=seconds),
+        "models": lambda folder: online.run_others(
+            min(rounds, 2) if quick else rounds, folder, quick=quick, seconds=seconds
+        ),
         "control": lambda folder: control.run(rounds, folder),
         "batch": lambda folder: batch.run(rounds, folder, quick=quick),
         "parse": lambda folder: parse.run(rounds, folder, quick=quick),

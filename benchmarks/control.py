@@ -231,7 +231,7 @@ def _plan(port: int, trained: models.Trained, endpoint: str, rows: int) -> load.
         body=json.dumps(trained.rows[:rows].tolist()),
         content_type="application/json",
         connections=8,
-        seconds=3,
+        seconds=2,
         headers={"Authorization": "AWS4-HMAC-SHA256 Credential=benchmark"},
     )
 
