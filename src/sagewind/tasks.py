@@ -7,13 +7,18 @@ a retry would only repeat (wrong data, a model that does not pass) fails the tas
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import importlib
-from typing import Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import get_current_context
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError, AirflowSkipException
 
 from sagewind.errors import NotYetError, SagewindError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _BY_ITSELF = frozenset({"scheduled", "asset_triggered"})
 """The types of runs that no person asked for."""
@@ -203,17 +208,31 @@ def rollback(folder: str, model: str, version: int, name: str, by: str) -> dict[
     return back
 
 
+def run_is_over(state_of: Callable[[str, str], str], run: str) -> bool:
+    """Whether a run, `<dag id>/<run id>`, is over; one that this Airflow does not know is not.
+
+    It was deleted, or it is another Airflow's in the same account, whose jobs are not ours to stop.
+    """
+    dag_id, _, run_id = run.partition("/")
+    try:
+        return state_of(dag_id, run_id) in {"success", "failed"}
+    except AirflowRuntimeError as error:
+        if (error.error.detail or {}).get("status_code") != HTTPStatus.NOT_FOUND:
+            raise
+        print(f"run {run} is not known here; what it made is left alone")  # noqa: T201 - the task's log
+        return False
+
+
 def sweep(delete: bool) -> dict[str, Any]:
     """List what Sagewind made and nobody needs, and delete it when told to; see `janitor`."""
     from sagewind import aws, janitor  # noqa: PLC0415 - not when a DAG file is read
 
     ti: Any = get_current_context()["ti"]
-
-    def is_over(run: str) -> bool:
-        dag_id, _, run_id = run.partition("/")
-        return ti.get_dagrun_state(dag_id, run_id) in {"success", "failed"}
-
-    keeper = janitor.Janitor(aws.client("sagemaker"), now=dt.datetime.now(dt.UTC), run_is_over=is_over)
+    keeper = janitor.Janitor(
+        aws.client("sagemaker"),
+        now=dt.datetime.now(dt.UTC),
+        run_is_over=functools.partial(run_is_over, ti.get_dagrun_state),
+    )
     done = keeper.sweep(delete=delete)
     for each in done.found:
         print(f"{each.kind} {each.name}: {each.reason}")  # noqa: T201 - the task's log
