@@ -154,7 +154,7 @@ class Airflow:
             raise AirflowError(f"{method} {self._http.base_url}{path}: {error!r}") from error
         if not answer.is_success:
             raise AirflowError(f"{method} {answer.request.url}: {answer.status_code} {answer.text[:500]}")
-        return answer.json()
+        return answer.json() if answer.content else None
 
 
 def topological(downstream: Mapping[str, list[str]]) -> list[str]:
