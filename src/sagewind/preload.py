@@ -33,11 +33,16 @@ def on_starting(component: object) -> None:
 
 
 def prepare() -> None:
-    """Import what DAG files do, and make the DAGs of a spec once, which fills Airflow's caches and ours."""
+    """Import what DAG files do, make the DAGs of a spec once, and read what SageMaker's API is.
+
+    That fills Airflow's caches and ours.
+    """
     for module in MODULES:
         importlib.import_module(module)
     from sagewind import lives, scaffold  # noqa: PLC0415 - only in these processes
+    from sagewind.operators import hook  # noqa: PLC0415
 
+    hook.descriptions().load_service_model("sagemaker", "service-2")
     with tempfile.TemporaryDirectory() as folder:
         scaffold.scaffold(Path(folder), "rehearsal")
         lives.dags(Path(folder) / "dags" / "models")
