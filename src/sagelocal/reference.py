@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import dataclasses
+import inspect
+import itertools
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +38,8 @@ _SETTINGS = """\
 
 Each is a variable; options of `serve` go before them.
 
-| variable | default |
-|---|---|
+| variable | default | what it is |
+|---|---|---|
 """
 _CACHE = "cache_dir"
 
@@ -46,8 +49,9 @@ def page() -> str:
     whole = __main__.parser()
     (commands,) = (each for each in whole._actions if isinstance(each, argparse._SubParsersAction))  # noqa: SLF001
     sections = "".join(_section(commands, name) for name in commands.choices)
+    told = meanings(settings.Settings)
     rows = "".join(
-        f"| `{settings.PREFIX}{each.name.upper()}` | {_default(each)} |\n"
+        f"| `{settings.PREFIX}{each.name.upper()}` | {_default(each)} | {told[each.name]} |\n"
         for each in dataclasses.fields(settings.Settings)
     )
     return _HEAD + sections + _SETTINGS + rows
@@ -80,6 +84,21 @@ def _word(action: argparse.Action) -> str:
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + "."
+
+
+def meanings(kind: type) -> dict[str, str]:
+    """Return what stands below each field of a class, which Python itself does not keep, in one line each."""
+    (made,) = ast.parse(inspect.getsource(kind)).body
+    assert isinstance(made, ast.ClassDef)
+    return {
+        field.target.id: " ".join(below.value.value.split())
+        for field, below in itertools.pairwise(made.body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
+        and isinstance(below.value.value, str)
+    }
 
 
 def _default(each: dataclasses.Field[Any]) -> str:

@@ -30,15 +30,20 @@ class Settings:
     """Where the service listens, where its state lives, and whom it pretends to be."""
 
     host: str = "127.0.0.1"
+    """The address to listen on."""
     port: int = 8088
+    """The port to listen on; 0: any free one."""
     hosts: str = ""
     """Further names, separated by commas, by which clients may call the service besides loopback's."""
     data_dir: Path = Path(".sagelocal")
+    """Where state, jobs and logs are kept."""
     cache_dir: Path = field(default_factory=lambda: cache_folder({}))
     """Where the environments that stand for images are kept. They are named by their content, so all data
     directories of a user share them."""
     account: str = "123456789012"
+    """The account in every ARN."""
     region: str = "us-east-1"
+    """The region in every ARN."""
     bucket: str = ""
     """Where the service itself needs a bucket; empty: `sagemaker-<region>-<account>`, as the SDK names it."""
     max_running_jobs: int = 0
