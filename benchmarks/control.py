@@ -15,6 +15,7 @@ import boto3
 from botocore.config import Config
 
 from benchmarks import environments, load, models, processes
+from benchmarks.contenders import ECHO, PEERS
 from benchmarks.figures import Figures, Target
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def run(rounds: int, folder: Path) -> list[Figures]:
         title="Control plane: calls by one boto3 client",
         unit="calls/s",
         reference=MOTO,
-        notes=["boto3 itself makes some 2,000 calls a second at most here (answers canned in the client)."],
+        notes=["The echo is what boto3 itself can do: a call that is answered with its own bytes."],
         targets=[
             Target(contender=OURS, reference=MOTO, column=column, sign="≥", bound=5)
             for column in ("describe_model", "create_model")
@@ -135,7 +136,7 @@ def run(rounds: int, folder: Path) -> list[Figures]:
 
 def _compare(figures: Figures, rounds: int, folder: Path) -> bool:
     python = environments.ensure("moto")
-    ports = {OURS: processes.free_port(), MOTO: processes.free_port()}
+    ports = {name: processes.free_port() for name in (OURS, MOTO, ECHO)}
     with ExitStack() as stack:
         argv, ready, environ = sagelocal(folder, ports[OURS])
         stack.enter_context(processes.running(argv, ready, environ=environ, folder=folder, name="sagelocal"))
@@ -149,12 +150,23 @@ def _compare(figures: Figures, rounds: int, folder: Path) -> bool:
                 name="moto",
             )
         )
-        for port in ports.values():
-            create(client(port), "described")
+        stack.enter_context(
+            processes.running(
+                [sys.executable, str(PEERS / "echo.py"), str(ports[ECHO])],
+                lambda: processes.answers(f"http://127.0.0.1:{ports[ECHO]}/"),
+                environ=processes.environment(),
+                folder=folder,
+                name="echo",
+            )
+        )
+        for name in (OURS, MOTO):
+            create(client(ports[name]), "described")
         calls = {name: stack.enter_context(Calls(port)) for name, port in ports.items()}
         for number in range(rounds):
             for call, count in (("describe", 400), ("create", 200)):
                 for name, one in calls.items():
+                    if name == ECHO and call == "describe":
+                        continue  # its answer would be no model
                     figures.add(name, f"{call}_model", one.rate(call, count, f"round-{number}"))
     return True
 
