@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from sagewind.stack import ports
 from sagewind.stack.home import Executor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from sagewind.stack.home import Home, Memory
@@ -30,6 +30,11 @@ ON_REQUEST = {AIRFLOW, SCHEDULER}
 """They need more than processes that run: a migrated database, an API that answers."""
 
 
+# The workers of a scheduler that was killed live on, and with them its connections: a lock that it held would
+# keep its successor from queueing any task. So PostgreSQL (which libpq tells) gives such a transaction up.
+_FORGETFUL = {"PGOPTIONS": "-c idle_in_transaction_session_timeout=30s"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Program:
     """One supervised program."""
@@ -41,6 +46,8 @@ class Program:
     stop_seconds: int = 15
     stops_children: bool = False
     """Whether the program ends its processes itself, and is confused when somebody else does."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Of its environment, beside those that all programs have."""
 
 
 def table(home: Home, memory: Memory, executor: Executor = Executor.LOCAL) -> tuple[Program, ...]:
@@ -64,7 +71,7 @@ def table(home: Home, memory: Memory, executor: Executor = Executor.LOCAL) -> tu
         ),
         Program(name="sagelocal", group=SERVICES, argv=_tethered("sagelocal", "serve")),
         _airflow("api-server", "--host", ports.HOST, "--port", str(number["airflow"])),
-        _airflow("scheduler", "--skip-serve-logs", group=SCHEDULER),
+        _airflow("scheduler", "--skip-serve-logs", group=SCHEDULER, variables=_FORGETFUL),
         _airflow("dag-processor"),
         # Told of the end together with its runner, it waits ten seconds for the runner's.
         _airflow("triggerer", "--skip-serve-logs", stops_children=True),
@@ -87,9 +94,8 @@ def _celery(home: Home) -> tuple[Program, ...]:
     )
 
 
-def _airflow(part: str, *arguments: str, group: str = AIRFLOW, stops_children: bool = False) -> Program:
-    argv = _tethered("airflow", part, *arguments)
-    return Program(name=part, group=group, argv=argv, stops_children=stops_children)
+def _airflow(part: str, *arguments: str, group: str = AIRFLOW, **more: Any) -> Program:
+    return Program(name=part, group=group, argv=_tethered("airflow", part, *arguments), **more)
 
 
 def _python(module: str, *arguments: str) -> tuple[str, ...]:
@@ -146,6 +152,7 @@ def _program(home: Home, program: Program) -> str:
             "stopwaitsecs": program.stop_seconds,
             "stopasgroup": str(not program.stops_children).lower(),
             "killasgroup": "true",
+            "environment": ",".join(f'{name}="{value}"' for name, value in program.variables.items()),
             "redirect_stderr": "true",
             "stdout_logfile": log(home, program.name),
             "stdout_logfile_maxbytes": "10MB",
