@@ -49,6 +49,14 @@ def test_marking_a_task_failed_stops_its_job(chaos, start, found, dag_id, state)
 
 
 @pytest.mark.airflow
+def test_deleting_a_run_stops_the_job_that_a_worker_waits_for(chaos, start, found):
+    case = start("chaos_train_here", LONG)
+    running(chaos, case, found, "running")
+    chaos.delete(case.dag_id, case.run_id)
+    chaos.wait("the job is stopped", lambda: set(found(case).values()) == {"Stopped"})
+
+
+@pytest.mark.airflow
 @pytest.mark.parametrize(("dag_id", "state"), MODES)
 def test_clearing_a_running_task_stops_its_job_and_starts_another(chaos, start, found, dag_id, state):
     case = start(dag_id, LONG)
