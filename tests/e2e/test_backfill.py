@@ -1,4 +1,4 @@
-"""A backfill of thirty days of scoring, as a user makes it, by the real scheduler."""
+"""A backfill of fifty days of scoring, twice, as a user makes it, by the real scheduler."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 BUCKET = "sagemaker-us-east-1-123456789012"
 FIRST = dt.date(2026, 1, 1)
-DAYS = [FIRST + dt.timedelta(days=number) for number in range(30)]
+DAYS = [FIRST + dt.timedelta(days=number) for number in range(50)]
 CORRUPT = DAYS[9]
 ROWS = "5.1,3.5,1.4,0.2\n6.7,3.0,5.2,2.3\n"
 SECONDS = 1800  # a bound for slow machines, no measure
@@ -30,9 +30,11 @@ def put(stack: Running, day: dt.date, rows: str) -> None:
 def partitions(stack: Running) -> dict[str, str]:
     """Return every object of the days' scores, and its ETag."""
     s3, home = stack.client("s3"), "iris/scores/"
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"{home}ds={FIRST:%Y-%m}")
-    found = (each for page in pages for each in page.get("Contents", ()))
-    return {each["Key"].removeprefix(home): each["ETag"] for each in found}
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=home)
+    found = {
+        each["Key"].removeprefix(home): each["ETag"] for page in pages for each in page.get("Contents", ())
+    }
+    return {key: tag for key, tag in found.items() if key <= f"ds={DAYS[-1]}/~"}
 
 
 def jobs(stack: Running) -> int:
@@ -62,9 +64,19 @@ def await_all(stack: Running, began: dt.datetime) -> dict[str, str]:
         time.sleep(1)
 
 
+def await_completed(stack: Running) -> None:
+    """Wait until the scheduler has seen that every backfill is over: it looks twice a minute."""
+    deadline = time.monotonic() + SECONDS
+    while not all(
+        each["completed_at"] for each in stack.airflow._get("/backfills", dag_id="iris_score")["backfills"]
+    ):
+        assert time.monotonic() < deadline
+        time.sleep(1)
+
+
 @pytest.fixture(scope="module")
 def scored(stack: Running) -> dict[str, str]:
-    """Thirty days, one of them corrupt; return run id → state."""
+    """Fifty days, one of them corrupt; return run id → state."""
     trained = stack.airflow.trigger("iris", {})
     assert stack.await_run("iris", trained) == "success"  # scoring takes the deployed model
     put(stack, CORRUPT, ROWS + "4.9,3.0,oops,0.2\n6.3,2.9\n")
@@ -98,6 +110,23 @@ def test_a_corrupt_day_fails_alone_says_which_rows_and_is_repaired_by_clearing_i
     stack.airflow._send("POST", "/api/v2/dags/iris_score/clearTaskInstances", json=body)
     assert stack.await_run("iris_score", failed) == "success"
     assert f"ds={CORRUPT}/_SUCCESS" in partitions(stack)
+
+
+def test_the_same_days_again_are_the_same_bytes_without_another_job(stack: Running) -> None:
+    before, had = partitions(stack), jobs(stack)
+    assert sorted(before) == [f"ds={day}/{name}" for day in DAYS for name in ("_SUCCESS", "rows.csv.out")]
+    await_completed(stack)
+    began = dt.datetime.now(dt.UTC)
+    body = {
+        "dag_id": "iris_score",
+        "from_date": f"{DAYS[0]}T00:00:00Z",
+        "to_date": f"{DAYS[-1]}T00:00:00Z",
+        "reprocess_behavior": "completed",
+    }
+    stack.airflow._send("POST", "/api/v2/backfills", json=body)
+    assert set(await_all(stack, began).values()) == {"success"}
+    assert partitions(stack) == before
+    assert jobs(stack) == had == len(DAYS)
 
 
 def test_the_scheduler_lives(stack: Running) -> None:

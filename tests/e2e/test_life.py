@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import re
 import time
@@ -83,6 +84,44 @@ def test_a_models_life_is_told(stack: Running, tmp_path: Path) -> None:
     cost = stack.run("cost", "diabetes")
     assert cost.returncode == 0, cost.stderr
     assert re.search(r"training +ml\.m5\.large", cost.stdout), cost.stdout
+
+
+def copied(stack: Running, group: str, number: int) -> None:
+    """Register a version again, as another one that is approved."""
+    sagemaker = stack.client("sagemaker")
+    again = sagemaker.describe_model_package(ModelPackageName=Registry(sagemaker).version(group, number).arn)
+    told = again["CustomerMetadataProperties"]
+    sagemaker.create_model_package(
+        ModelPackageGroupName=group,
+        InferenceSpecification=again["InferenceSpecification"],
+        CustomerMetadataProperties={key: text for key, text in told.items() if "approval" not in key},
+        ModelApprovalStatus="Approved",
+    )
+
+
+def served(stack: Running, endpoint: str) -> str:
+    """Return the model behind an endpoint."""
+    sagemaker = stack.client("sagemaker")
+    config = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
+    [variant] = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
+    return str(variant["ModelName"])
+
+
+def test_a_rollback_says_who_wanted_it_and_changes_what_is_served(stack: Running) -> None:
+    copied(stack, "diabetes", 1)
+    registry = Registry(stack.client("sagemaker"))
+    run_id = finished(stack, "rollback", {"model": "diabetes"})
+    assert stack.airflow.result("rollback", run_id, "rollback")["rejected"] == [2]
+    second, first = registry.versions("diabetes")
+    assert [(each.number, each.status) for each in (first, second)] == [(1, "Approved"), (2, "Rejected")]
+    assert facts(second)[-1].by == homes.USER  # who was logged in
+    assert "-v1-" in served(stack, "diabetes")
+
+    done = stack.run("rollback", "diabetes", "--to", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    second = registry.version("diabetes", 2)
+    assert (second.status, facts(second)[-1].by) == ("Approved", getpass.getuser())
+    assert "-v2-" in served(stack, "diabetes")
 
 
 def answered(stack: Running, dag_id: str, option: str) -> Question:
