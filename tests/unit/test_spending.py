@@ -101,6 +101,15 @@ def test_a_runs_bill_has_its_own_jobs_by_task():
     assert kept["total"] == told["total"]
 
 
+def test_the_jobs_of_a_model_with_a_longer_name_are_not_counted(tmp_path):
+    cloud = Sagemaker(diabetes_train_1=2, diabetes_kids_train_1=3)
+    model = dataclasses.replace(MODEL, path=tmp_path / "diabetes.yaml")
+    assert len(spending.month(model, cloud, now=NOW).lines) == 2
+    (tmp_path / "diabetes-kids.yaml").touch()
+    [(used, _)] = spending.month(model, cloud, now=NOW).lines
+    assert used.name == "diabetes-train-1"
+
+
 @pytest.mark.parametrize(
     ("limits", "hours", "words"),
     [

@@ -87,7 +87,7 @@ def bill(
     began, moment = dt.datetime.fromisoformat(since), now or dt.datetime.now(dt.UTC)
     tasks: dict[str, str] = {}
     usages: list[cost.Usage] = []
-    for name, arn, used in _jobs(sagemaker, model.name, began, moment):
+    for name, arn, used in _jobs(sagemaker, model, began, moment):
         tags = {tag["Key"]: tag["Value"] for tag in sagemaker.list_tags(ResourceArn=arn)["Tags"]}
         if wanted.items() <= tags.items():
             tasks[name] = tags.get(identity.TASK_TAG, "")
@@ -104,26 +104,35 @@ def bill(
 def month(model: spec.Model, clients: aws.Clients, *, now: dt.datetime) -> cost.Bill:
     """Return what the model's jobs have cost since the first of the month (UTC)."""
     start = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return cost.bill(_usages(clients("sagemaker"), model.name, start, now), cost.load_prices())
+    return cost.bill(_usages(clients("sagemaker"), model, start, now), cost.load_prices())
 
 
-def _usages(sagemaker: Any, name: str, start: dt.datetime, now: dt.datetime) -> Iterator[cost.Usage]:
+def _usages(sagemaker: Any, model: spec.Model, start: dt.datetime, now: dt.datetime) -> Iterator[cost.Usage]:
     """Yield what the model's jobs have used since `start`."""
-    for _, _, used in _jobs(sagemaker, name, start, now):
+    for _, _, used in _jobs(sagemaker, model, start, now):
         yield from used
 
 
 def _jobs(
-    sagemaker: Any, name: str, start: dt.datetime, now: dt.datetime
+    sagemaker: Any, model: spec.Model, start: dt.datetime, now: dt.datetime
 ) -> Iterator[tuple[str, str, tuple[cost.Usage, ...]]]:
-    """Yield name, ARN and usage of the model's jobs since `start`; their names begin with the model's."""
+    """Yield name, ARN and usage of the model's jobs since `start`; their names begin with the model's.
+
+    What begins with the longer name of another model beside it, as `wine-red` beside `wine`, is that one's.
+    """
+    beside = model.path.parent.glob(f"{model.name}-*.yaml") if model.path else ()
+    others = [file.stem for file in beside]
     for plural, listed, key, describe in _JOBS:
         pages = sagemaker.get_paginator(f"list_{plural}").paginate(
-            NameContains=f"{name}-", CreationTimeAfter=start
+            NameContains=f"{model.name}-", CreationTimeAfter=start
         )
         for page in pages:
             for each in page[listed]:
-                if each[key].startswith(f"{name}-"):
+                if _is_of(model.name, each[key]) and not any(_is_of(other, each[key]) for other in others):
                     described = getattr(sagemaker, describe)(**{key: each[key]})
                     arn = each[key.removesuffix("Name") + "Arn"]
                     yield each[key], arn, cost.usage(described, now=now)
+
+
+def _is_of(model: str, job: str) -> bool:
+    return job.startswith(f"{model}-")
