@@ -95,9 +95,20 @@ class Stack:
         return [process for process in psutil.process_iter() if folder.search(_said(process))]
 
     def restarted(self, name: str, before: int) -> bool:
-        """Tell whether a program runs again, with the process that does the work, since it was `before`."""
+        """Tell whether a program runs again, and does its work, since it was `before`."""
         pid = self.pid(name)
-        return pid not in (0, before) and (name != "triggerer" or bool(_below(pid)))
+        if pid in (0, before):
+            return False
+        if name == "sagelocal":
+            return self._sagelocal_answers()
+        return name != "triggerer" or bool(_below(pid))
+
+    def _sagelocal_answers(self) -> bool:
+        try:
+            address = f"{self.memory.address('sagelocal')}/_sagelocal/health"
+            return httpx.get(address, trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
 
     def wait(self, what: str, condition: Callable[[], Any], seconds: float = SECONDS) -> Any:
         """Wait until a condition holds, and return it."""
