@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import time
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import boto3
 import httpx
 import psutil
 
+from sagelocal.jobs.folder import JobFolder
 from sagewind.stack import environment, supervision
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Stack:
         if target == "worker":
             return sum(_kill(worker.pid) for worker in self._workers(*task))
         if target == "supervisor":
-            return sum(_kill(process.pid) for process in self.processes(name) if _is_supervisor(process))
+            return sum(map(_kill, self._supervisors(name)))
         pid = self.pid(target)
         below = _below(pid) if target == "triggerer" else []
         return sum(_kill(each) for each in [*(process.pid for process in below), pid] if each)
@@ -80,7 +80,7 @@ class Stack:
 
     def supervisors(self, name: str) -> int:
         """Count the supervisors of jobs and endpoints whose names start with `name`."""
-        return sum(map(_is_supervisor, self.processes(name)))
+        return len(self._supervisors(name))
 
     def lose_replies(self, operations: Sequence[str]) -> None:
         """Let sagelocal carry out calls of these operations, and of no others, without an answer."""
@@ -89,10 +89,13 @@ class Stack:
             f"{self.memory.address('sagelocal')}/_sagelocal/faults", json={"faults": plan}, trust_env=False
         )
 
-    def processes(self, name: str) -> list[psutil.Process]:
-        """Return all processes of this stack's jobs and endpoints whose names start with `name`."""
-        folder = re.compile(rf"{re.escape(str(self.home.sagelocal))}/jobs/[a-z-]+/{re.escape(name)}")
-        return [process for process in psutil.process_iter() if folder.search(_said(process))]
+    def _supervisors(self, name: str) -> list[int]:
+        """Return who lives of the supervisors of jobs and endpoints whose names start with `name`.
+
+        Their folders tell: one that was forked from a preloaded process has that one's command line.
+        """
+        told = (self.home.sagelocal / "jobs").glob(f"*/{name}*/**/pid")
+        return [pid for each in told if (pid := JobFolder(each.parent).process())]
 
     def restarted(self, name: str, before: int) -> bool:
         """Tell whether a program runs again, and does its work, since it was `before`."""
@@ -191,7 +194,3 @@ def _said(process: psutil.Process) -> str:
 def _is_busy(process: psutil.Process) -> bool:
     """Tell a worker that runs a task from an idle one, whose death would lock the executor's queue."""
     return "<idle>" not in _said(process)
-
-
-def _is_supervisor(process: psutil.Process) -> bool:
-    return " -m sagelocal.jobs." in _said(process)
