@@ -5,6 +5,7 @@ The client is injected, so the same code speaks to AWS, to the local emulator an
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,9 @@ from sagewind.errors import SagewindError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
+
+PART_BYTES = 16 << 20
+"""A larger object goes in parts of this size."""
 
 _DELETE_AT_ONCE = 1000
 """Most keys in one DeleteObjects request (S3 API reference)."""
@@ -127,10 +131,20 @@ class Objects:
             raise ObjectMissingError(f"{address}: expected JSON, got {error}") from error
 
     def write(self, address: Address, body: bytes | str, *, content_type: str = "text/plain") -> None:
-        """Store an object, replacing what is there; S3 makes it visible whole or not at all."""
+        """Store an object, replacing what is there; S3 makes it visible whole or not at all.
+
+        A large one goes in parts, several at a time. boto3 sends a checksum with each request.
+        """
         data = body.encode() if isinstance(body, str) else body
-        self.client.put_object(
-            Bucket=address.bucket, Key=address.key, Body=data, ContentType=content_type, **self._encryption
+        told = {"ContentType": content_type, **self._encryption}
+        if len(data) <= PART_BYTES:
+            self.client.put_object(Bucket=address.bucket, Key=address.key, Body=data, **told)
+            return
+        from boto3.s3.transfer import TransferConfig  # noqa: PLC0415 - not when a DAG file is read
+
+        parts = TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES)
+        self.client.upload_fileobj(
+            io.BytesIO(data), address.bucket, address.key, ExtraArgs=told, Config=parts
         )
 
     def write_json(self, address: Address, value: Any) -> None:

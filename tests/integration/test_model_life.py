@@ -5,10 +5,9 @@ import time
 from pathlib import Path
 
 import pytest
-from boto3.s3.transfer import TransferConfig
 from pyarrow import parquet
 
-from sagewind import dataset, holdout, pack, partition
+from sagewind import holdout, pack, partition
 from sagewind.objects import Address, Objects
 from sagewind.partition import Partition
 
@@ -90,15 +89,12 @@ def transform(aws, plan, name):
     finished(lambda: sagemaker.describe_transform_job(TransformJobName=name), "TransformJobStatus")
 
 
-def test_a_dataset_version_goes_to_s3_in_parts_once(objects, tmp_path):
-    file = tmp_path / "big.csv"
-    file.write_bytes(b"0123456789abcde\n" * (1 << 20))
-    parts = TransferConfig(multipart_threshold=6 << 20, multipart_chunksize=6 << 20)
-    to = Address(BUCKET, "data")
-    first = dataset.upload(objects, file, to, name="big", transfer=parts)
-    again = dataset.upload(objects, file, to, name="big", transfer=parts)
-    assert (first.sent, again.sent, again.uri) == (("big.csv",), (), first.uri)
-    assert objects.read(Address.parse(first.uri) / "big.csv") == file.read_bytes()
+def test_a_large_object_goes_in_parts(objects):
+    body, to = b"0123456789abcde\n" * (2 << 20), Address(BUCKET, "data/big.csv")
+    objects.write(to, body, content_type="text/csv")
+    kept = objects.client.head_object(Bucket=to.bucket, Key=to.key)
+    assert (kept["ContentType"], kept["ETag"].strip('"').rpartition("-")[2]) == ("text/csv", "2")
+    assert objects.read(to) == body
 
 
 def test_a_day_is_scored_repeated_resumed_and_scored_by_another_model(aws, objects, code):
