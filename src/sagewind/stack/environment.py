@@ -120,6 +120,7 @@ def _airflow(home: Home, memory: Memory, *, cron: bool, executor: Executor) -> d
         "logging": {"base_log_folder": str(home.airflow / "logs")},
         "dag_processor": {"refresh_interval": "10", "min_file_process_interval": "10"},
         "scheduler": {**_SCHEDULER, "use_job_schedule": str(cron)},
+        "workers": _WORKERS,
         "usage_data_collection": {"enabled": "False"},
     }
     return {
@@ -143,6 +144,11 @@ _SCHEDULER = {
     "orphaned_tasks_check_interval": "15",
     "task_instance_heartbeat_timeout": "20",
 }
+
+# A supervisor that looks just before its task's process is gone looks again after this many seconds. By then
+# a short job may be over and its task run again, which the scheduler, told only now of the deferral's end,
+# takes for a crash.
+_WORKERS = {"min_heartbeat_interval": "1"}
 
 
 def connection() -> str:
