@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +89,21 @@ def test_the_demo_uses_the_running_stack_and_leaves_it(stack: Running) -> None:
         assert re.search(told, done.stdout), (told, done.stdout)
     assert len(re.findall(r"[✔✘]$", done.stdout, flags=re.MULTILINE)) == 5  # predictions beside the truth
     assert stack.run("status").returncode == 0
+
+
+def test_the_tutorial_asks_the_endpoint(stack: Running) -> None:
+    pages = [(PROJECT / f"docs/tutorial/{language}.md").read_text() for language in ("en", "es")]
+    block = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    (script,) = {script for page in pages for script in block.findall(page)}  # one for both languages
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | stack.variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == """b'["setosa", "virginica"]'\n"""
 
 
 def test_hyperparameters_of_the_form_reach_the_model(stack: Running, tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/howto/boto3.md"
 
@@ -16,7 +18,7 @@ PAGE = ROOT / "docs/howto/boto3.md"
 def test_boto3_alone_trains_deploys_asks_scores_and_deletes(serve):
     service = serve(AWS_ENDPOINT_URL="")
     variables = _told(service.data_dir)
-    (script,) = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    (script,) = python_blocks(PAGE)
 
     done = subprocess.run(
         [sys.executable, "-W", "error", "-"],
@@ -36,6 +38,34 @@ def test_boto3_alone_trains_deploys_asks_scores_and_deletes(serve):
     sagemaker = service.client("sagemaker")
     assert not sagemaker.list_endpoints()["Endpoints"]
     assert not sagemaker.list_models()["Models"]
+
+
+@pytest.mark.parametrize(
+    ("page", "seen"),
+    [
+        ("operators.md", "print(SageMakerTrainingOperator.template_fields)"),  # one import changed
+        ("models.md", "print(sorted(dag.task_ids))"),  # groups in a DAG written by hand
+    ],
+)
+def test_a_dag_file_begins_as_the_page_shows(page, seen, tmp_path):
+    (script,) = python_blocks(ROOT / "docs/howto" / page)
+
+    done = subprocess.run(
+        [sys.executable, "-c", script + seen],
+        env=_without_aws() | {"AIRFLOW_HOME": str(tmp_path)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert {"operators.md": "'config'", "models.md": "'gate.judge'"}[page] in done.stdout
+
+
+def python_blocks(page: Path) -> list[str]:
+    """Return the Python that stands on a page."""
+    return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
 def _told(data_dir: Path) -> dict[str, str]:

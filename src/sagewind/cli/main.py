@@ -23,7 +23,7 @@ _INTERRUPTED = 130  # as a shell reports a program that Ctrl-C ended
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
-    chosen = _parser().parse_args(arguments)
+    chosen = parser().parse_args(arguments)
     project = chosen.project.absolute()
     home = Home(root=(chosen.home or project / ".sagewind").absolute(), project=project)
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -42,15 +42,16 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    whole = argparse.ArgumentParser(
         prog="sagewind", description="MLOps on Airflow and SageMaker, whole on this machine or on AWS."
     )
-    parser.add_argument(
+    whole.add_argument(
         "--project", type=Path, default=Path(), help="the folder with dags/ and plugins/ (this one)"
     )
-    parser.add_argument("--home", type=Path, default=None, help="where the stack lives (.sagewind/ in it)")
-    commands = parser.add_subparsers(required=True, metavar="command")
+    whole.add_argument("--home", type=Path, default=None, help="where the stack lives (.sagewind/ in it)")
+    commands = whole.add_subparsers(required=True, metavar="command")
     for command in COMMANDS:
         command.add(commands)
-    return parser
+    return whole
