@@ -14,6 +14,8 @@ from sagelocal.api.account import Account
 from sagelocal.api.calling import Caller
 from sagelocal.api.endpoint_configs import EndpointConfigs
 from sagelocal.api.endpoints import Endpoints
+from sagelocal.api.experiments import Given
+from sagelocal.api.feed import Feed
 from sagelocal.api.invocations import Invocations
 from sagelocal.api.model_package_groups import ModelPackageGroups
 from sagelocal.api.model_packages import ModelPackages
@@ -27,11 +29,12 @@ from sagelocal.api.records import Records
 from sagelocal.api.scaling import Scaling
 from sagelocal.api.search import Search
 from sagelocal.api.tags import Tags
+from sagelocal.api.trail import Trail
 from sagelocal.api.training import TrainingJobs
 from sagelocal.api.transform import TransformJobs
 from sagelocal.api.tuning_jobs import TuningJobs
 from sagelocal.container import images as container_images
-from sagelocal.events import EventBridge
+from sagelocal.eventbridge import EventBridge
 from sagelocal.gateway import Gateway
 from sagelocal.jobs.hosting import EndpointController
 from sagelocal.jobs.launcher import Launcher
@@ -71,11 +74,13 @@ class App:
     queue: Asynchronous
     scaler: Scaler
     pipelines: Runs
+    feed: Feed
     treatments: Callable[[], Iterable[Treatment]]
     """What becomes of every operation."""
 
     def start(self) -> None:
         """Take up what an earlier life of the service left."""
+        self.feed.start()
         self.launcher.start()
         self.hosting.start()
         self.meters.start()
@@ -97,6 +102,7 @@ class App:
         self.hosting.close()
         self.meters.close()
         self.captures.close()
+        self.feed.close()
 
 
 def build(settings: Settings, environ: Mapping[str, str]) -> App:
@@ -128,6 +134,9 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
         queue=serving.queue,
         scaler=serving.scaler,
         pipelines=runs,
+        feed=Feed(
+            store=ground.store, trail=Trail(store=ground.store, account=ground.account), bus=EventBridge()
+        ),
         treatments=functools.partial(
             operations.table, ground.services.operations, own=dispatch.handled, derived=rest.rows
         ),
@@ -207,16 +216,22 @@ def _resources(ground: _Ground, launcher: Launcher, serving: _Serving) -> tuple[
     store, account, records = ground.store, ground.account, ground.records
     models, configs = records(kinds.MODEL), records(kinds.ENDPOINT_CONFIG)
     endpoints, groups = records(kinds.ENDPOINT), records(kinds.MODEL_PACKAGE_GROUP)
-    versions = records(kinds.MODEL_PACKAGE)
-    packages = ModelPackages(records=versions, groups=groups, account=account, events=EventBridge())
+    versions, experiments = records(kinds.MODEL_PACKAGE), Given(store)
+    packages = ModelPackages(records=versions, groups=groups, account=account)
 
     def images(image_uri: str) -> None:
         container_images.resolve(image_uri, ground.settings.image_policy)
 
     return (
-        TrainingJobs(records=records(kinds.TRAINING_JOB), jobs=launcher, images=images),
-        TransformJobs(records=records(kinds.TRANSFORM_JOB), models=models, jobs=launcher),
-        ProcessingJobs(records=records(kinds.PROCESSING_JOB), jobs=launcher, images=images),
+        TrainingJobs(
+            records=records(kinds.TRAINING_JOB), jobs=launcher, images=images, experiments=experiments
+        ),
+        TransformJobs(
+            records=records(kinds.TRANSFORM_JOB), models=models, jobs=launcher, experiments=experiments
+        ),
+        ProcessingJobs(
+            records=records(kinds.PROCESSING_JOB), jobs=launcher, images=images, experiments=experiments
+        ),
         TuningJobs(
             records=records(kinds.TUNING_JOB),
             jobs=launcher,

@@ -16,12 +16,13 @@ from sagelocal.jobs.store import AlreadyExistsError, MissingError
 from sagelocal.wire.dispatch import operation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sagelocal.api.derived import Derived
     from sagelocal.jobs.store import Resource, Store
     from sagelocal.wire.message import Call
 
+EXPERIMENT = "experiment"
 TRIAL, COMPONENT, MEMBERSHIP = "experiment-trial", "experiment-trial-component", "trial-membership"
 SERIES = "trial-component-metrics"
 _SECONDS = {"OneMinute": 60, "FiveMinute": 300, "OneHour": 3600, "IterationNumber": 1}
@@ -47,9 +48,7 @@ class Experiments:
     def associate(self, call: Call) -> dict[str, Any]:
         """Make a component one of a trial's; doing it again changes nothing."""
         pair = self._pair(call)
-        name = _membership(pair)
-        with contextlib.suppress(AlreadyExistsError):
-            self._store.create(MEMBERSHIP, name, f"{MEMBERSHIP}:{name}", {"CreationTime": now()} | pair)
+        join(self._store, trial=pair["TrialArn"], component=pair["TrialComponentArn"])
         return pair
 
     @operation("DisassociateTrialComponent")
@@ -155,6 +154,39 @@ class Experiments:
     def _members(self, wanted: str, **given: set[str]) -> set[str]:
         ((member, arns),) = given.items()
         return {each.body[wanted] for each in self._store.list(MEMBERSHIP) if each.body[member] in arns}
+
+
+def join(store: Store, *, trial: str, component: str) -> None:
+    """Make a component one of a trial's, by their ARNs; doing it again changes nothing."""
+    pair = {"TrialComponentArn": component, "TrialArn": trial}
+    name = _membership(pair)
+    with contextlib.suppress(AlreadyExistsError):
+        store.create(MEMBERSHIP, name, f"{MEMBERSHIP}:{name}", {"CreationTime": now()} | pair)
+
+
+class Given:
+    """Sees to it that the experiment and trial of a job's ExperimentConfig are there."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def check(self, request: Mapping[str, Any]) -> None:
+        """Refuse an ExperimentConfig that names what is not there.
+
+        Raises:
+            ResourceNotFound: there is no such experiment or trial.
+
+        """
+        config = request.get("ExperimentConfig", {})
+        for kind, member in ((EXPERIMENT, "ExperimentName"), (TRIAL, "TrialName")):
+            if member not in config:
+                continue
+            try:
+                self._store.get(kind, config[member])
+            except MissingError as error:
+                raise ResourceNotFound(
+                    f"{member} {config[member]!r} of ExperimentConfig does not exist"
+                ) from error
 
 
 def _membership(pair: dict[str, Any]) -> str:

@@ -51,24 +51,16 @@ class Lineage:
     def add(self, call: Call) -> dict[str, Any]:
         """Say that one entity contributed to another."""
         request = call.parameters
-        source, destination = self._entity(request["SourceArn"]), self._entity(request["DestinationArn"])
-        name = _name(request)
-        body = {
-            "SourceArn": source.arn,
-            "DestinationArn": destination.arn,
-            "SourceType": _type(source),
-            "DestinationType": _type(destination),
-            "SourceName": source.name,
-            "DestinationName": destination.name,
-            "AssociationType": request.get("AssociationType", "AssociatedWith"),
-            "CreationTime": now(),
-            "CreatedBy": self._account.owner,
-        }
         try:
-            self._store.create(ASSOCIATION.kind, name, f"{ASSOCIATION.kind}:{name}", body)
+            return associate(
+                self._store,
+                source=self._entity(request["SourceArn"]),
+                destination=self._entity(request["DestinationArn"]),
+                association=request.get("AssociationType", "AssociatedWith"),
+                owner=self._account.owner,
+            )
         except AlreadyExistsError as error:
-            raise ValidationException(ASSOCIATION.exists.format(name=name)) from error
-        return body
+            raise ValidationException(ASSOCIATION.exists.format(name=_name(request))) from error
 
     @operation("DeleteAssociation")
     def delete(self, call: Call) -> dict[str, Any]:
@@ -109,6 +101,8 @@ class Lineage:
         end = start + request.get("MaxResults", DEEPEST)
         answer: dict[str, Any] = {
             "Vertices": vertices[start:end],
+            # The SDK reads it though it asks for no edges.
+            "Edges": [],
             "NextToken": str(end) if end < len(vertices) else None,
         }
         if request.get("IncludeEdges", True):
@@ -151,6 +145,36 @@ class Lineage:
         return found
 
 
+def associate(
+    store: Store, *, source: Resource, destination: Resource, association: str, owner: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Store that one entity contributed to another, and return what was stored.
+
+    Raises:
+        AlreadyExistsError: the two are associated.
+
+    """
+    body = {
+        "SourceArn": source.arn,
+        "DestinationArn": destination.arn,
+        "SourceType": _type(source),
+        "DestinationType": _type(destination),
+        "SourceName": _shown_name(source),
+        "DestinationName": _shown_name(destination),
+        "AssociationType": association,
+        "CreationTime": now(),
+        "CreatedBy": owner,
+    }
+    name = _name(body)
+    store.create(ASSOCIATION.kind, name, f"{ASSOCIATION.kind}:{name}", body)
+    return body
+
+
+def _shown_name(entity: Resource) -> str | None:
+    """Return an entity's name; an artifact may have none."""
+    return entity.body.get("ArtifactName") if entity.kind == "artifact" else entity.name
+
+
 def _start(token: str | None, length: int) -> int:
     if token is None:
         return 0
@@ -164,9 +188,10 @@ def _name(ends: Mapping[str, Any]) -> str:
 
 
 def _type(entity: Resource) -> str | None:
-    """Return what its maker called it: the ArtifactType, ActionType or ContextType."""
-    own = f"{_LINEAGE_TYPES[entity.kind]}Type"
-    return entity.body.get(own)
+    """Return the ArtifactType, ActionType or ContextType; a job's trial component has the kind of job."""
+    if entity.kind == "experiment-trial-component":
+        return entity.body.get("Source", {}).get("SourceType", "").removeprefix("SageMaker") or None
+    return entity.body.get(f"{_LINEAGE_TYPES[entity.kind]}Type")
 
 
 def _passes(entity: Resource, filters: Mapping[str, Any]) -> bool:

@@ -16,7 +16,6 @@ from sagelocal.api import package_requests as packages
 from sagelocal.api.model_package_groups import group_name
 from sagelocal.api.records import now
 from sagelocal.errors import ServiceError, ValidationException
-from sagelocal.events import Event
 from sagelocal.wire.dispatch import operation
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from sagelocal.api.account import Account
     from sagelocal.api.records import Records
-    from sagelocal.events import Events
     from sagelocal.jobs.store import Resource
     from sagelocal.wire.message import Call
 
@@ -36,28 +34,15 @@ _TYPES: dict[str, Callable[[Resource], bool]] = {
     "Unversioned": lambda package: "ModelPackageGroupName" not in package.body,
     "Both": lambda _: True,
 }
-_TOLD = (
-    "ModelPackageGroupName",
-    "ModelPackageName",
-    "ModelPackageVersion",
-    "ModelPackageArn",
-    "ModelPackageDescription",
-    "ModelPackageStatus",
-    "ModelApprovalStatus",
-    "ApprovalDescription",
-    "CustomerMetadataProperties",
-    "InferenceSpecification",
-)
 
 
 class ModelPackages:
     """Create, Describe, List, Update, Delete and BatchDescribeModelPackage."""
 
-    def __init__(self, *, records: Records, groups: Records, account: Account, events: Events) -> None:
+    def __init__(self, *, records: Records, groups: Records, account: Account) -> None:
         self._records = records
         self._groups = groups
         self._account = account
-        self._events = events
         self._creating = threading.Lock()
 
     @operation("CreateModelPackage")
@@ -67,7 +52,7 @@ class ModelPackages:
         packages.check_new(request)
         members = packages.new_body(request) | {"CreatedBy": self._account.owner}
         if "ModelPackageGroupName" not in request:
-            return self._tell(self._create_by_itself(request, members))
+            return self._create_by_itself(request, members)
         if request.get("Tags"):
             raise ValidationException(
                 "Tags cannot be put on a version of a model package group; tag the group"
@@ -113,7 +98,7 @@ class ModelPackages:
             body["LastModifiedBy"] = self._account.owner
 
         changed = self._records.update(packages.key(request["ModelPackageArn"]), change)
-        return self._tell({"ModelPackageArn": changed.arn})
+        return {"ModelPackageArn": changed.arn}
 
     @operation("DeleteModelPackage")
     def delete(self, call: Call) -> None:
@@ -153,7 +138,7 @@ class ModelPackages:
 
         self._groups.update(group, take)
         members |= {"ModelPackageGroupName": group, "ModelPackageVersion": number}
-        return self._tell(self._records.create_as(f"{group}/{number}", request, members))
+        return self._records.create_as(f"{group}/{number}", request, members)
 
     def _wanted(self, request: Mapping[str, Any]) -> Iterable[Resource]:
         found = self._records.all()
@@ -168,16 +153,3 @@ class ModelPackages:
             found = [each for each in found if _TYPES[request.get("ModelPackageType", "Unversioned")](each)]
         status = request.get("ModelApprovalStatus")
         return [each for each in found if status in (None, each.body.get("ModelApprovalStatus"))]
-
-    def _tell(self, answer: dict[str, Any]) -> dict[str, Any]:
-        """Tell EventBridge of the package in an answer, and return the answer."""
-        arn = answer["ModelPackageArn"]
-        body = self._records.get(packages.key(arn)).body
-        self._events.tell(
-            Event(
-                detail_type="SageMaker Model Package State Change",
-                resource=arn,
-                detail={member: body[member] for member in _TOLD if member in body},
-            )
-        )
-        return answer

@@ -68,7 +68,8 @@ def creation(
     if kind.type == steps.REGISTER_MODEL:
         request.pop("ModelPackageName", None)
         request.pop("Tags", None)
-        return request | {"ClientToken": attempt.digest[:36]}
+        made_by = {"GeneratedBy": attempt.execution_arn} | request.get("MetadataProperties", {})
+        return request | {"ClientToken": attempt.digest[:36], "MetadataProperties": made_by}
     request[kind.name_key] = job_name(kind, attempt, str(arguments.get(kind.name_key) or ""))
     role_key = "ExecutionRoleArn" if kind.noun == "Model" else "RoleArn"
     if kind.noun in ("Model", "TrainingJob", "ProcessingJob"):

@@ -18,6 +18,7 @@ from sagelocal.wire.dispatch import operation
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sagelocal.api.experiments import Given
     from sagelocal.api.ports import Images, Jobs
     from sagelocal.api.records import Records
     from sagelocal.wire.message import Call
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 class ProcessingJobs:
     """CreateProcessingJob, DescribeProcessingJob, ListProcessingJobs, StopProcessingJob."""
 
-    def __init__(self, *, records: Records, jobs: Jobs, images: Images) -> None:
+    def __init__(self, *, records: Records, jobs: Jobs, images: Images, experiments: Given) -> None:
         self._records = records
+        self._experiments = experiments
         self._jobs = jobs
         self._images = images
 
@@ -36,6 +38,7 @@ class ProcessingJobs:
         """Store the job and hand it on to be run."""
         request = call.parameters
         _check(request)
+        self._experiments.check(request)
         self._images(request["AppSpecification"]["ImageUri"])
         runtime = {"MaxRuntimeInSeconds": processing_plan.DEFAULT_RUNTIME_SECONDS}
         answer = self._records.create(

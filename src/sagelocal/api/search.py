@@ -105,6 +105,8 @@ class Search:
         tags = [{"Key": key, "Value": value} for key, value in self._store.tags(resource.arn).items()]
         found = resource.body | {"LastModifiedTime": resource.modified}
         if resource.kind == experiments.COMPONENT:
+            # The SDK's ExperimentAnalytics takes for a list what is not there.
+            found = {key: {} for key in ("Parameters", "InputArtifacts", "OutputArtifacts")} | found
             found["Parents"] = self._parents(resource.arn)
         return found | ({"Tags": tags} if tags else {})
 

@@ -20,6 +20,7 @@ from sagelocal.wire.dispatch import operation
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sagelocal.api.experiments import Given
     from sagelocal.api.ports import Images, Jobs
     from sagelocal.api.records import Records
     from sagelocal.wire.message import Call
@@ -30,8 +31,9 @@ _ONE_DAY = 86400
 class TrainingJobs:
     """CreateTrainingJob, DescribeTrainingJob, ListTrainingJobs, StopTrainingJob."""
 
-    def __init__(self, *, records: Records, jobs: Jobs, images: Images) -> None:
+    def __init__(self, *, records: Records, jobs: Jobs, images: Images, experiments: Given) -> None:
         self._records = records
+        self._experiments = experiments
         self._jobs = jobs
         self._images = images
 
@@ -40,6 +42,7 @@ class TrainingJobs:
         """Store the job and hand it on to be run."""
         request = call.parameters
         _check(request)
+        self._experiments.check(request)
         self._images(request["AlgorithmSpecification"]["TrainingImage"])
         first: dict[str, Any] = {}
         transitions.advance(first, "Starting", now())

@@ -16,6 +16,7 @@ from sagelocal.wire.dispatch import operation
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sagelocal.api.experiments import Given
     from sagelocal.api.ports import Jobs
     from sagelocal.api.records import Records
     from sagelocal.wire.message import Call
@@ -26,8 +27,9 @@ _MOST_MEGABYTES = 100
 class TransformJobs:
     """CreateTransformJob, DescribeTransformJob, ListTransformJobs, StopTransformJob."""
 
-    def __init__(self, *, records: Records, models: Records, jobs: Jobs) -> None:
+    def __init__(self, *, records: Records, models: Records, jobs: Jobs, experiments: Given) -> None:
         self._records = records
+        self._experiments = experiments
         self._models = models
         self._jobs = jobs
 
@@ -36,6 +38,7 @@ class TransformJobs:
         """Store the job and hand it on to be run."""
         request = call.parameters
         _check(request)
+        self._experiments.check(request)
         self._models.get(request["ModelName"])
         answer = self._records.create(request, TransformJobStatus=JobStatus.IN_PROGRESS)
         self._jobs.submit(TRANSFORM_JOB.kind, request["TransformJobName"])

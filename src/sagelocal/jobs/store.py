@@ -15,8 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sagelocal.jobs import changes
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 FORMAT_VERSION = 1
@@ -32,9 +34,17 @@ CREATE INDEX IF NOT EXISTS resource_by_age ON resource (kind, created);
 CREATE TABLE IF NOT EXISTS tag (
     arn TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (arn, key)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS change (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, name TEXT NOT NULL, arn TEXT NOT NULL,
+    before TEXT NOT NULL, body TEXT NOT NULL, moment REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS artifact_by_source ON resource (json_extract(body, '$.Source.SourceUri'))
+    WHERE kind = 'artifact';
 """
 
 _INSERT = "INSERT INTO resource VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_CHANGE = "INSERT INTO change (kind, name, arn, before, body, moment) VALUES (?, ?, ?, ?, ?, ?)"
+_ARTIFACTS = "SELECT * FROM resource WHERE kind = 'artifact' AND json_extract(body, '$.Source.SourceUri') = ?"
 _CHECKPOINT_PAGES = 4000
 """The log is folded into the database at that size (16 MB): each time costs a wait for the disk."""
 
@@ -92,12 +102,14 @@ class Store:
         now = time.time()
         row = (kind, name, arn, _dump(body), now, now)
         try:
-            if not tags:
+            if not tags and not changes.is_told(kind):
                 self._db().execute(_INSERT, row)  # a statement by itself is a transaction
             else:
                 with self._transaction() as db:
                     db.execute(_INSERT, row)
-                    _put_tags(db, arn, tags)
+                    _put_tags(db, arn, tags or {})
+                    if changes.is_told(kind):
+                        db.execute(_INSERT_CHANGE, (kind, name, arn, "{}", row[3], now))
         except sqlite3.IntegrityError as error:
             raise AlreadyExistsError(f"{kind} {name}") from error
         return Resource(kind=kind, name=name, arn=arn, body=body, created=now, modified=now)
@@ -144,13 +156,16 @@ class Store:
             if row is None:
                 raise MissingError(f"{kind} {name}")
             old = _resource(row)
+            before = changes.state(kind, old.body) if changes.is_told(kind) else None
             edited = change(old.body)
             body = old.body if edited is None else edited
-            now = time.time()
+            now, text = time.time(), _dump(body)
             db.execute(
                 "UPDATE resource SET body = ?, modified = ? WHERE kind = ? AND name = ?",
-                (_dump(body), now, kind, name),
+                (text, now, kind, name),
             )
+            if before is not None and before != changes.state(kind, body):
+                db.execute(_INSERT_CHANGE, (kind, name, old.arn, _dump(before), text, now))
         return Resource(kind=kind, name=name, arn=old.arn, body=body, created=old.created, modified=now)
 
     def delete(self, kind: str, name: str) -> Resource:
@@ -178,6 +193,19 @@ class Store:
         """Remove tags; absent keys are ignored."""
         with self._transaction() as db:
             db.executemany("DELETE FROM tag WHERE arn = ? AND key = ?", [(arn, key) for key in keys])
+
+    def artifacts(self, source_uri: str) -> Sequence[Resource]:
+        """Return the lineage artifacts of a URI."""
+        return [_resource(row) for row in self._db().execute(_ARTIFACTS, (source_uri,))]
+
+    def untold(self, most: int) -> Sequence[changes.Change]:
+        """Return the oldest changes of status that nobody was told of yet, at most so many."""
+        rows = self._db().execute("SELECT * FROM change ORDER BY number LIMIT ?", (most,))
+        return [_change(row) for row in rows]
+
+    def told(self, number: int) -> None:
+        """Forget the changes up to a number."""
+        self._db().execute("DELETE FROM change WHERE number <= ?", (number,))
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -218,6 +246,20 @@ def _resource(row: sqlite3.Row) -> Resource:
         body=json.loads(row["body"]),
         created=row["created"],
         modified=row["modified"],
+    )
+
+
+def _change(row: sqlite3.Row) -> changes.Change:
+    body = json.loads(row["body"])
+    return changes.Change(
+        number=row["number"],
+        kind=row["kind"],
+        name=row["name"],
+        arn=row["arn"],
+        before=json.loads(row["before"]),
+        after=changes.state(row["kind"], body),
+        body=body,
+        moment=row["moment"],
     )
 
 

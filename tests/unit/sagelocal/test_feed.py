@@ -1,0 +1,218 @@
+"""Changes of status are carried once each, become lineage and events, and survive a crash in between."""
+
+import pytest
+
+from sagelocal.api.account import Account
+from sagelocal.api.feed import Feed
+from sagelocal.api.trail import Trail
+from sagelocal.jobs.store import MissingError, Store
+
+ACCOUNT = Account(number="123456789012", region="us-east-1")
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+S3 = {"S3DataType": "S3Prefix", "S3Uri": "s3://b/rows"}
+JOB = {
+    "TrainingJobName": "j",
+    "TrainingJobArn": ACCOUNT.arn("training-job", "j"),
+    "TrainingJobStatus": "InProgress",
+    "AlgorithmSpecification": {"TrainingImage": IMAGE},
+    "HyperParameters": {"trees": "7", "loss": "nan", "name": '"a"'},
+    "InputDataConfig": [
+        {"ChannelName": "train", "DataSource": {"S3DataSource": S3}, "ContentType": "text/csv"}
+    ],
+    "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    "CheckpointConfig": {"S3Uri": "s3://b/checkpoints"},
+    "ExperimentConfig": {"ExperimentName": "e", "TrialComponentDisplayName": "shown"},
+}
+ENDED = {
+    "TrainingJobStatus": "Completed",
+    "TrainingEndTime": 1_800_000_000.0,
+    "ModelArtifacts": {"S3ModelArtifacts": "s3://b/model.tar.gz"},
+    "FinalMetricDataList": [{"MetricName": "accuracy", "Value": 0.9, "Timestamp": 1_800_000_000.0}],
+}
+COMPONENT = "experiment-trial-component"
+
+
+class Bus:
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.told = []
+
+    def tell(self, event):
+        self.told.append(event)
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path / "state.db")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def bus():
+    return Bus()
+
+
+@pytest.fixture
+def feed(store, bus):
+    return Feed(store=store, trail=Trail(store=store, account=ACCOUNT), bus=bus)
+
+
+def create(store, kind, name, body):
+    store.create(kind, name, ACCOUNT.arn(kind, name), body)
+
+
+def edges(store):
+    """Return the associations, by what their ends are about."""
+
+    def named(arn):
+        body = store.find(arn).body
+        return body.get("Source", {}).get("SourceUri") or body["TrialComponentName"]
+
+    return {
+        (named(each.body["SourceArn"]), each.body["AssociationType"], named(each.body["DestinationArn"]))
+        for each in store.list("association")
+    }
+
+
+def test_a_job_leaves_a_component_and_artifacts(store, feed):
+    create(store, "training-job", "j", JOB)
+    feed.carry()
+    store.update("training-job", "j", lambda body: body.update(ENDED))
+    feed.carry()
+
+    component = store.get(COMPONENT, "j-aws-training-job").body
+    assert component["Status"] == {"PrimaryStatus": "Completed"}
+    assert component["Source"] == {"SourceArn": JOB["TrainingJobArn"], "SourceType": "SageMakerTrainingJob"}
+    assert component["DisplayName"] == "shown"
+    assert component["Parameters"] == {
+        "trees": {"NumberValue": 7.0},
+        "loss": {"StringValue": "nan"},
+        "name": {"StringValue": '"a"'},
+        "SageMaker.InstanceType": {"StringValue": "ml.m5.large"},
+        "SageMaker.InstanceCount": {"NumberValue": 1.0},
+    }
+    assert component["InputArtifacts"]["train"] == {"Value": "s3://b/rows", "MediaType": "text/csv"}
+    assert component["OutputArtifacts"]["SageMaker.ModelArtifact"] == {"Value": "s3://b/model.tar.gz"}
+    assert [(each["MetricName"], each["Last"]) for each in component["Metrics"]] == [("accuracy", 0.9)]
+    name = "j-aws-training-job"
+    assert edges(store) == {
+        (IMAGE, "ContributedTo", name),
+        ("s3://b/rows", "ContributedTo", name),
+        (name, "Produced", "s3://b/checkpoints"),
+        (name, "Produced", "s3://b/model.tar.gz"),
+    }
+    trial = store.get("experiment-trial", "j-aws-trial")
+    assert trial.body["ExperimentName"] == "e"
+    assert [each.body["TrialArn"] for each in store.list("trial-membership")] == [trial.arn]
+
+
+def test_an_artifact_that_somebody_made_is_used(store, feed):
+    create(store, "artifact", "own", {"ArtifactType": "Table", "Source": {"SourceUri": "s3://b/rows"}})
+    create(store, "training-job", "j", JOB)
+    feed.carry()
+    (found,) = [each for each in store.list("association") if each.body["SourceType"] == "Table"]
+    assert found.body["SourceArn"] == ACCOUNT.arn("artifact", "own")
+
+
+def test_every_approval_of_a_version_is_an_action(store, feed):
+    pipeline = ACCOUNT.arn("pipeline", "p/execution/abc")
+    body = {
+        "ModelPackageGroupName": "g",
+        "ModelPackageStatus": "Completed",
+        "ModelApprovalStatus": "PendingManualApproval",
+        "InferenceSpecification": {"Containers": [{"Image": IMAGE, "ModelDataUrl": "s3://b/model.tar.gz"}]},
+        "MetadataProperties": {"GeneratedBy": pipeline},
+    }
+    create(store, "model-package", "g/1", body)
+    approval = {"ModelApprovalStatus": "Approved", "ApprovalDescription": "good"}
+    store.update("model-package", "g/1", lambda body: body.update(approval))
+    feed.carry()
+
+    package, group = ACCOUNT.arn("model-package", "g/1"), ACCOUNT.arn("model-package-group", "g")
+    assert edges(store) == {
+        (IMAGE, "ContributedTo", package),
+        ("s3://b/model.tar.gz", "ContributedTo", package),
+        (package, "ContributedTo", package),  # from the actions, whose source it is
+        (package, "AssociatedWith", group),
+    }
+    actions = [each.body for each in store.list("action")]
+    assert [each["Status"] for each in actions] == ["PendingManualApproval", "Approved"]
+    assert actions[1]["Description"] == "good"
+    context = store.get("context", "g-aws-model-package-group").body
+    assert (context["ContextType"], context["Properties"]) == (
+        "ModelGroup",
+        {"PipelineExecutionArn": pipeline},
+    )
+
+
+def test_an_endpoint_has_an_action_for_each_configuration(store, feed):
+    package = ACCOUNT.arn("model-package", "g/1")
+    create(store, "model", "m", {"PrimaryContainer": {"Image": IMAGE, "ModelPackageName": package}})
+    create(store, "endpoint-config", "c", {"ProductionVariants": [{"ModelName": "m"}]})
+    create(store, "endpoint", "e", {"EndpointStatus": "Creating", "EndpointConfigName": "c"})
+    feed.carry()
+    assert store.list("action") == []
+    store.update("endpoint", "e", lambda body: body.update(EndpointStatus="InService"))
+    # The configuration of the second may be gone when the change is carried.
+    store.update("endpoint", "e", lambda body: body.update(EndpointConfigName="gone"))
+    feed.carry()
+
+    endpoint = ACCOUNT.arn("endpoint", "e")
+    assert [each.body["ActionType"] for each in store.list("action")] == ["ModelDeployment"] * 2
+    assert edges(store) == {
+        (ACCOUNT.arn("model", "m"), "ContributedTo", endpoint),
+        (IMAGE, "ContributedTo", endpoint),
+        (package, "ContributedTo", endpoint),
+        (endpoint, "AssociatedWith", endpoint),  # from the actions, whose source it is
+    }
+
+
+class Crash(Bus):
+    """Is cut off as soon as it was told something."""
+
+    def tell(self, event):
+        super().tell(event)
+        raise KeyboardInterrupt
+
+
+def test_what_a_crash_left_is_carried_and_what_was_carried_twice_is_there_once(store, feed, bus):
+    create(store, "training-job", "j", JOB)
+    crash = Crash()
+    with pytest.raises(KeyboardInterrupt):
+        Feed(store=store, trail=Trail(store=store, account=ACCOUNT), bus=crash).carry()
+    before = edges(store)
+    assert before
+
+    feed.start()
+    feed.close()
+
+    assert edges(store) == before
+    assert len(store.list(COMPONENT)) == 1
+    assert bus.told == crash.told
+    assert store.untold(1) == []
+
+
+def test_a_change_that_cannot_be_carried_keeps_no_other_back(store, feed, bus):
+    create(store, "training-job", "broken", {"TrainingJobStatus": "InProgress"})
+    create(store, "training-job", "j", JOB)
+    feed.carry()
+    assert [event.resources for event in bus.told] == [(JOB["TrainingJobArn"],)]
+    with pytest.raises(MissingError):
+        store.get(COMPONENT, "broken-aws-training-job")
+
+
+def test_only_a_change_of_status_is_told(store, feed, bus):
+    create(store, "training-job", "j", JOB)
+    store.update("training-job", "j", lambda body: body.update(SecondaryStatus="Training"))
+    with pytest.raises(KeyError):
+        store.update("training-job", "j", _fail)
+    create(store, "model", "m", {})
+    feed.carry()
+    assert [event.detail["TrainingJobStatus"] for event in bus.told] == ["InProgress"]
+
+
+def _fail(body):
+    body["TrainingJobStatus"] = "Failed"
+    raise KeyError
