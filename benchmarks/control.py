@@ -1,4 +1,9 @@
-"""The control plane: describe and create calls by boto3, beside moto's server and beside busy endpoints."""
+"""The control plane: describe and create calls, beside moto's server and beside busy endpoints.
+
+boto3 itself takes longer for a call than a server here: the rate of one client says what a user sees, and is
+bounded by the client. What a server can answer is seen when calls come on many connections at once, each made
+as boto3 makes it, but beforehand.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,20 +20,25 @@ import boto3
 from botocore.config import Config
 
 from benchmarks import environments, load, models, processes
-from benchmarks.contenders import ECHO, PEERS
+from benchmarks.contenders import PEERS
 from benchmarks.figures import Figures, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 OURS, MOTO = "sagelocal", "moto server"
+CLIENT = "boto3 (limit)"
+CONNECTIONS = 8
 BUSY, IDLE = "sagelocal, endpoints busy", "sagelocal, endpoints idle"
 BUCKET = "benchmark"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+CONTAINER = {"Image": IMAGE, "ModelDataUrl": "s3://bucket/model.tar.gz"}
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 NOWHERE = "http://127.0.0.1:9"
 SLOW_SECONDS = 0.05
+_OWN_HEADERS = ("Host", "Content-Length", "Content-Type", "Accept-Encoding")
+"""Which the load generator gives itself, or does not need."""
 _SLOW = f"""
 import time
 
@@ -77,14 +87,14 @@ def create(sagemaker: Any, name: str) -> None:
     sagemaker.create_model(
         ModelName=name,
         ExecutionRoleArn=ROLE,
-        PrimaryContainer={"Image": IMAGE, "ModelDataUrl": "s3://bucket/model.tar.gz"},
+        PrimaryContainer=CONTAINER,
     )
 
 
 def describe(sagemaker: Any, _name: str) -> None:
     """Describe a model, and see that it is that model."""
     found = sagemaker.describe_model(ModelName="described")
-    assert found["PrimaryContainer"]["ModelDataUrl"] == "s3://bucket/model.tar.gz"
+    assert found["PrimaryContainer"] == CONTAINER
 
 
 class Calls:
@@ -120,55 +130,113 @@ def sagelocal(folder: Path, port: int) -> tuple[list[str], Callable[[], bool], d
 
 def run(rounds: int, folder: Path) -> list[Figures]:
     """Measure describe and create calls of both servers in turns."""
-    figures = Figures(
-        key="control",
-        title="Control plane: calls by one boto3 client",
+    one = _figures("control", "by one boto3 client", "The limit is boto3 itself: an echo answers it.")
+    many = _figures(
+        "control-many",
+        f"on {CONNECTIONS} connections at once",
+        "The calls are boto3's, made beforehand; each create has a name of its own.",
+    )
+    _compare(one, many, rounds, folder)
+    return [one, many, _busy(rounds, folder / "busy")]
+
+
+def _figures(key: str, how: str, note: str) -> Figures:
+    columns = ("describe_model", "create_model")
+    return Figures(
+        key=key,
+        title=f"Control plane: calls {how}",
         unit="calls/s",
         reference=MOTO,
-        notes=["The echo is what boto3 itself can do: a call that is answered with its own bytes."],
+        notes=[note],
         targets=[
-            Target(contender=OURS, reference=MOTO, column=column, sign="≥", bound=5)
-            for column in ("describe_model", "create_model")
+            Target(contender=OURS, reference=MOTO, column=column, sign="≥", bound=5) for column in columns
         ],
     )
-    return [figures, _busy(rounds, folder / "busy")] if _compare(figures, rounds, folder) else []
 
 
-def _compare(figures: Figures, rounds: int, folder: Path) -> bool:
-    python = environments.ensure("moto")
-    ports = {name: processes.free_port() for name in (OURS, MOTO, ECHO)}
+def _compare(one: Figures, many: Figures, rounds: int, folder: Path) -> None:
     with ExitStack() as stack:
-        argv, ready, environ = sagelocal(folder, ports[OURS])
-        stack.enter_context(processes.running(argv, ready, environ=environ, folder=folder, name="sagelocal"))
-        argv = [str(python.parent / "moto_server"), "-H", "127.0.0.1", "-p", str(ports[MOTO])]
-        stack.enter_context(
-            processes.running(
-                argv,
-                lambda: processes.answers(f"http://127.0.0.1:{ports[MOTO]}/moto-api/"),
-                environ=processes.environment(),
-                folder=folder,
-                name="moto",
-            )
-        )
-        stack.enter_context(
-            processes.running(
-                [sys.executable, str(PEERS / "echo.py"), str(ports[ECHO])],
-                lambda: processes.answers(f"http://127.0.0.1:{ports[ECHO]}/"),
-                environ=processes.environment(),
-                folder=folder,
-                name="echo",
-            )
-        )
+        ports = {name: stack.enter_context(start(folder)) for name, start in _SERVERS.items()}
         for name in (OURS, MOTO):
             create(client(ports[name]), "described")
         calls = {name: stack.enter_context(Calls(port)) for name, port in ports.items()}
         for number in range(rounds):
             for call, count in (("describe", 400), ("create", 200)):
-                for name, one in calls.items():
-                    if name == ECHO and call == "describe":
-                        continue  # its answer would be no model
-                    figures.add(name, f"{call}_model", one.rate(call, count, f"round-{number}"))
-    return True
+                for name, each in calls.items():
+                    one.add(name, f"{call}_model", each.rate(call, count, f"round-{number}"))
+                for name in (OURS, MOTO):
+                    outcome = load.ask(_repeated(ports[name], call, f"round-{number}-{load.NUMBER}"))
+                    many.add(name, f"{call}_model", outcome.rate)
+                    if outcome.errors:
+                        many.failures[f"{name}; {call}_model"] = f"{outcome.errors} calls failed"
+
+
+def _repeated(port: int, call: str, name: str) -> load.Plan:
+    """Return the plan of a call as boto3 sends it, again and again, with a number in the name."""
+    sent: list[Any] = []
+    sagemaker = client(port)
+    sagemaker.meta.events.register("before-send.sagemaker", lambda request, **_: sent.append(request))
+    {"describe": describe, "create": create}[call](sagemaker, name)
+    headers = {key: _text(value) for key, value in sent[0].headers.items() if key not in _OWN_HEADERS}
+    return load.Plan(
+        port=port,
+        path="/",
+        body=_text(sent[0].body),
+        content_type="application/x-amz-json-1.1",
+        connections=CONNECTIONS,
+        seconds=2,
+        headers=headers,
+        is_numbered=call == "create",
+    )
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode("latin-1")
+
+
+@contextmanager
+def _sagelocal(folder: Path) -> Iterator[int]:
+    port = processes.free_port()
+    argv, ready, environ = sagelocal(folder, port)
+    with processes.running(argv, ready, environ=environ, folder=folder, name="sagelocal"):
+        yield port
+
+
+@contextmanager
+def _moto(folder: Path) -> Iterator[int]:
+    port = processes.free_port()
+    argv = [str(environments.ensure("moto").parent / "moto_server"), "-H", "127.0.0.1", "-p", str(port)]
+    url = f"http://127.0.0.1:{port}/moto-api/"
+    with processes.running(
+        argv, lambda: processes.answers(url), environ=processes.environment(), folder=folder, name="moto"
+    ):
+        yield port
+
+
+@contextmanager
+def _echo(folder: Path) -> Iterator[int]:
+    """Answer all calls with a model's description, at once."""
+    port = processes.free_port()
+    answer = {
+        "ModelName": "described",
+        "PrimaryContainer": CONTAINER,
+        "ExecutionRoleArn": ROLE,
+        "CreationTime": time.time(),
+        "ModelArn": "arn:aws:sagemaker:us-east-1:123456789012:model/described",
+        "EnableNetworkIsolation": False,
+    }
+    argv, url = [sys.executable, str(PEERS / "echo.py"), str(port)], f"http://127.0.0.1:{port}/"
+    with processes.running(
+        [*argv, json.dumps(answer)],
+        lambda: processes.answers(url),
+        environ=processes.environment(),
+        folder=folder,
+        name="echo",
+    ):
+        yield port
+
+
+_SERVERS = {OURS: _sagelocal, MOTO: _moto, CLIENT: _echo}
 
 
 @dataclass(frozen=True, kw_only=True)

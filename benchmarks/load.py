@@ -9,16 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 ROOT = Path(__file__).parents[1]
+NUMBER = "00000000"
+"""In the body of a numbered plan: where each request has a number of its own."""
 _WARM_SHARE = 0.2
 _LONGEST_SECONDS = 15.0
 
@@ -35,9 +42,16 @@ class Plan:
     connections: int
     seconds: float
     headers: dict[str, str] = field(default_factory=dict)
+    is_numbered: bool = False
 
-    def request(self) -> bytes:
-        """Return the request's bytes."""
+    def requests(self) -> Iterator[bytes]:
+        """Return the bytes of one request after the other."""
+        if not self.is_numbered:
+            return itertools.repeat(self._request())
+        before, after = self._request().split(NUMBER.encode(), 1)
+        return (b"%b%08d%b" % (before, number, after) for number in itertools.count(1))
+
+    def _request(self) -> bytes:
         body = self.body.encode("latin-1")
         lines = [f"POST {self.path} HTTP/1.1", f"Host: 127.0.0.1:{self.port}", f"Content-Length: {len(body)}"]
         headers = {"Content-Type": self.content_type, "Accept": "*/*", **self.headers}
@@ -64,13 +78,14 @@ def ask(plan: Plan) -> Outcome:
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, request: bytes, run: _Run) -> None:
-        self._request = request
+    def __init__(self, requests: Iterator[bytes], run: _Run) -> None:
+        self._requests = requests
         self._run = run
         self._buffer = b""
         self._needed = 0
         self._body_at = 0
         self._is_chunked = False
+        self._closes = False
         self._sent = 0.0
         self._transport: asyncio.Transport
 
@@ -80,7 +95,7 @@ class _Connection(asyncio.Protocol):
 
     def _send(self) -> None:
         self._sent = time.perf_counter()
-        self._transport.write(self._request)
+        self._transport.write(next(self._requests))
 
     def data_received(self, data: bytes) -> None:
         self._buffer = self._buffer + data if self._buffer else data
@@ -92,7 +107,7 @@ class _Connection(asyncio.Protocol):
             is_good = self._buffer.startswith(b"HTTP/1.1 200")
             self._buffer, self._needed = b"", 0
             self._run.took(time.perf_counter() - self._sent, body, is_good=is_good)
-            if self._run.is_over:
+            if self._run.is_over or self._closes:
                 self._transport.close()
             else:
                 self._send()
@@ -104,6 +119,7 @@ class _Connection(asyncio.Protocol):
         head = self._buffer[:end].lower()
         at = head.find(b"content-length:")
         self._is_chunked = at < 0
+        self._closes = b"connection: close" in head
         self._body_at = end + 4
         length = 0 if at < 0 else int(head[at + 15 :].split(b"\r\n", 1)[0])
         self._needed = end + 4 + length
@@ -116,6 +132,7 @@ class _Connection(asyncio.Protocol):
 class _Run:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
+        self._requests = plan.requests()
         self._times: list[float] = []
         self._errors = 0
         self._body = b""
@@ -138,7 +155,7 @@ class _Run:
 
     async def _connect(self) -> None:
         await asyncio.get_running_loop().create_connection(
-            lambda: _Connection(self._plan.request(), self), "127.0.0.1", self._plan.port
+            lambda: _Connection(self._requests, self), "127.0.0.1", self._plan.port
         )
 
     async def __call__(self) -> Outcome:

@@ -1,10 +1,15 @@
-"""A bare echo: what Python's HTTP itself takes, the limit of every server here. `echo.py PORT`."""
+"""A bare echo: what Python's HTTP itself takes, the limit of every server here. `echo.py PORT [ANSWER]`.
+
+With an ANSWER it says that instead of what it is told.
+"""
 
 import asyncio
 import sys
 
 import httptools
 import uvloop
+
+ANSWER = "".join(sys.argv[2:3]).encode()
 
 
 class Echo(asyncio.Protocol):
@@ -20,8 +25,9 @@ class Echo(asyncio.Protocol):
         self.body += body
 
     def on_message_complete(self):
+        answer = ANSWER or self.body
         head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-        self.transport.write(head % len(self.body) + self.body)
+        self.transport.write(head % len(answer) + answer)
         self.body = b""
 
 
