@@ -291,6 +291,38 @@ def test_scikit_learn_computes_the_same(tmp_path):
     bench.runners.close()
 
 
+@pytest.mark.parametrize("seen", ["before", "after"])
+def test_a_script_waits_for_a_runner_that_was_wished_for(tmp_path, seen):
+    bench = Bench(tmp_path, isolation.probe("none"))
+    bench.environ["PYTHONPATH"] = str(tmp_path)
+    runners.wish(tmp_path, bench.made, type("Image", (), {"warm": ("sklearn.ensemble",)})())
+    # The service sees the wish before the job looks for the runner, or only when it waits.
+    look = threading.Timer(0.1 if seen == "after" else 0, bench.runners.look)
+    look.start()
+    if seen == "before":
+        look.join()
+    assert not bench.is_ready()
+    end, lines = bench.run("import sys; print('sklearn.ensemble' in sys.modules)")
+    assert end.ok
+    assert lines == ["True"]
+    look.join()
+    bench.runners.close()
+
+
+def test_a_runner_that_ends_at_its_imports_does_not_fail_who_waits_for_it(tmp_path):
+    bench = Bench(tmp_path, isolation.probe("none"))
+    runners.wish(tmp_path, bench.made, type("Image", (), {"warm": ("sklearn.ensemble",)})())
+    bench.runners.look()
+    end = threading.Timer(0.1, bench.runners.close)
+    end.start()
+    started = bench.start("print('ran')")
+    end.join()
+    assert started.wait(PATIENCE_SECONDS).ok
+    assert bench.lines == ["ran"]
+    assert started.plain == "the preloaded interpreter ended before it answered"
+    assert started.missing
+
+
 def test_jobs_outlive_their_runner(tmp_path):
     bench = Bench(tmp_path, isolation.probe("auto"))
     bench.begin("json")

@@ -75,6 +75,15 @@ def test_every_row_is_scored_in_its_place_object_by_object(transform, model):
     assert "FailureReason" not in job
 
 
+def test_the_first_job_of_an_image_waits_for_its_preloaded_interpreter(aws, transform, model):
+    job, _ = transform(model, {"a.csv": models.CSV})
+    events = aws("logs").filter_log_events(
+        logGroupName="/aws/sagemaker/TransformJobs", logStreamNamePrefix=f"{job['TransformJobName']}/"
+    )["events"]
+    lines = [event["message"] for event in events]
+    assert "The script runs in a process forked from a preloaded interpreter" in lines
+
+
 def test_single_records_are_sent_one_by_one(transform, model):
     rows = b"".join(models.CSV.splitlines(keepends=True)[:12])
     job, results = transform(

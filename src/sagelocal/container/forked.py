@@ -17,6 +17,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ANSWER_SECONDS = 10.0
+IMPORT_SECONDS = 60.0
+"""For a runner that has not ended its imports: it began them before a plain start could."""
+WISH_SECONDS = 2.0
+"""For the service to start the runner that somebody wished for."""
+_LOOK_SECONDS = 0.005
 _SPACES = ("mnt", "pid", "ipc", "uts", "user")
 _READ_AT_START = (
     *("PYTHON", "LD_", "LC_", "MALLOC_", "GLIBC_", "OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "GOTO_"),
@@ -54,6 +60,10 @@ class Runner:
 
     address: Path
     """Its socket; nobody may be listening there."""
+    draft: Path
+    """The socket while it imports: who connects is answered after that."""
+    wish: Path
+    """There when somebody has wished for it and the service has not started it yet."""
     python: Path
     """The environment's interpreter."""
     variables: Mapping[str, str]
@@ -141,7 +151,7 @@ def start(
     obstacle = runner.obstacle(argv, env, cwd, modules)
     if obstacle:
         raise RefusedError(obstacle)
-    connection = _connect(runner.address)
+    connection = _connect(runner)
     reading, writing = os.pipe()
     holder = None
     try:
@@ -172,9 +182,27 @@ def start(
         os.close(writing)
 
 
-def _connect(address: Path) -> socket.socket:
+def _connect(runner: Runner) -> socket.socket:
+    """Return a connection to the runner, which may still import what it is to have imported."""
+    end = time.monotonic() + WISH_SECONDS
+    while True:
+        is_wished = runner.wish.exists()
+        # The draft gets the other name when it is ready, perhaps in between.
+        for address, seconds in (
+            (runner.address, ANSWER_SECONDS),
+            (runner.draft, IMPORT_SECONDS),
+            (runner.address, ANSWER_SECONDS),
+        ):
+            with contextlib.suppress(MissingError):
+                return _reach(address, seconds)
+        if not is_wished or time.monotonic() > end:
+            raise MissingError("no preloaded interpreter is ready yet")
+        time.sleep(_LOOK_SECONDS)
+
+
+def _reach(address: Path, seconds: float) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(ANSWER_SECONDS)
+    connection.settimeout(seconds)
     try:
         # A path of any length: the address of a socket may have 107 bytes only.
         folder = os.open(address.parent, os.O_PATH | os.O_DIRECTORY)
@@ -184,7 +212,7 @@ def _connect(address: Path) -> socket.socket:
             os.close(folder)
     except (FileNotFoundError, ConnectionRefusedError) as error:
         connection.close()
-        raise MissingError("no preloaded interpreter is ready yet") from error
+        raise MissingError from error
     except OSError as error:
         connection.close()
         raise RefusedError(f"the preloaded interpreter cannot be reached: {error}") from error
@@ -233,6 +261,8 @@ def _ask(connection: socket.socket, request: dict[str, Any], descriptors: list[i
     socket.send_fds(connection, [zygote.HEADER.pack(len(content))], descriptors)
     connection.sendall(content)
     answer = _read_answer(connection)
+    if not answer:
+        raise MissingError("the preloaded interpreter ended before it answered")
     if "pid" not in answer:
         raise RefusedError(answer.get("refused", "the preloaded interpreter gave no answer"))
     connection.sendall(b"\0")  # only now may the script begin

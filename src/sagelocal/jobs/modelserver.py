@@ -160,9 +160,10 @@ class ModelServer:
             raise ModelServerError(str(error)) from error
         except environments.EnvironmentMakingError as error:
             raise ModelServerError(f"the model's requirements.txt cannot be installed: {error}") from error
-        self._runtime = runtime.ensure(self._settings.cache_dir / "runtime")
         if self._make_preloading is not None:
             self._preloading = self._make_preloading(self._environment, self._image)
+            self._preloading.ask()
+        self._runtime = runtime.ensure(self._settings.cache_dir / "runtime")
 
     def start(self) -> None:
         """Start the process; `ready` tells when it serves."""

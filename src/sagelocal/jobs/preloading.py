@@ -30,6 +30,14 @@ class Preloading:
         self._told = False
         self._missing = False
 
+    def ask(self) -> None:
+        """Ask for a runner before the container is started, which then waits for its imports and no others.
+
+        For containers that surely import what a runner has; others would wait for what they do not need.
+        """
+        if self._enabled and not self._runner.address.exists():
+            runners.wish(self._data_dir, self._made, self._image)
+
     def leave(self, argv: Sequence[str], code: Path) -> Preloaded | None:
         """Return the leave for a command; None where there is nothing to say about it either."""
         if not self._enabled or not self._runner.is_script(argv):

@@ -7,6 +7,7 @@ nothing that matters: when the service ends they end, and jobs that they forked 
 | file in `runners/` | written by | meaning |
 |---|---|---|
 | `<key>.wish` | supervisor | a runner of this environment was missed: its folder and modules |
+| `.<key>.sock` | service | the runner's socket while it imports; who connects waits for that |
 | `<key>.sock` | service | the runner's socket, there when it is ready |
 | `<key>.refused` | service | why this environment has no runner |
 | `<key>.log` | runner | its own words |
@@ -51,8 +52,11 @@ _log = logging.getLogger(__name__)
 
 def find(data_dir: Path, made: Environment, environ: Mapping[str, str]) -> forked.Runner:
     """Return the runner of an environment, whether it is there or not."""
+    folder = data_dir / _FOLDER
     return forked.Runner(
-        address=data_dir / _FOLDER / f"{made.key}.sock",
+        address=folder / f"{made.key}.sock",
+        draft=_draft(folder, made.key),
+        wish=folder / f"{made.key}.wish",
         python=made.python,
         variables=forked.variables(environ, f"{made.bin}:{access.SYSTEM_PATH}"),
     )
@@ -104,9 +108,9 @@ class Runners:
             self._hear(key)
         for path in self._folder.glob("*.wish") if self._folder.is_dir() else ():
             wished = json.loads(path.read_text())
-            path.unlink()
             if path.stem not in self._running:
                 self._start(path.stem, Path(wished["root"]), wished["modules"])
+            path.unlink()  # not before: who wished for it may wait for its socket
         self._keep_few()
 
     def close(self) -> None:
@@ -115,7 +119,7 @@ class Runners:
             self._end(key)
 
     def _start(self, key: str, root: Path, modules: list[str]) -> None:
-        address = self._draft(key)
+        address = _draft(self._folder, key)
         address.unlink(missing_ok=True)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         variables = forked.variables(self._environ, f"{root / 'bin'}:{access.SYSTEM_PATH}")
@@ -147,7 +151,7 @@ class Runners:
             while words := runner.control.recv(_MESSAGE_BYTES).decode().strip():
                 if words == "ready":
                     # Not before: who connects waits for an answer, and imports take their time.
-                    self._draft(key).rename(self._folder / f"{key}.sock")
+                    _draft(self._folder, key).rename(self._folder / f"{key}.sock")
                 if words.startswith("refused "):
                     (self._folder / f"{key}.refused").write_text(words.removeprefix("refused "))
                 self._running[key] = self._running.pop(key)  # used last
@@ -156,9 +160,6 @@ class Runners:
         except OSError:
             pass
         self._end(key)
-
-    def _draft(self, key: str) -> Path:
-        return self._folder / f".{key}.sock"
 
     def _keep_few(self) -> None:
         while len(self._running) > 1 and (len(self._running) > MOST or self._memory() > MOST_BYTES):
@@ -175,11 +176,15 @@ class Runners:
 
     def _end(self, key: str) -> None:
         runner = self._running.pop(key)
-        for address in (self._draft(key), self._folder / f"{key}.sock"):
+        for address in (_draft(self._folder, key), self._folder / f"{key}.sock"):
             address.unlink(missing_ok=True)
         runner.control.close()
         runner.process.terminate()  # it may be in the middle of its imports
         runner.process.wait()
+
+
+def _draft(folder: Path, key: str) -> Path:
+    return folder / f".{key}.sock"
 
 
 def _listen(address: Path) -> socket.socket:
