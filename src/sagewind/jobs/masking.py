@@ -1,7 +1,8 @@
 """Keeping secrets out of logs, XCom and rendered templates.
 
 Every value of an `Environment` counts as secret but for the settings of SageMaker's own toolkits; of
-hyperparameters, those whose name or value looks like one. Signatures of presigned URLs are cut from any text.
+hyperparameters and a pipeline's parameters, those whose name or value looks like one. Signatures of presigned
+URLs are cut from any text.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _SHORTEST = 4
 _ORDINARY = re.compile(r"^(.{0,7}|[\d.+-]+|(s3|https?|arn):.*)$")
 """Values of an environment that are hidden where they stand, and not wherever else they occur."""
 
-_MAPS = frozenset({"Environment", "HyperParameters", "StaticHyperParameters"})
+_MAPS = frozenset({"Environment", "HyperParameters", "StaticHyperParameters", "pipeline_params"})
 
 
 def secrets(value: Any) -> frozenset[str]:

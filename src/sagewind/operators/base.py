@@ -27,9 +27,13 @@ class SagewindOperator(provider.SageMakerBaseOperator):
     aws_hook_class = SageMakerHook
     hook: SageMakerHook
 
-    def render_template_fields(self, *args: Any, **kwargs: Any) -> None:
-        """Render, and tell Airflow what of it is secret, before the rendered fields are kept and shown."""
-        super().render_template_fields(*args, **kwargs)
+    def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
+        """Render; tell Airflow what is secret before a template is logged, and before the fields are kept.
+
+        This, and not `render_template_fields`, is what Airflow calls for a mapped task too.
+        """
+        self._mask()
+        super()._do_render_template_fields(*args, **kwargs)
         self._mask()
 
     def preprocess_config(self) -> None:
@@ -50,7 +54,7 @@ class SagewindOperator(provider.SageMakerBaseOperator):
                     holder[key] = self.hook.client("iam").get_role(RoleName=role)["Role"]["Arn"]
 
     def _mask(self) -> None:
-        for secret in masking.secrets(getattr(self, "config", {})):
+        for secret in masking.secrets({name: getattr(self, name, None) for name in self.template_fields}):
             mask_secret(secret)
 
     def _caller(self) -> Caller:
