@@ -8,6 +8,7 @@ import os
 from airflow.plugins_manager import AirflowPlugin
 
 from sagewind import preload
+from sagewind.operators import marks
 from sagewind.ui import guard, lazy, links
 
 
@@ -25,4 +26,4 @@ class SagewindPlugin(AirflowPlugin):
         }
     ]
     operator_extra_links = [links.JobLink()]  # noqa: RUF012
-    listeners = [preload]  # noqa: RUF012
+    listeners = [preload, marks]  # noqa: RUF012

@@ -157,11 +157,6 @@ class Stack:
 
         return str(self.wait(f"{dag_id} {run_id} is over", state, seconds))
 
-    def log_has(self, dag_id: str, run_id: str, words: str) -> bool:
-        """Tell whether the log of the run's one task has these words yet."""
-        task = self.airflow.tasks(dag_id, run_id)["work"]
-        return any(words in line for line in self.airflow.log(dag_id, run_id, task))
-
     def task_state(self, dag_id: str, run_id: str) -> str | None:
         """Return the state of the run's one task."""
         return self.airflow.tasks(dag_id, run_id)["work"].state

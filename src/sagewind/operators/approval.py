@@ -10,13 +10,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
-from airflow.triggers.base import BaseTrigger, TriggerEvent
-from botocore.exceptions import BotoCoreError, ClientError
+from airflow.triggers.base import TriggerEvent
 
-from sagewind.jobs import failures, limits
-from sagewind.jobs.service import CallError, fault_of
+from sagewind.jobs import limits
+from sagewind.jobs.service import CallError
 from sagewind.operators import base
-from sagewind.operators.hook import SageMakerHook
+from sagewind.operators.waiting import TROUBLES, SagewindTrigger, passes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -25,41 +24,31 @@ if TYPE_CHECKING:
 
 ANSWERS = {"Approved": "Approve", "Rejected": "Reject"}
 """Final values of ModelApprovalStatus, in the words of Airflow's ApprovalOperator."""
-_WAITED_OUT = frozenset({failures.Cause.THROTTLED, failures.Cause.TRANSIENT})
 
 
-class ModelApprovalTrigger(BaseTrigger):
+class ModelApprovalTrigger(SagewindTrigger):
     """Fires one event, the status of a version once it is final, or `timeout`.
 
     `arn` is the version's, `poll` seconds between looks, `deadline` epoch seconds.
     """
 
-    def __init__(
-        self,
-        *,
-        arn: str,
-        poll: float,
-        deadline: float,
-        aws_conn_id: str | None = "aws_default",
-        region_name: str | None = None,
-    ) -> None:
-        super().__init__()
+    def __init__(self, *, arn: str, poll: float, deadline: float, **shared: Any) -> None:
+        super().__init__(**shared)
         self.arn = arn
         self.poll = poll
         self.deadline = deadline
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class's path and the arguments to make it again."""
-        names = ("arn", "poll", "deadline", "aws_conn_id", "region_name")
-        return f"{type(self).__module__}.{type(self).__qualname__}", {n: getattr(self, n) for n in names}
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments to make it again."""
+        own = {"arn": self.arn, "poll": self.poll, "deadline": self.deadline}
+        return super().arguments() | own
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look and sleep until there is an answer, or the time is over."""
-        hook = SageMakerHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name)
-        async with await hook.get_async_conn() as client:
-            yield TriggerEvent({"status": await self._answer(client)})
+        async with await self._hook().get_async_conn() as client:
+            status = await self._answer(client)
+        await self.until_seen()
+        yield TriggerEvent({"status": status})
 
     async def _answer(self, client: Any) -> str:
         while True:
@@ -67,8 +56,8 @@ class ModelApprovalTrigger(BaseTrigger):
                 found = await client.describe_model_package(ModelPackageName=self.arn)
                 if found["ModelApprovalStatus"] in ANSWERS:
                     return str(found["ModelApprovalStatus"])
-            except (ClientError, BotoCoreError) as error:
-                if isinstance(error, ClientError) and fault_of(error).cause not in _WAITED_OUT:
+            except TROUBLES as error:
+                if not passes(error):
                     raise
                 self.log.warning("%s: %s; trying again", self.arn, error)
             if time.time() >= self.deadline:
@@ -116,6 +105,8 @@ class SageMakerModelApprovalSensor(base.SagewindOperator):
                 deadline=time.time() + self.timeout,
                 aws_conn_id=self.aws_conn_id,
                 region_name=self.region_name,
+                verify=self.verify,
+                botocore_config=self.botocore_config,
             ),
             method_name="answered",
         )

@@ -11,19 +11,19 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.amazon.aws.hooks.logs import AwsLogsHook
-from airflow.triggers.base import BaseTrigger, TriggerEvent
-from botocore.exceptions import BotoCoreError, ClientError
+from airflow.triggers.base import TriggerEvent
+from botocore.exceptions import ClientError
 
-from sagewind.jobs import failures, limits, masking, tail
+from sagewind.jobs import limits, masking, tail
 from sagewind.jobs.kinds import KINDS, Phase
-from sagewind.jobs.service import fault_of
 from sagewind.operators import positions
-from sagewind.operators.hook import SageMakerHook
+from sagewind.operators.waiting import TROUBLES, SagewindTrigger, passes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator
 
     from sagewind.jobs.tail import Answer, Call
+    from sagewind.operators.hook import SageMakerHook
 
 Result = TypeVar("Result")
 
@@ -38,13 +38,12 @@ _KILL_SECONDS = 25
 """Airflow gives `on_kill` 30 seconds (`[triggerer] on_kill_timeout`)."""
 
 
-class SageMakerJobTrigger(BaseTrigger):
+class SageMakerJobTrigger(SagewindTrigger):
     """Waits until a job is over.
 
     `kind` is a key of `sagewind.jobs.kinds.KINDS`, `poll` seconds between looks, `deadline` epoch seconds,
     `position` where its log was read up to, `delete_on_kill` whether an endpoint is to be deleted then,
-    `plan` what the operator wants to know again: `dag.test()` forgets a deferral's own arguments,
-    `since` epoch seconds of the deferral; now, when it is not given.
+    `plan` what the operator wants to know again: `dag.test()` forgets a deferral's own arguments.
 
     Fires one event: `status` (the job's, or `timeout`), `name`, `position`, `plan`.
     """
@@ -61,13 +60,9 @@ class SageMakerJobTrigger(BaseTrigger):
         stop_on_kill: bool = True,
         delete_on_kill: bool = False,
         plan: dict[str, Any] | None = None,
-        since: float | None = None,
-        aws_conn_id: str | None = "aws_default",
-        region_name: str | None = None,
-        verify: bool | str | None = None,
-        botocore_config: dict[str, Any] | None = None,
+        **shared: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(**shared)
         self.kind = KINDS[kind]
         self.name = name
         self.poll = poll
@@ -77,18 +72,13 @@ class SageMakerJobTrigger(BaseTrigger):
         self.stop_on_kill = stop_on_kill
         self.delete_on_kill = delete_on_kill
         self.plan = plan
-        self.since = time.time() if since is None else since
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
-        self.verify = verify
-        self.botocore_config = botocore_config
         self._secrets: frozenset[str] = frozenset()
         self._log_trouble = False
         self._noted = self.position
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class's path and the arguments to make it again."""
-        return f"{type(self).__module__}.{type(self).__qualname__}", {
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments to make it again."""
+        return super().arguments() | {
             "kind": self.kind.key,
             "name": self.name,
             "poll": self.poll,
@@ -98,11 +88,6 @@ class SageMakerJobTrigger(BaseTrigger):
             "stop_on_kill": self.stop_on_kill,
             "delete_on_kill": self.delete_on_kill,
             "plan": self.plan,
-            "since": self.since,
-            "aws_conn_id": self.aws_conn_id,
-            "region_name": self.region_name,
-            "verify": self.verify,
-            "botocore_config": self.botocore_config,
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -112,6 +97,7 @@ class SageMakerJobTrigger(BaseTrigger):
         hook = self._hook()
         async with await hook.get_async_conn() as client, await self._logs(hook).get_async_conn() as logs:
             status = await self._until_over(client, logs)
+        await self.until_seen()
         told = {"name": self.name, "position": self.position.as_json(), "plan": self.plan}
         yield TriggerEvent({"status": status, **told})
 
@@ -120,18 +106,25 @@ class SageMakerJobTrigger(BaseTrigger):
         if not (self.kind.stoppable and self.stop_on_kill) and not self.delete_on_kill:
             return
         self.log.info("stopping %s %s: its task was ended by a person", self.kind.noun, self.name)
+        asked, end = False, time.monotonic() + _KILL_SECONDS
         async with await self._hook().get_async_conn() as client:
-            verb = "delete" if self.delete_on_kill else "stop"
-            try:
-                await getattr(client, f"{verb}_{self.kind.method}")(**{self.kind.name_key: self.name})
-            except ClientError as error:
-                self.log.info("%s %s is over already: %s", self.kind.noun, self.name, error)
-                return
-            end = time.monotonic() + _KILL_SECONDS
-            while not self.delete_on_kill and time.monotonic() < end:
-                if await self._phase(client) not in (Phase.ACTIVE, Phase.STOPPING):
-                    return
+            while time.monotonic() < end:
+                try:
+                    if not asked:
+                        await self._end(client)
+                    asked = True
+                    if self.delete_on_kill or await self._phase(client) not in (Phase.ACTIVE, Phase.STOPPING):
+                        return
+                except TROUBLES as error:
+                    if not passes(error):
+                        self.log.info("%s %s was not stopped: %s", self.kind.noun, self.name, error)
+                        return
+                    self.log.warning("%s %s: %s; trying again", self.kind.noun, self.name, error)
                 await asyncio.sleep(min(self.poll, 1.0))
+
+    async def _end(self, client: Any) -> None:
+        verb = "delete" if self.delete_on_kill else "stop"
+        await getattr(client, f"{verb}_{self.kind.method}")(**{self.kind.name_key: self.name})
 
     async def _until_over(self, client: Any, logs: Any) -> str:
         failed = 0
@@ -142,8 +135,8 @@ class SageMakerJobTrigger(BaseTrigger):
                 status = self.kind.status(description)
                 self._secrets |= masking.secrets(description)
                 over = self.kind.phase(description) not in (Phase.ACTIVE, Phase.STOPPING)
-            except (ClientError, BotoCoreError) as error:
-                if isinstance(error, ClientError) and fault_of(error).cause not in _WAITED_OUT:
+            except TROUBLES as error:
+                if not passes(error):
                     raise
                 failed += 1
                 over, status = False, ""
@@ -170,7 +163,7 @@ class SageMakerJobTrigger(BaseTrigger):
             return
         try:
             reading = await _drive(logs, tail.read(*where, self.position))
-        except (ClientError, BotoCoreError) as error:
+        except TROUBLES as error:
             # A log that cannot be read is no reason for a job to fail.
             if not self._log_trouble:
                 self.log.warning("the log of %s %s cannot be read: %s", self.kind.noun, self.name, error)
@@ -187,19 +180,8 @@ class SageMakerJobTrigger(BaseTrigger):
     def _may_be_noted(self) -> bool:
         return time.time() - self.since >= _UNNOTED_SECONDS
 
-    def _hook(self) -> SageMakerHook:
-        return SageMakerHook(
-            aws_conn_id=self.aws_conn_id,
-            region_name=self.region_name,
-            verify=self.verify,
-            config=self.botocore_config,
-        )
-
     def _logs(self, hook: SageMakerHook) -> AwsLogsHook:
         return AwsLogsHook(**hook.sagewind_parameters)
-
-
-_WAITED_OUT = frozenset({failures.Cause.THROTTLED, failures.Cause.TRANSIENT})
 
 
 async def _drive(client: Any, reading: Generator[Call, Answer, Result]) -> Result:
