@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _ABSENT = {"404", "NoSuchBucket", "NotFound"}
 _NO_ENTITY = "NoSuchEntity"
+_NOBODY = "set credentials and AWS_DEFAULT_REGION, or start the local stack (sagewind up)"
 
 
 class Verdict(Enum):
@@ -43,7 +44,7 @@ def checks(model: spec.Model, clients: aws.Clients) -> Iterator[Finding]:
     try:
         place = aws.account(model.account, clients)
     except (BotoCoreError, ClientError) as error:
-        yield Finding(name="identity", verdict=Verdict.FAILED, says=f"{error}; set credentials and a region")
+        yield Finding(name="identity", verdict=Verdict.FAILED, says=f"{error}; {_NOBODY}")
         return
     yield Finding(name="identity", verdict=Verdict.OK, says=f"account {place.account}")
     yield Finding(name="region", verdict=Verdict.OK, says=place.region)

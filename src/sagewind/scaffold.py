@@ -6,6 +6,7 @@ import re
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from sagewind import spec_schema
 from sagewind.errors import SagewindError
 from sagewind.sections import NAME
 
@@ -20,6 +21,12 @@ _FILES = {
     "requirements.txt": "sm_code/{name}/requirements.txt",
     "test_model.py": "tests/models/test_{module}.py",
 }
+_PROJECT = {
+    "from_specs.py": "dags/from_specs.py",
+    "sagewind_plugin.py": "plugins/sagewind_plugin.py",
+    "gitignore": ".gitignore",
+}
+_SCHEMA = "docs/reference/model-spec.schema.json"
 _LONGEST = 32
 
 
@@ -43,7 +50,28 @@ def scaffold(project: Path, name: str) -> list[Path]:
     if there:
         raise ScaffoldError(f"{there[0]} exists already; nothing was written")
     for source, path in targets.items():
-        template = resources.files("sagewind").joinpath("templates", "model", f"{source}.txt")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(template.read_text("utf-8").replace("@NAME@", name), "utf-8")
+        _write(path, _template("model", source).replace("@NAME@", name))
     return list(targets.values())
+
+
+def project(folder: Path) -> list[Path]:
+    """Write what a project needs once for all its models, where it is not there yet; return what was written.
+
+    That is the DAG file that makes DAGs of specs, the plugin, the schema that editors check specs with, and
+    what git shall not keep.
+    """
+    wanted = {folder / path: _template("project", source) for source, path in _PROJECT.items()}
+    wanted[folder / _SCHEMA] = spec_schema.text()
+    missing = {path: text for path, text in wanted.items() if not path.exists()}
+    for path, text in missing.items():
+        _write(path, text)
+    return list(missing)
+
+
+def _template(kind: str, name: str) -> str:
+    return resources.files("sagewind").joinpath("templates", kind, f"{name}.txt").read_text("utf-8")
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")

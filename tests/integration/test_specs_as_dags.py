@@ -5,13 +5,11 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from sagewind import scaffold
 
-ROOT = Path(__file__).parents[2]
 MANY = 200
 SECONDS = 30
 """Airflow's own limit for one DAG file: `[core] dagbag_import_timeout`."""
@@ -44,10 +42,9 @@ def read(folder, home):
 
 @pytest.fixture
 def project(tmp_path):
-    """A project whose only models are scaffolded ones."""
-    (tmp_path / "dags").mkdir()
-    (tmp_path / "dags" / "from_specs.py").write_text((ROOT / "dags" / "from_specs.py").read_text())
+    """What `sagewind init` makes of an empty folder."""
     scaffold.scaffold(tmp_path, "first")
+    scaffold.project(tmp_path)
     return tmp_path
 
 

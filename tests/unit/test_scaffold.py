@@ -1,8 +1,10 @@
 """A scaffolded model is a spec that loads and lints clean; nothing that is there is written over."""
 
+from pathlib import Path
+
 import pytest
 
-from sagewind import load, plan, scaffold
+from sagewind import load, plan, scaffold, spec_schema
 from sagewind.testing.lint import assert_clean
 
 
@@ -25,6 +27,23 @@ def test_what_is_there_is_not_written_over(tmp_path):
     with pytest.raises(scaffold.ScaffoldError, match="exists already; nothing was written"):
         scaffold.scaffold(tmp_path, "mine")
     assert spec.read_text() == "changed"
+
+
+def test_an_empty_folder_becomes_a_project_once(tmp_path):
+    written = scaffold.project(tmp_path)
+    assert {str(path.relative_to(tmp_path)) for path in written} == {
+        "dags/from_specs.py",
+        "plugins/sagewind_plugin.py",
+        "docs/reference/model-spec.schema.json",
+        ".gitignore",
+    }
+    ours = Path(__file__).parents[2] / "plugins" / "sagewind_plugin.py"
+    assert (tmp_path / "plugins" / "sagewind_plugin.py").read_text() == ours.read_text()
+    assert (tmp_path / "docs" / "reference" / "model-spec.schema.json").read_text() == spec_schema.text()
+    (tmp_path / ".gitignore").write_text("mine")
+    (tmp_path / "dags" / "from_specs.py").unlink()
+    assert scaffold.project(tmp_path) == [tmp_path / "dags" / "from_specs.py"]
+    assert (tmp_path / ".gitignore").read_text() == "mine"
 
 
 @pytest.mark.parametrize("name", ["../out", "a b", "", "-x", "x" * 33])

@@ -20,9 +20,9 @@ def add(commands: Any) -> None:
 
 
 def run(call: Call) -> int:
-    """Write the files and name them."""
-    name = call.arguments.model
-    for path in scaffold.scaffold(call.home.project, name):
-        sys.stdout.write(f"{path.relative_to(call.home.project)}\n")
+    """Write the model's files, and those of a project that has none yet; name them."""
+    name, project = call.arguments.model, call.home.project
+    for path in (*scaffold.scaffold(project, name), *scaffold.project(project)):
+        sys.stdout.write(f"{path.relative_to(project)}\n")
     sys.stdout.write(f"\nNow: pytest tests/models, sagewind plan {name}, sagewind run {name}\n")
     return 0

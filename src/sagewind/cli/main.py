@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sagewind.cli import cost, demo, doctor, down, init, lint, once, plan, rollback, status, timeline, up
 from sagewind.cli.call import Call
 from sagewind.errors import SagewindError
+from sagewind.stack import launch
 from sagewind.stack.home import Home
 
 if TYPE_CHECKING:
@@ -35,7 +36,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SagewindError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    except _aws_errors() as error:
+        sys.stderr.write(f"AWS: {error}\n{_whose(home)}")
+        return 1
     return code
+
+
+def _aws_errors() -> tuple[type[Exception], ...]:
+    """Return the errors of an AWS client; a command that has loaded none cannot have raised one."""
+    loaded = sys.modules.get("botocore.exceptions")
+    return (loaded.BotoCoreError, loaded.ClientError) if loaded else ()
+
+
+def _whose(home: Home) -> str:
+    """Say who was asked: a stranger may think of the stack, which does not run."""
+    if not launch.is_free(home):
+        return ""
+    return (
+        f"no stack runs in {home.root}, so AWS itself was asked: "
+        "start one (sagewind up), or set credentials and AWS_DEFAULT_REGION\n"
+    )
 
 
 def _interrupt(*_: object) -> None:

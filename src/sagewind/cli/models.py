@@ -34,7 +34,14 @@ def model(call: Call) -> spec.Model:
         LoadError: there is none, or it cannot be used.
 
     """
-    return load.load(spec_file(call), environ=call.environ)
+    file = spec_file(call)
+    if not file.is_file():
+        known = ", ".join(sorted(each.stem for each in file.parent.glob("*.yaml"))) or "none"
+        raise load.LoadError(
+            f"{file}: there is no such spec; models here are {known}; "
+            f"`sagewind init {call.arguments.model}` begins one"
+        )
+    return load.load(file, environ=call.environ)
 
 
 def clients(call: Call) -> aws.Clients:

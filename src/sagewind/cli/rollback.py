@@ -36,7 +36,7 @@ def run(call: Call) -> int:
     from sagewind.steps import rollback  # noqa: PLC0415 - boto3 only where AWS is asked
 
     clients = models.clients(call)
-    name = call.arguments.model
+    name = models.model(call).name
     done = rollback.rollback(
         models.spec_file(call),
         version=call.arguments.to,

@@ -163,7 +163,7 @@ def running(home: Home) -> Memory | None:
     """
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        if _is_free(home):
+        if is_free(home):
             return None
         memory = homes.read(home)
         if memory and supervision.states(home) and is_healthy(home, memory):
@@ -172,7 +172,8 @@ def running(home: Home) -> Memory | None:
     raise StackError(f"what runs in {home.root} is not healthy; see {home.logs}, or stop it: sagewind down")
 
 
-def _is_free(home: Home) -> bool:
+def is_free(home: Home) -> bool:
+    """Whether no stack holds this home, healthy or not."""
     if not home.lock.exists():
         return True
     try:
