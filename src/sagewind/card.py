@@ -21,15 +21,27 @@ from sagewind.errors import SagewindError
 from sagewind.profile import Numeric, buckets, to_statistics
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from sagewind.evaluation import Evaluation, Predictions
     from sagewind.gate import Decision
     from sagewind.profile import Feature, Profile
 
 
+_FEW_ROWS = 100
+_FEW_OF_A_CLASS = 20
+
+
 class CardError(SagewindError):
     """A file that the card is made from is not what it should be."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Importance:
+    """By how much `metric` falls when a column's values are shuffled, for each column."""
+
+    metric: str
+    features: Mapping[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +56,7 @@ class Card:
     evaluation: Evaluation
     predictions: Predictions | None = None
     decision: Decision | None = None
-    importance: Mapping[str, float] = field(default_factory=dict)
+    importance: Importance | None = None
     data: Profile | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     lineage: Mapping[str, str] = field(default_factory=dict)
@@ -62,15 +74,17 @@ class Card:
             "problem": self.evaluation.problem.value,
             "rows_evaluated": self.evaluation.rows,
             "metrics": dict(self.evaluation.metrics),
+            "metrics_deviation": dict(self.evaluation.deviations),
             "metrics_rejected": dict(self.evaluation.rejected),
             "confusion_matrix": {k: dict(v) for k, v in self.evaluation.confusion.items()},
             "gate": self.decision.to_json() if self.decision else None,
-            "feature_importance": dict(self.importance),
-            "data": to_statistics(self.data) if self.data else None,
+            "feature_importance": asdict(self.importance) if self.importance else None,
+            "data": _summary(self.data) if self.data else None,
             "parameters": dict(self.parameters),
             "lineage": dict(self.lineage),
             "intended_use": self.intended_use,
             "limits": list(self.limits),
+            "limits_measured": self.measured_limits(),
         }
 
     def to_json_text(self) -> str:
@@ -79,7 +93,11 @@ class Card:
 
     def to_html(self) -> str:
         """Return the page."""
-        shown = {**vars(self), "evaluation": asdict(self.evaluation)}
+        shown = {
+            **vars(self),
+            "evaluation": asdict(self.evaluation),
+            "measured_limits": self.measured_limits(),
+        }
         return (
             _environment()
             .get_template("card.html.j2")
@@ -88,9 +106,31 @@ class Card:
                 decision=self.decision,
                 columns=[_column(each) for each in self.data.features.values()] if self.data else [],
                 rows=self.data.rows if self.data else 0,
+                rough=_rough,
+                measured_limits=self.measured_limits(),
+                classes=list(_classes(self.evaluation.confusion)),
                 charts={name: _markup(svg) for name, svg in self._charts().items()},
             )
         )
+
+    def measured_limits(self) -> list[str]:
+        """Return what the numbers themselves say of how far the model can be trusted."""
+        rows = self.evaluation.rows
+        said = []
+        if rows is not None and rows < _FEW_ROWS:
+            said.append(f"Measured on {rows} held-out rows only: the metrics are rough.")
+        rare = [f"{name} ({sum(row.values())})" for name, row in self.evaluation.confusion.items()]
+        few = [r for r, row in zip(rare, self.evaluation.confusion.values(), strict=True) if _is_rare(row)]
+        if few:
+            said.append(f"Fewer than {_FEW_OF_A_CLASS} held-out rows of: {', '.join(sorted(few))}.")
+        if self.data is None:
+            return said
+        gaps = [each for each in self.data.features.values() if each.missing]
+        if gaps:
+            told = ", ".join(f"{each.name} ({100 * (1 - each.completeness):.1f} %)" for each in gaps)
+            said.append(f"Values were missing in training: {told}.")
+        said.append("Nothing is known of rows outside the ranges and values of the training data above.")
+        return said
 
     def _charts(self) -> dict[str, str]:
         """Return the charts that there is data for."""
@@ -100,24 +140,60 @@ class Card:
         if self.predictions is not None and not self.evaluation.problem.is_classification:
             truth, predicted = _numbers(self.predictions)
             found["residuals"] = charts.residuals(truth, predicted, title="Prediction against truth")
+            errors = [p - t for t, p in zip(truth, predicted, strict=True)]
+            found["spread"] = charts.spread(errors, title="Residuals", says="prediction minus truth")
         if self.importance:
-            found["importance"] = charts.bars(self.importance, title="Feature importance")
+            found["importance"] = charts.bars(self.importance.features, title="Feature importance")
         return found
 
 
-def parse_importance(text: str, *, source: str) -> dict[str, float]:
-    """Read an `importance.json`: `{"features": {name: {"mean": …}}}`.
+def parse_importance(text: str, *, source: str) -> Importance:
+    """Read an `importance.json`: `{"metric": "r2", "features": {name: {"mean": …}}}`.
 
     Raises:
         CardError: it has not that shape.
 
     """
     try:
-        found = {str(n): float(each["mean"]) for n, each in json.loads(text)["features"].items()}
+        document = json.loads(text)
+        found = {str(n): float(each["mean"]) for n, each in document["features"].items()}
+        metric = str(document.get("metric", "the metric"))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CardError(f"{source}: no feature importance: {error!r}") from error
     if not all(map(math.isfinite, found.values())):
         raise CardError(f"{source}: feature importance must be finite numbers; got {found}")
+    return Importance(metric=metric, features=found)
+
+
+def _rough(value: float) -> str:
+    """Return two digits, without an exponent for what is large."""
+    return f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"  # noqa: PLR2004
+
+
+def _is_rare(row: Mapping[str, int]) -> bool:
+    return sum(row.values()) < _FEW_OF_A_CLASS
+
+
+def _classes(confusion: Mapping[str, Mapping[str, int]]) -> Iterator[dict[str, Any]]:
+    """Yield each class: its rows, the share of them that was found, the share of answers that were right."""
+    for name in sorted({*confusion, *(each for row in confusion.values() for each in row)}):
+        rows = sum(confusion.get(name, {}).values())
+        said = sum(row.get(name, 0) for row in confusion.values())
+        right = confusion.get(name, {}).get(name, 0)
+        yield {
+            "name": name,
+            "rows": rows,
+            "recall": f"{right / rows:.3f}" if rows else "-",
+            "precision": f"{right / said:.3f}" if said else "-",
+        }
+
+
+def _summary(data: Profile) -> dict[str, Any]:
+    """Return the statistics without the sketches: these are for drift, and hold values of single rows."""
+    found = to_statistics(data)
+    for each in found["features"]:
+        if "numerical_statistics" in each:
+            del each["numerical_statistics"]["distribution"]["kll"]["sketch"]
     return found
 
 
@@ -134,17 +210,19 @@ def _column(feature: Feature) -> dict[str, Any]:
     shown: dict[str, Any] = {"name": feature.name, "missing": 1 - feature.completeness}
     if isinstance(feature, Numeric):
         counts = [each["count"] for each in buckets(feature)]
+        low, high = float(feature.values[0]), float(feature.values[-1])
         return shown | {
             "kind": "whole number" if feature.integral else "number",
-            "summary": f"{feature.values[0]:.4g} … {feature.mean:.4g} ± {feature.deviation:.3g} … "
-            f"{feature.values[-1]:.4g}",
+            "range": f"{low:.4g} to {high:.4g}",
+            "middle": f"{feature.mean:.4g} ± {feature.deviation:.3g}",
             "chart": _markup(charts.histogram(counts, title=f"Distribution of {feature.name}")),
         }
     top = list(feature.counts.items())
     counts = [float(count) for _, count in top[:20]]
     return shown | {
         "kind": "text",
-        "summary": ", ".join(f"{value} ({count})" for value, count in top[:3]),
+        "range": f"{len(top)} different",
+        "middle": ", ".join(f"{value} ({count})" for value, count in top[:3]),
         "chart": _markup(charts.histogram(counts, title=f"Counts of {feature.name}")),
     }
 

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 _ROW = 22
 _LABEL = 160
 _BAR = 300
-_CELL = 46
+_CELL = 62
 _PLOT = 320
+_BUCKETS = 20
 _MOST_POINTS = 1000
 
 
@@ -45,7 +46,7 @@ def matrix(counts: Mapping[str, Mapping[str, int]], *, title: str) -> str:
     left, top = 110, 46
     parts = [_text(left, 14, "prediction →"), _text(left - 8, top - 8, "truth ↓", anchor="end")]
     for place, name in enumerate(names):
-        parts.append(_text(left + place * _CELL + _CELL / 2, top - 8, _short(name, 7), anchor="middle"))
+        parts.append(_text(left + place * _CELL + _CELL / 2, top - 8, _short(name, 10), anchor="middle"))
         parts.append(_text(left - 8, top + place * _CELL + _CELL / 2 + 4, _short(name, 14), anchor="end"))
         parts += _matrix_row(counts.get(name, {}), names, left, top + place * _CELL)
     side = len(names) * _CELL
@@ -71,25 +72,66 @@ def residuals(truth: Sequence[float], predicted: Sequence[float], *, title: str)
     step = max(1, math.ceil(len(truth) / _MOST_POINTS))
     points = list(zip(truth, predicted, strict=True))[::step]
     both = [value for point in points for value in point]
-    low, high = min(both, default=0.0), max(both, default=1.0)
-    scale = _PLOT / ((high - low) or 1)
-    left, bottom = 56, _PLOT + 10
+    marks = ticks(min(both, default=0.0), max(both, default=1.0))
+    low, scale = marks[0], _PLOT / (marks[-1] - marks[0])
+    left, bottom = 64, _PLOT + 10
 
-    def at(value: float) -> float:
-        return (value - low) * scale
+    def x(value: float) -> float:
+        return left + (value - low) * scale
 
-    parts = [
-        f'<rect x="{left}" y="10" width="{_PLOT}" height="{_PLOT}" class="frame"/>',
+    def y(value: float) -> float:
+        return bottom - (value - low) * scale
+
+    parts = []
+    for mark in marks:
+        parts += [
+            f'<path d="M{x(mark):.1f} 10V{bottom}M{left} {y(mark):.1f}H{left + _PLOT}" class="grid"/>',
+            _text(x(mark), bottom + 17, f"{mark:g}", anchor="middle"),
+            _text(left - 7, y(mark) + 4, f"{mark:g}", anchor="end"),
+        ]
+    parts += [
         f'<line x1="{left}" y1="{bottom}" x2="{left + _PLOT}" y2="10" class="line"/>',
-        _text(left, bottom + 16, f"{low:.4g}"),
-        _text(left + _PLOT, bottom + 16, f"{high:.4g}", anchor="end"),
-        _text(left + _PLOT / 2, bottom + 30, "truth", anchor="middle"),
-        _text(left - 6, bottom, f"{low:.4g}", anchor="end"),
-        _text(left - 6, 20, f"{high:.4g}", anchor="end"),
-        _text(left + 6, 24, "prediction"),
+        _text(left + _PLOT / 2, bottom + 36, "truth", anchor="middle"),
+        f'<g transform="translate(14 {10 + _PLOT / 2}) rotate(-90)">',
+        _text(0, 0, "prediction", anchor="middle") + "</g>",
     ]
-    parts += [f'<circle cx="{left + at(t):.1f}" cy="{bottom - at(p):.1f}" r="2.5"/>' for t, p in points]
-    return _svg(parts, left + _PLOT + 12, bottom + 36, title)
+    parts += [f'<circle cx="{x(t):.1f}" cy="{y(p):.1f}" r="2.5"/>' for t, p in points]
+    return _svg(parts, left + _PLOT + 20, bottom + 42, title)
+
+
+def spread(values: Sequence[float], *, title: str, says: str) -> str:
+    """Return a histogram of values that should lie around zero, with a line there; `says` names the axis."""
+    marks = ticks(min([0.0, *values]), max([0.0, *values]))
+    low, high = marks[0], marks[-1]
+    counts = [0] * _BUCKETS
+    for value in values:
+        counts[min(_BUCKETS - 1, int((value - low) / (high - low) * _BUCKETS))] += 1
+    left, bottom, wide, tall = 40, 170, _PLOT / _BUCKETS, 150 / (max(counts) or 1)
+    scale = _PLOT / (high - low)
+    parts = [
+        f'<rect x="{left + place * wide + 1:.1f}" y="{bottom - count * tall:.1f}" width="{wide - 2:.1f}" '
+        f'height="{count * tall:.1f}" class="bar"/>'
+        for place, count in enumerate(counts)
+    ]
+    zero = left - low * scale
+    parts += [
+        f'<path d="M{left} {bottom}H{left + _PLOT}" class="line"/>',
+        f'<path d="M{zero:.1f} 10V{bottom}" class="line"/>',
+        _text(left - 7, 24, str(max(counts)), anchor="end"),
+        _text(left - 7, bottom, "0", anchor="end"),
+        _text(left + _PLOT / 2, bottom + 36, says, anchor="middle"),
+    ]
+    parts += [_text(left + (m - low) * scale, bottom + 17, f"{m:g}", anchor="middle") for m in marks]
+    return _svg(parts, left + _PLOT + 20, bottom + 42, title)
+
+
+def ticks(low: float, high: float, *, most: int = 6) -> list[float]:
+    """Return round numbers, evenly apart, from at or below `low` to at or above `high`: two at least."""
+    wide = (high - low) or abs(high) or 1.0
+    power = 10 ** math.floor(math.log10(wide / most))
+    step = next(power * each for each in (1, 2, 2.5, 5, 10, 20) if wide / (power * each) <= most)
+    first, last = math.floor(low / step), math.ceil(high / step)
+    return [float(f"{step * place:.12g}") for place in range(first, max(last, first + 1) + 1)]
 
 
 def histogram(buckets: Sequence[float], *, title: str) -> str:

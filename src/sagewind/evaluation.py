@@ -43,14 +43,15 @@ class Problem(Enum):
 class Evaluation:
     """The metrics of one model on one held-out data set.
 
-    `metrics` holds finite numbers only; `rejected` the names whose value was there and was not one (with
-    that value), so that a gate can say so. `confusion` is truth → prediction → count, empty for a
-    regression.
+    `metrics` holds finite numbers only, `deviations` the standard deviation of those that tell it; `rejected`
+    the names whose value was there and was no finite number (with that value), so that a gate can say so.
+    `confusion` is truth → prediction → count, empty for a regression.
     """
 
     problem: Problem
     rows: int | None
     metrics: Mapping[str, float]
+    deviations: Mapping[str, float] = field(default_factory=dict)
     rejected: Mapping[str, str] = field(default_factory=dict)
     confusion: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
@@ -77,6 +78,11 @@ def parse(text: str, *, source: str) -> Evaluation:
         problem=sections[0],
         rows=(document.get("dataset") or {}).get("item_count"),
         metrics={name: float(value) for name, value in values.items() if _is_finite(value)},
+        deviations={
+            name: float(each["standard_deviation"])
+            for name, each in section.items()
+            if isinstance(each, dict) and _is_finite(each.get("standard_deviation"))
+        },
         rejected={n: repr(v) for n, v in values.items() if not _is_finite(v) and not isinstance(v, dict)},
         confusion=section.get("confusion_matrix") or {},
     )

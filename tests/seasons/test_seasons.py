@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.seasons import world
@@ -23,10 +23,12 @@ from tests.seasons import world
 from sagewind.approvals import Approvals
 from sagewind.registry import Registry
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 BUCKET = "sagemaker-us-east-1-123456789012"
 SECONDS = 600
 WEEKS = world.WEEKS
-OVER = {"success", "failed"}
 
 
 class Season:
@@ -56,32 +58,40 @@ class Season:
             "max_active_runs": 4,
             "reprocess_behavior": "completed" if again else "none",
         }
-        made = self.airflow._send("POST", "/api/v2/backfills", json=body)["id"]
-        self.settle(made)
+        # The scheduler looks only twice a minute whether a backfill is over, and has one at a time for a DAG.
+        self.until(lambda: all(each["completed_at"] for each in self.backfills(dag_id)))
+        self.airflow._send("POST", "/api/v2/backfills", json=body)
+        self.until(lambda: not self.approve() and not self.running() and not self.unheard())
 
-    def settle(self, backfill: int) -> None:
+    def until(self, is_over: Callable[[], bool]) -> None:
         deadline = time.monotonic() + SECONDS
-        while True:
-            ended = self.airflow._get(f"/backfills/{backfill}")["completed_at"]
-            self.approve()
-            if ended and not self.running():
-                return
+        while not is_over():
             assert time.monotonic() < deadline, self.running()
-            time.sleep(2)  # each look costs a busy machine
+            time.sleep(1)  # each look costs a busy machine
+
+    def backfills(self, dag_id: str) -> list[dict[str, Any]]:
+        return list(self.airflow._get("/backfills", dag_id=dag_id, limit=100)["backfills"])
+
+    def unheard(self) -> list[int]:
+        """Return the events of drift that have not started a training yet."""
+        told = self.airflow._get("/assets/events", source_task_id="monitor.drifted", limit=100)
+        return [each["id"] for each in told["asset_events"] if not each["created_dagruns"]]
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         found = self.airflow._get(f"/dags/{dag_id}/dagRuns", limit=100, order_by="-run_after")["dag_runs"]
         return list(found)
 
     def running(self) -> list[str]:
-        runs = [*self.runs("season"), *self.runs("season_score")]
-        return [run["dag_run_id"] for run in runs if run["state"] not in OVER]
+        found = self.airflow._get("/dags/~/dagRuns", state=["queued", "running"], limit=100)["dag_runs"]
+        return [run["dag_run_id"] for run in found]
 
-    def approve(self) -> None:
-        """Answer as a person would, in Airflow's own screen."""
-        for asked in self.airflow.questions("season"):
+    def approve(self) -> int:
+        """Answer as a person would, in Airflow's own screen; return how many questions there were."""
+        questions = self.airflow.questions("season")
+        for asked in questions:
             assert "rmse" in asked.body  # the gate's table is before their eyes
             self.airflow.answer(asked, "Approve")
+        return len(questions)
 
     def champions(self) -> list[tuple[str, int]]:
         """Return the timeline: from when on, which version."""

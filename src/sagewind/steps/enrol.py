@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sagewind import spec
 
 _INTERNAL = "sagemaker_"
+_NAMED = 2
 
 
 class ApprovalError(SagewindError):
@@ -51,8 +52,7 @@ def enrol(
     objects = Objects(clients("s3"), kms_key=model.account.kms_key)
     job = sagemaker.describe_training_job(TrainingJobName=training_job)
     freeze = _freeze(objects, made)
-    made = {**made, "statistics": _baseline(objects, made)}
-    candidate = _candidate(model, made, judged, job, freeze)
+    candidate = _candidate(model, {**made, "statistics": _baseline(objects, made)}, judged, job, freeze)
     version = Registry(sagemaker).register(candidate)
     card = _card(model, objects, made=made, judged=judged, candidate=candidate, version=version)
     home = Address.parse(version.model_data).key.rpartition("/")[0]
@@ -172,7 +172,7 @@ def _card(
 ) -> Card:
     home = output(made["run"], CHALLENGER)
     importance = home / "importance.json"
-    found: dict[str, float] = {}
+    found = None
     if objects.head(importance) is not None:
         found = parse_importance(objects.read(importance).decode(), source=str(importance))
     where = judged["evaluation"]
@@ -194,7 +194,7 @@ def _card(
         lineage={
             "training job": lineage.job,
             "code": f"{lineage.code_hash} {made['code']}",
-            "data": f"{lineage.data_hash} {', '.join(made['files'][:3])}",
+            "data": f"{lineage.data_hash} {_first_and_last(made['files'])}",
             "data until": made["until"],
             "environment": candidate.artifacts.environment,
             "artifact": candidate.artifacts.model_data,
@@ -203,3 +203,8 @@ def _card(
         intended_use=model.card.intended_use,
         limits=model.card.limits,
     )
+
+
+def _first_and_last(files: list[str]) -> str:
+    """Name a few files whole, many by the first and the last of them."""
+    return ", ".join(files) if len(files) <= _NAMED else f"{files[0]} … {files[-1]} ({len(files)} files)"
