@@ -70,10 +70,14 @@ class Approvals:
         return next((each for each in self._registry.versions(group) if each.status == APPROVED), None)
 
     def champion_as_of(self, group: str, moment: datetime) -> Version | None:
-        """Return the version that was the champion at an aware time, or None."""
+        """Return the version that was the champion until an aware time, or None.
+
+        One that became it at that very moment does not count: made of the data up to then, it came after
+        what that moment ends, and would be scoring rows that it may have learned from.
+        """
         number = None
         for reign in self.timeline(group):
-            if reign.start > _aware(moment):
+            if reign.start >= _aware(moment):
                 break
             number = reign.champion
         return None if number is None else self._registry.version(group, number)

@@ -1,4 +1,7 @@
-"""A project's stack, started as a user starts it, and stopped by Ctrl-C."""
+"""A project's stack, started as a user starts it, and stopped like by Ctrl-C.
+
+By SIGTERM, which does the same: a shell has what it runs in the background ignore SIGINT.
+"""
 
 from __future__ import annotations
 
@@ -56,5 +59,5 @@ def _up(home: Home) -> Iterator[None]:
             time.sleep(0.5)
         yield
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
         process.wait(90)

@@ -26,8 +26,12 @@ from sagewind.registry import Registry
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sagewind.airflow_rest import Question
+
 BUCKET = "sagemaker-us-east-1-123456789012"
-SECONDS = 600
+SECONDS = 900
+READING = 4
+"""Seconds. A task that resumes before the scheduler has heard that it paused is taken for a crashed one."""
 WEEKS = world.WEEKS
 
 
@@ -39,6 +43,8 @@ class Season:
         self.s3 = stack.client("s3")
         self.sagemaker = stack.client("sagemaker")
         self.cloudwatch = stack.client("cloudwatch")
+        self.asked: dict[Question, float] = {}
+        """What was asked, and when that was first seen."""
 
     def put(self, key: str, body: bytes) -> None:
         self.s3.put_object(Bucket=BUCKET, Key=f"season/{key}", Body=body)
@@ -89,8 +95,10 @@ class Season:
         """Answer as a person would, in Airflow's own screen; return how many questions there were."""
         questions = self.airflow.questions("season")
         for asked in questions:
-            assert "rmse" in asked.body  # the gate's table is before their eyes
-            self.airflow.answer(asked, "Approve")
+            seen = self.asked.setdefault(asked, time.monotonic())
+            if time.monotonic() - seen > READING:
+                assert "rmse" in asked.body  # the gate's table is before their eyes
+                self.airflow.answer(asked, "Approve")
         return len(questions)
 
     def champions(self) -> list[tuple[str, int]]:
@@ -137,9 +145,7 @@ def test_every_run_of_the_season_ended_well(season, lived):
     for dag_id in ("season", "season_score"):
         # The clock's own runs, of the present, have no data here.
         runs = [run for run in season.runs(dag_id) if run["run_type"] != "scheduled"]
-        assert {run["state"] for run in runs} == {"success"}, [
-            (run["dag_run_id"], run["state"]) for run in runs
-        ]
+        assert [run["dag_run_id"] for run in runs if run["state"] != "success"] == []
 
 
 def test_every_day_has_its_partition(season, lived):
@@ -162,7 +168,7 @@ def test_a_challenger_is_champion_from_the_day_after(season, lived):
 
 def test_the_scores_change_over_from_then_on_and_not_before(season, lived):
     monday = world.DRIFT - dt.timedelta(days=2)
-    for day in world.days(monday, 2):
+    for day in world.days(monday, 3):
         assert season.etag(day) == lived[day]  # scored again: the same bytes
     after = world.days(world.DRIFT + dt.timedelta(days=1), 3)
     assert [day for day in after if season.etag(day) != lived[day]] == after
