@@ -16,6 +16,7 @@ from airflow.sdk import (
     DAG,
     AssetAny,
     AssetOrTimeSchedule,
+    BaseNotifier,
     CronDataIntervalTimetable,
     CronTriggerTimetable,
     Param,
@@ -31,7 +32,7 @@ from sagewind import form, groups, load
 from sagewind.errors import SagewindError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from sagewind import spec
@@ -71,12 +72,11 @@ def _check(model: spec.Model, file: Path) -> None:
 
     """
     if model.name != file.stem:
-        raise load.LoadError(f"{file}:1: name is {model.name!r}; allowed is the file's, {file.stem!r}")
+        raise load.error(model, ("name",), f"name is {model.name!r}; allowed is the file's, {file.stem!r}")
     if not model.gate.has_rules:
         allowed = "allowed is at least one of gate.thresholds and gate.challenge"
-        raise load.LoadError(
-            f"{file}:1: gate is missing or empty; {allowed}: a gate without rules passes nothing"
-        )
+        said = f"gate is missing or empty; {allowed}: a gate without rules passes nothing"
+        raise load.error(model, ("gate",), said)
 
 
 class LifeDag(DAG):
@@ -138,12 +138,13 @@ def _common(model: spec.Model) -> dict[str, Any]:
     told = model.notifications
     default: dict[str, Any] = {"retries": 2, "retry_delay": dt.timedelta(seconds=10)}
     if told.on_failure:
-        default["on_failure_callback"] = _notifier(model, told.on_failure)
+        default["on_failure_callback"] = _notifier(model, "on_failure", told.on_failure)
     common: dict[str, Any] = {"default_args": default, "tags": ["sagemaker", "spec", model.name]}
     if told.on_success:
-        common["on_success_callback"] = _notifier(model, told.on_success)
+        common["on_success_callback"] = _notifier(model, "on_success", told.on_success)
     if model.deadline.minutes:
         path = model.deadline.notifier or _DEFAULT_NOTIFIER
+        _named(model, ("deadline", "notifier"), path)
         common["deadline"] = DeadlineAlert(
             reference=DeadlineReference.DAGRUN_QUEUED_AT,
             interval=dt.timedelta(minutes=model.deadline.minutes),
@@ -152,18 +153,37 @@ def _common(model: spec.Model) -> dict[str, Any]:
     return common
 
 
-def _notifier(model: spec.Model, path: str) -> Any:
+def _notifier(model: spec.Model, key: str, path: str) -> Any:
     """Make a notifier by its class's path.
 
     Raises:
         LoadError: there is no such class, or it does not take the arguments.
 
     """
+    made = _named(model, ("notifications", key), path)
+    try:
+        return made(**model.notifications.arguments)
+    except TypeError as error:
+        said = f"notifications.{key} is {path!r}, which does not take notifications.arguments: {error}"
+        raise load.error(model, ("notifications", key), said) from error
+
+
+def _named(model: spec.Model, keys: tuple[str, ...], path: str) -> Callable[..., BaseNotifier]:
+    """Return the notifier's class at a dotted path.
+
+    Raises:
+        LoadError: there is none.
+
+    """
     module, _, name = path.rpartition(".")
     try:
-        return getattr(importlib.import_module(module), name)(**model.notifications.arguments)
-    except (ImportError, AttributeError, TypeError) as error:
-        raise load.LoadError(f"{model.path}:1: notifications: {path!r} cannot be made: {error}") from error
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        said = f"{'.'.join(keys)} is {path!r}; no such class can be imported: {error}"
+        raise load.error(model, keys, said) from error
+    if not (isinstance(found, type) and issubclass(found, BaseNotifier)):
+        raise load.error(model, keys, f"{'.'.join(keys)} is {path!r}; allowed is an Airflow notifier's class")
+    return found
 
 
 def _schedule(model: spec.Model) -> Any:

@@ -6,10 +6,10 @@ and of what type; so this is one small walk over both, not a schema.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import difflib
 import functools
+import io
 import os
 import types
 import typing
@@ -19,8 +19,11 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
-from sagewind import overlay, rules, spec
+from sagewind import consistent, overlay, rules, spec
+from sagewind.consistent import data_file, source_directory
 from sagewind.errors import SagewindError
+
+__all__ = ["LoadError", "data_file", "error", "load", "source_directory"]
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
@@ -59,22 +62,19 @@ def load(path: Path | str, *, environ: Mapping[str, str] | None = None) -> spec.
     root = _overlaid(_compose(file), file, os.environ if environ is None else environ)
     model: spec.Model = _build(spec.Model, root, _Place(file))
     model = dataclasses.replace(model, path=file.resolve())
-    _check_columns(model, root, _Place(file))
-    _check_files(model, root, _Place(file))
-    _check_attributes(model, root, _Place(file))
+    for keys, message in consistent.objections(model):
+        raise _Place(file).error(_find(root, *keys), message)
     return model
 
 
-def source_directory(model: spec.Model) -> Path | None:
-    """Return the folder of the model's code, or None when it is on S3 already or there is none."""
-    if model.is_algorithm or model.source.directory.startswith("s3://"):
-        return None
-    return _beside(model, model.source.directory)
+def error(model: spec.Model, keys: tuple[str, ...], message: str) -> LoadError:
+    """Make the error of a loaded spec that turns out to be unusable: at the line of these keys.
 
-
-def data_file(model: spec.Model) -> Path:
-    """Return the CSV file that travels with the spec."""
-    return _beside(model, model.data.file)
+    For what only Airflow knows; everything else is found by `load`.
+    """
+    if model.path is None:
+        return LoadError(message)
+    return _Place(model.path).error(_find(_compose(model.path), *keys), message)
 
 
 def _overlaid(root: yaml.Node, file: Path, environ: Mapping[str, str]) -> yaml.Node:
@@ -92,25 +92,44 @@ def _overlaid(root: yaml.Node, file: Path, environ: Mapping[str, str]) -> yaml.N
     return overlay.merge(root, sections[chosen])
 
 
-def _beside(model: spec.Model, relative: str) -> Path:
-    folder = model.path.parent if model.path else Path.cwd()
-    return (folder / relative).resolve()
+class _Named(io.StringIO):
+    """Text with a name, which the nodes' marks take over."""
+
+    def __init__(self, text: str, name: str) -> None:
+        super().__init__(text)
+        self.name = name
 
 
 def _compose(file: Path) -> yaml.Node:
+    text = _text(file)
     try:
-        with file.open(encoding="utf-8") as stream:
-            root = yaml.compose(stream, Loader=_LOADER)
-    except (OSError, UnicodeDecodeError) as error:
-        raise LoadError(f"{file}:1: cannot be read: {error}") from error
+        root = yaml.compose(_Named(text, str(file)), Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise LoadError(f"{file}:{line}: is no YAML: {error.problem}") from error
+        told = ", ".join(filter(None, (error.context, error.problem)))
+        hint = "; YAML indents by blanks, never by tabs" if _has_tab(text, line) else ""
+        raise LoadError(f"{file}:{line}: is no YAML: {told}{hint}") from error
     except yaml.YAMLError as error:
         raise LoadError(f"{file}:1: is no YAML: {error}") from error
     if root is None:
         raise LoadError(f"{file}:1: is empty; a model's spec is needed")
     return root
+
+
+def _has_tab(text: str, line: int) -> bool:
+    return "\t" in "".join(text.splitlines()[line - 1 : line])
+
+
+def _text(file: Path) -> str:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise LoadError(f"{file}:1: cannot be read: {error.strerror}") from error
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise LoadError(f"{file}:{line}: is no UTF-8: byte {content[error.start]:#x}") from error
 
 
 @functools.cache
@@ -131,14 +150,14 @@ def _build(kind: Any, node: yaml.Node, place: _Place, **given: Any) -> Any:
     try:
         return kind(**values, **given)
     except rules.SpecError as error:
-        where = nodes.get(error.key, node)
         message = f"{place.at(error.key).key} is {error.value!r}; allowed is {error.allowed}"
-        raise place.error(where, message) from error
+        raise place.error(_find(node, *error.key.split(".")), message) from error
 
 
 def _entries(node: yaml.Node, place: _Place, known: list[str] | None) -> dict[str, yaml.Node]:
     if not isinstance(node, yaml.MappingNode):
-        raise place.error(node, f"{place.key or 'the spec'} is {_shown(node)}; allowed is a mapping of keys")
+        keys = f"a mapping with {', '.join(sorted(known))}" if known else "a mapping of names"
+        raise place.error(node, f"{place.key or 'the spec'} is {_shown(node)}; allowed is {keys}")
     entries: dict[str, yaml.Node] = {}
     for key_node, value_node in node.value:
         key = str(key_node.value)
@@ -202,7 +221,8 @@ def _scalar(allowed: tuple[Any, ...], node: yaml.Node, place: _Place) -> Any:
         if type(got) is kind:
             return got
     words = " or ".join(_WORDS[kind] for kind in allowed if kind in _WORDS)
-    hint = "; put it in quotes" if str in allowed and isinstance(node, yaml.ScalarNode) else ""
+    quotable = str in allowed and isinstance(node, yaml.ScalarNode) and got is not None
+    hint = "; put it in quotes" if quotable else ""
     raise place.error(node, f"{place.key} is {_shown(node)}; allowed is {words}{hint}")
 
 
@@ -215,68 +235,8 @@ def _parsed(node: yaml.Node) -> object:
 
 def _shown(node: yaml.Node) -> str:
     if isinstance(node, yaml.ScalarNode):
-        return repr(_parsed(node))
+        return "empty" if _parsed(node) is None else repr(_parsed(node))
     return "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
-
-
-def _check_columns(model: spec.Model, root: yaml.Node, place: _Place) -> None:
-    """See that the columns which the sections name agree."""
-    roles = {model.data.target: "data.target", model.data.id_column: "data.id_column"}
-    for name in model.score.features:
-        if name in roles:
-            where = _find(root, "score", "features")
-            raise place.error(where, f"score.features has {name!r}; that is {roles[name]}, and no feature")
-    if model.schema is None or model.schema.allow_extra:
-        return
-    for name in filter(None, roles):
-        if name not in model.schema.columns:
-            listed = ", ".join(model.schema.columns)
-            where = _find(root, "schema", "columns")
-            raise place.error(where, f"schema.columns lacks {name!r}, {roles[name]}; it has {listed}")
-
-
-def _check_files(model: spec.Model, root: yaml.Node, place: _Place) -> None:
-    """See that the code and the data are there, and that nothing else is named."""
-    table = data_file(model)
-    if not table.is_file():
-        raise place.error(
-            _find(root, "data", "file"), f"data.file is {model.data.file!r}; no file is at {table}"
-        )
-    folder = source_directory(model)
-    if folder is None:
-        return
-    _check_folder(model, folder, root, place)
-
-
-def _check_folder(model: spec.Model, folder: Path, root: yaml.Node, place: _Place) -> None:
-    """See that the scripts are in the folder of the code."""
-    if not folder.is_dir():
-        where = _find(root, "source", "directory")
-        allowed = "allowed is a folder, or the s3:// address of a sourcedir.tar.gz"
-        raise place.error(
-            where, f"source.directory is {model.source.directory!r}; no folder is at {folder}; {allowed}"
-        )
-    scripts = {"source": model.source.entry_point}
-    if model.gate.has_rules and model.evaluates_by_script:
-        scripts["evaluation"] = model.evaluation.entry_point
-    for section, script in scripts.items():
-        if not (folder / script).is_file():
-            found = ", ".join(sorted(p.name for p in folder.glob("*.py"))) or "no .py file"
-            where = _find(root, section, "entry_point")
-            raise place.error(where, f"{section}.entry_point is {script!r}; {folder} has {found}")
-
-
-def _check_attributes(model: spec.Model, root: yaml.Node, place: _Place) -> None:
-    """See that what is taken from a DynamoDB table are columns of the training table."""
-    if model.data.dynamodb is None or not model.data.dynamodb.attributes:
-        return
-    with data_file(model).open(encoding="utf-8-sig", newline="") as stream:
-        header = next(csv.reader(stream), [])
-    for column in model.data.dynamodb.attributes:
-        if column not in header:
-            where = _find(root, "data", "dynamodb", "attributes", column)
-            allowed = f"allowed are the columns of {model.data.file}: {', '.join(header)}"
-            raise place.error(where, f"data.dynamodb.attributes has {column!r}; {allowed}")
 
 
 def _find(node: yaml.Node, *keys: str) -> yaml.Node:

@@ -57,11 +57,14 @@ class Rule:
         return None
 
     def _range(self) -> str:
-        if self.maximum is None:
-            return f"from {self.minimum:g}"
-        if self.minimum is None:
-            return f"up to {self.maximum:g}"
-        return f"from {self.minimum:g} to {self.maximum:g}"
+        low = "" if self.minimum is None else f"from {plain(self.minimum)}"
+        high = "" if self.maximum is None else f"{'to' if low else 'up to'} {plain(self.maximum)}"
+        return " ".join(filter(None, (low, high)))
+
+
+def plain(number: float) -> str:
+    """Return a number as a person writes it: 2419200, not 2.4192e+06."""
+    return str(int(number)) if float(number).is_integer() else f"{number:g}"
 
 
 def rule(default: Any = dataclasses.MISSING, **limits: Any) -> Any:

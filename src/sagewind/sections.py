@@ -19,8 +19,13 @@ NAME = r"[a-zA-Z0-9](-*[a-zA-Z0-9])*"
 INSTANCE = r"ml\.[a-z0-9-]+\.[a-z0-9]+"
 _AN_INSTANCE = "an instance type such as ml.m5.large"
 _A_CLASS = "the dotted path of a notifier's class"
-METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "mae", "mse", "r2", "rmse")
-"""What two models can be compared by: the metrics that `scores` computes from predictions."""
+MEASURED = {
+    "classification": ("accuracy", "balanced_accuracy", "macro_f1"),
+    "regression": ("mae", "mse", "r2", "rmse"),
+}
+"""The metrics that `scores` computes from predictions, by the kind of problem."""
+METRICS = tuple(name for names in MEASURED.values() for name in names)
+"""What two models can be compared by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +103,7 @@ class Threshold(Checked):
         super().__post_init__()
         bounds = [bound for bound in (self.at_least, self.at_most) if bound is not None]
         if not bounds or not all(map(math.isfinite, bounds)):
-            raise SpecError("at_least", self.at_least, "a finite number, or one as at_most")
+            raise SpecError("at_least", self.at_least, "a finite number as at_least, as at_most, or as both")
         if len(bounds) > 1 and bounds[0] > bounds[1]:
             raise SpecError("at_least", self.at_least, f"at most at_most, {bounds[1]:g}")
 

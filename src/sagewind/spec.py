@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path  # noqa: TC003
 
 from sagewind import sections, sources
-from sagewind.rules import Checked, Rule, SpecError, rule
+from sagewind.rules import Checked, Rule, SpecError, plain, rule
 from sagewind.sections import INSTANCE, NAME
 
 __all__ = ["INSTANCE", "NAME", "SpecError"]
@@ -24,6 +24,13 @@ ALGORITHMS = ("xgboost",)
 """Images that are an algorithm of Amazon's own when they are given no script."""
 
 CRON = r"@(hourly|daily|weekly|monthly|yearly)|([\d*/,a-zA-Z#?-]+ ){4}[\d*/,a-zA-Z#?-]+"
+# The API reference's Tag: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Tag.html
+_TAG_VALUE = r"[\w\s_.:/=+\-@]{0,256}"
+_TAG_KEY = r"(?!aws:)[\w\s_.:/=+\-@]{1,128}"
+_A_TAG = (
+    "letters, digits, blanks and _ . : / = + - @, at most 128 in the key and 256 in the value; "
+    "keys that begin with aws: are Amazon's"
+)
 _A_CRON = "five fields of cron such as 0 3 * * 1, or @hourly, @daily, @weekly, @monthly, @yearly"
 
 
@@ -94,6 +101,8 @@ class Hyperparameter(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise SpecError("minimum", self.minimum, f"at most the maximum, {plain(self.maximum)}")
         limits = Rule(minimum=self.minimum, maximum=self.maximum, one_of=self.choices)
         allowed = limits.broken_by(self.default)
         if allowed:
@@ -221,14 +230,19 @@ class Model(Checked):
             raise SpecError("source", "", f"a directory: {self.image.framework} is no algorithm by itself")
         if self.tuning is not None:
             self._check_tuning(self.tuning)
+        for key, value in self.tags.items():
+            if not re.fullmatch(_TAG_KEY, key) or not re.fullmatch(_TAG_VALUE, value):
+                raise SpecError(f"tags.{key}", value, _A_TAG)
 
     def _check_tuning(self, tuning: sections.Tuning) -> None:
         """Hold the tuning's names against those of the spec."""
         if tuning.objective not in self.metrics:
-            raise SpecError("tuning", tuning.objective, f"as objective one of {', '.join(self.metrics)}")
+            raise SpecError("tuning.objective", tuning.objective, f"one of {', '.join(self.metrics)}")
         twice = [name for name in tuning.ranges if name in self.hyperparameters]
         if twice:
-            raise SpecError("tuning", twice[0], "as a range what is no hyperparameter besides")
+            raise SpecError(
+                "tuning.ranges", twice[0], "what is no hyperparameter besides: the job chooses it"
+            )
 
     @property
     def evaluates_by_script(self) -> bool:

@@ -47,7 +47,7 @@ BROKEN = [
     (
         "id_column: id",
         "dynamodb: {table: people, attributes: {agee: a}}",
-        "data.dynamodb.attributes has 'agee'; allowed are the columns of ../data/diabetes.csv: id, age",
+        "data.dynamodb.attributes.agee names 'agee'; did you mean 'age'? allowed are the columns of",
     ),
     ("id_column: id", "landing: {prefix: readings/}", "data.landing.prefix is 'readings/'"),
     ("id_column: id", "landing: {prefix: s3://bucket/r/, format: xml}", "data.landing.format is 'xml'"),
@@ -81,7 +81,7 @@ BROKEN = [
     (
         "budget:",
         "tuning: {objective: mae, ranges: {a: {minimum: 1, maximum: 2}}}\nbudget:",
-        "tuning is 'mae'",
+        "tuning.objective is 'mae'",
     ),
     (
         "budget:",
@@ -89,6 +89,23 @@ BROKEN = [
         "ranges.a.minimum is 2",
     ),
     ("budget:", "tuning: {objective: r2, ranges: {}}\nbudget:", "tuning.ranges is {}"),
+    # what agrees neither with itself nor with the table
+    ("target: progression\n  id", "target: progresion\n  id", "data.target names 'progresion'; did you mean"),
+    ("id_column: id", "id_column: patient", "data.id_column names 'patient'; allowed are the columns of"),
+    ("bmi: {type: number", "bim: {type: number", "schema.columns.bim names 'bim'; did you mean 'bmi'?"),
+    ("sample_rows: 60", "features: [age, weight]", "score.features names 'weight'"),
+    (
+        'schedule: "0 4 * * 1"',
+        'schedule: "61 4 * * 1"',
+        "schedule is '61 4 * * 1'; allowed is what cron knows",
+    ),
+    ("minimum: 1, maximum: 2000", "minimum: 2000, maximum: 1", "n-estimators.minimum is 2000"),
+    ("budget:", "tags: {aws:owner: me}\nbudget:", "tags.aws:owner is 'me'"),
+    ("share: 0.25", "entry_point: ''\n  problem: classification", "gate.thresholds.r2 asks for 'r2'"),
+    # what is there, and says nothing
+    ("framework: scikit-learn", "framework:", "image.framework is empty; allowed is text"),
+    ('version: "1.9-0"', 'version: "9.9-0"', "image.version is '9.9-0'; published are 0.20.0"),
+    ("budget:\n  run: 5", "budget: 5", "budget is 5; allowed is a mapping with month, run"),
     # image and source
     ("framework: scikit-learn", "framework: sklearn", "image.framework is 'sklearn'"),
     ("directory: ../../sm_code/diabetes", "directory: ''", "source is ''"),

@@ -84,7 +84,12 @@ BROKEN = [
     # a version that YAML takes for a number
     ('version: "1.9-0"', "version: 1.9", 2, ["image.version is 1.9", "allowed is text; put it in quotes"]),
     # a list where a mapping belongs
-    ("training:\n  volume_gb: 5", "training: [1]", 15, ["training is a list", "a mapping of keys"]),
+    (
+        "training:\n  volume_gb: 5",
+        "training: [1]",
+        15,
+        ["training is a list", "a mapping with instance_count, instance_type"],
+    ),
     # a required key that is not there
     ("  target: Species\n", "", 7, ["data.target is missing"]),
     # the same key twice

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sagewind.lint import (
     artifacts,
     channels,
+    evaluation,
     hyperparameters,
     metrics,
     names,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from sagewind.lint.subject import Subject
 
 ON_SCRIPT = (hyperparameters.check, channels.check, metrics.check, serving.check, artifacts.check)
-ON_DECLARATIONS = (requirements.check, names.check, shapes.check)
+ON_DECLARATIONS = (requirements.check, names.check, shapes.check, evaluation.check)
 
 
 def lint(subject: Subject) -> tuple[Finding, ...]:

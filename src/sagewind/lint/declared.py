@@ -41,14 +41,18 @@ def subject(model: spec.Model, path: Path) -> Subject:
     def declared(value: object, *keys: str) -> Declared:
         return Declared(value=value, place=at(*keys))
 
+    tuned = model.tuning.ranges if model.tuning else {}
+    folder = load.source_directory(model)
+    measures = folder is not None and model.gate.has_rules and model.evaluates_by_script
     return Subject(
         place=at("source", "entry_point"),
-        source_dir=load.source_directory(model),
+        source_dir=folder,
         entry_point=model.source.entry_point,
         hyperparameters={
             each.name: declared(each.default, "hyperparameters", key)
             for key, each in model.hyperparameters.items()
-        },
+        }
+        | {key: declared(each.minimum, "tuning", "ranges", key) for key, each in tuned.items()},
         channels={name: declared(model.data.file, "data", "file") for name in CHANNELS},
         metrics=tuple(
             Metric(name=each.name, regex=each.regex, place=at("metrics", key, "regex"))
@@ -56,6 +60,10 @@ def subject(model: spec.Model, path: Path) -> Subject:
         ),
         framework=FRAMEWORKS.get(model.image.framework, model.image.framework),
         framework_version=model.image.version,
+        evaluation=folder / model.evaluation.entry_point if folder and measures else None,
+        judged={
+            key: declared(each, "gate", "thresholds", key) for key, each in model.gate.thresholds.items()
+        },
         names={"EndpointName": declared(model.endpoint_name, "endpoint", "name")},
         # A spec's role may be a bare name: it becomes an ARN of the caller's account without any IAM call.
         role=declared(model.account.role, "account", "role") if ":" in model.account.role else None,

@@ -60,6 +60,9 @@ class Subject:
     names: Mapping[str, Declared] = field(default_factory=dict)
     role: Declared | None = None
     requests: tuple[Request, ...] = ()
+    evaluation: Path | None = None
+    """The script that measures the model, and `judged` the metrics that it is to write."""
+    judged: Mapping[str, Declared] = field(default_factory=dict)
     trains: bool = True
     serves: bool = True
 
