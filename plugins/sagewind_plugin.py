@@ -1,4 +1,4 @@
-"""Airflow plugin of Sagewind: the link from each SageMaker task to its job, the job's page, quick starts.
+"""Airflow plugin of Sagewind: the Models page, the link from each SageMaker task to its job, quick starts.
 
 The one file in this folder: Airflow executes every file here in every process, under its bare name.
 """
@@ -25,5 +25,6 @@ class SagewindPlugin(AirflowPlugin):
             "name": "Host guard",
         }
     ]
+    external_views = [links.MODELS_VIEW]  # noqa: RUF012
     operator_extra_links = [links.JobLink()]  # noqa: RUF012
     listeners = [preload, marks]  # noqa: RUF012

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 TOTAL_ATTEMPTS = 10
 """Calls in all before an error counts: throttles and resets of a minute or so are waited out."""
 
+HASTY_CONNECT_SECONDS = 2
+HASTY_READ_SECONDS = 5
+
 
 class Clients(Protocol):
     """Makes a client of an AWS service: `boto3.client`, or a twin in tests."""
@@ -27,11 +30,30 @@ def client(service: str) -> Any:
         botocore.exceptions.NoRegionError: no region is configured (AWS_DEFAULT_REGION).
 
     """
+    return _made(service, retries={"mode": "standard", "total_max_attempts": TOTAL_ATTEMPTS})
+
+
+def hasty_client(service: str) -> Any:
+    """Make a client for a page that a person waits for: it gives up within seconds.
+
+    Raises:
+        botocore.exceptions.NoRegionError: no region is configured (AWS_DEFAULT_REGION).
+
+    """
+    return _made(
+        service,
+        connect_timeout=HASTY_CONNECT_SECONDS,
+        read_timeout=HASTY_READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": 2},
+        max_pool_connections=32,
+    )
+
+
+def _made(service: str, **settings: Any) -> Any:
     import boto3  # noqa: PLC0415 - a DAG file must not pay for it
     from botocore.config import Config  # noqa: PLC0415
 
-    config = Config(retries={"mode": "standard", "total_max_attempts": TOTAL_ATTEMPTS})
-    make: Clients = functools.partial(boto3.client, config=config)
+    make: Clients = functools.partial(boto3.client, config=Config(**settings))
     return make(service)
 
 

@@ -58,16 +58,26 @@ class Chronicle:
             yield f"{moment:<23} {what}"
 
 
-def read(model: str, versions: Iterable[Version], objects: Objects, base: Address) -> Chronicle:
-    """Read a model's chronicle; `base` is `s3://<bucket>/<model>`."""
-    found: dict[str, dict[str, Any]] = {}
+def read(
+    model: str, versions: Iterable[Version], objects: Objects, base: Address, *, newest: int | None = None
+) -> Chronicle:
+    """Read a model's chronicle; `base` is `s3://<bucket>/<model>`.
+
+    With `newest` only so many watched days are read, the last ones.
+    """
+    found: dict[str, dict[str, Address]] = {}
     for entry in objects.list(base / "monitor/"):
         name = entry.address.name.removesuffix(".json")
         if name in ("drift", "quality"):
             day = entry.address.key.rpartition("/")[0].rpartition("ds=")[2][:10]
-            found.setdefault(day, {})[name] = objects.read_json(entry.address)
-    days = [_day(day, told) for day, told in sorted(found.items()) if "drift" in told]
-    return Chronicle(model=model, reigns=timeline(versions), days=tuple(days))
+            found.setdefault(day, {})[name] = entry.address
+    watched = sorted(day for day, files in found.items() if "drift" in files)
+    first = 0 if newest is None else max(0, len(watched) - newest)
+    told = {
+        day: {name: objects.read_json(file) for name, file in found[day].items()} for day in watched[first:]
+    }
+    days = tuple(_day(day, reports) for day, reports in told.items())
+    return Chronicle(model=model, reigns=timeline(versions), days=days)
 
 
 def _day(day: str, told: dict[str, Any]) -> Day:
@@ -81,8 +91,8 @@ def _day(day: str, told: dict[str, Any]) -> Day:
 
 
 _LEFT, _WIDTH, _TOP, _LANE, _PLOT, _GAP = 96, 860, 34, 30, 120, 26
-_STYLE = (
-    "text{font:12px system-ui,sans-serif;fill:#444}.a{fill:#3b6ea8}.b{fill:#8fb3d9}.t{fill:#fff}"
+STYLE = (
+    "text{font:12px system-ui,sans-serif;fill:#444}.a{fill:#2f5f97}.b{fill:#5a86b8}.t{fill:#fff}"
     ".d{fill:#c2452d}.q{fill:none;stroke:#2f7d4f;stroke-width:1.8}.g{stroke:#8884;stroke-width:1}"
     "@media(prefers-color-scheme:dark){text{fill:#ccc}}"
 )
@@ -113,7 +123,7 @@ def picture(chronicle: Chronicle, *, metric: str) -> str:
     height = top + _PLOT + _GAP + _LANE + 40
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_LEFT + _WIDTH + 20} {height}" role="img">'
-        f"<title>{escape(chronicle.model)}: champions, quality and drift</title><style>{_STYLE}</style>"
+        f"<title>{escape(chronicle.model)}: champions, quality and drift</title><style>{STYLE}</style>"
         f"{''.join(parts)}</svg>\n"
     )
 

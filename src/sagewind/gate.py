@@ -18,6 +18,8 @@ from sagewind.errors import SagewindError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sagewind import sections
+
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&-])")
 
 _MARK = {True: "✓", False: "✗"}
@@ -51,6 +53,14 @@ class Threshold:
         low = "" if self.at_least is None else f">= {self.at_least:g}"
         high = "" if self.at_most is None else f"<= {self.at_most:g}"
         return " and ".join(part for part in (low, high) if part)
+
+
+def thresholds(section: sections.Gate) -> list[Threshold]:
+    """Return the thresholds of a spec's section `gate`."""
+    return [
+        Threshold(metric=each.name, at_least=each.at_least, at_most=each.at_most)
+        for each in section.thresholds.values()
+    ]
 
 
 class Require(Enum):

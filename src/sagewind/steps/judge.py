@@ -50,7 +50,7 @@ def judge(
     predictions = _predictions(objects, home)
     decision = gate.decide(
         found.metrics,
-        thresholds=_thresholds(model),
+        thresholds=gate.thresholds(model.gate),
         challenge=_challenge(model),
         comparison=_comparison(model, objects, made, predictions) if contenders > 1 else None,
         has_champion=contenders > 1,
@@ -67,13 +67,6 @@ def judge(
         "gate": str(where),
         "golden": _golden(model, objects, made, predictions),
     }
-
-
-def _thresholds(model: spec.Model) -> list[gate.Threshold]:
-    return [
-        gate.Threshold(metric=each.name, at_least=each.at_least, at_most=each.at_most)
-        for each in model.gate.thresholds.values()
-    ]
 
 
 def _challenge(model: spec.Model) -> gate.Challenge | None:

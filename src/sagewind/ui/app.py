@@ -1,4 +1,4 @@
-"""The FastAPI application under `/sagewind`. Each route asks Airflow whether the user may see tasks."""
+"""The FastAPI application under `/sagewind`. Each route asks Airflow whether the user may see it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,23 @@ from fastapi.responses import HTMLResponse
 
 from sagewind.ui import job, page
 from sagewind.ui.kinds import KINDS
+from sagewind.ui.models.amazon import Amazon
+from sagewind.ui.models.asking import Asking
+from sagewind.ui.models.collect import Collector
+from sagewind.ui.models.routes import Pages, of_runs
 
 _MAY_SEE_TASKS = [Depends(requires_access_dag("GET", DagAccessEntity.TASK_INSTANCE))]
+_PATIENCE_SECONDS = 6.0
+"""How long a page waits for whoever does not answer."""
 
 
 def create() -> FastAPI:
-    """Make the application."""
+    """Make the application; AWS is not asked before a page is."""
     app = FastAPI(title="Sagewind", docs_url=None, redoc_url=None, openapi_url=None)
     app.get("/jobs/{kind}/{name}", dependencies=_MAY_SEE_TASKS, response_class=HTMLResponse)(show)
+    amazon, asking = Amazon(), Asking(seconds=_PATIENCE_SECONDS)
+    collector = Collector(amazon=amazon, asking=asking, runs=of_runs)
+    app.include_router(Pages(amazon=amazon, asking=asking, collector=collector).router())
     return app
 
 

@@ -1,4 +1,4 @@
-"""The link from a SageMaker task to its job.
+"""The link from a SageMaker task to its job, and the one to the Models page in Airflow's left bar.
 
 A link that a plugin registers is evaluated in the API server, where a task's XCom is read from the database
 (`XComModel`), not through the task runner.
@@ -19,6 +19,28 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PREFIX = "/sagewind"
+_ICON = (
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='{colour}' "
+    "stroke-width='1.7' stroke-linecap='round' stroke-linejoin='round'>"
+    "<path d='M12 2.5 20.5 7.2v9.6L12 21.5 3.5 16.8V7.2Z'/>"
+    "<path d='m3.8 7.4 8.2 4.5 8.2-4.5M12 12v9.3'/></svg>"
+)
+
+
+def _icon(colour: str) -> str:
+    return "data:image/svg+xml," + quote(_ICON.format(colour=colour), safe="")
+
+
+MODELS_VIEW = {
+    "name": "Models",  # of at most ten letters: Airflow cuts longer ones
+    "href": f"{PREFIX}/models",
+    "destination": "nav",
+    "url_route": "sagewind-models",
+    "nav_top_level": True,
+    "icon": _icon("#3f3f46"),
+    "icon_dark_mode": _icon("#d4d4d8"),
+}
+"""The Models page, in a frame of Airflow's at `/plugin/sagewind-models`."""
 _LOCAL = "AWS_ENDPOINT_URL_SAGEMAKER"
 _DOMAINS = {"cn-": "amazonaws.cn", "us-gov-": "amazonaws-us-gov.com"}
 _NAMED_OTHERWISE = {"endpoint"}
@@ -27,11 +49,16 @@ _NAMED_OTHERWISE = {"endpoint"}
 def url(kind: Kind, name: str, environ: Mapping[str, str]) -> str:
     """Return where a job is shown: on Sagewind's page when SageMaker is local, else in the AWS console."""
     safe = quote(name, safe="")
-    if environ.get(_LOCAL):
+    if is_local(environ):
         return f"{PREFIX}/jobs/{kind.slug}/{safe}"
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     domain = next((d for start, d in _DOMAINS.items() if region.startswith(start)), "aws.amazon.com")
     return f"https://{region}.console.{domain}/sagemaker/home?region={region}#/{kind.console}/{safe}"
+
+
+def is_local(environ: Mapping[str, str]) -> bool:
+    """Whether SageMaker is not Amazon's: then jobs are shown on Sagewind's own page."""
+    return bool(environ.get(_LOCAL))
 
 
 def name_of(kind: Kind, result: object, ti_key: Any) -> str:
