@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import pytest
 from websockets.sync.client import ClientConnection, connect
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
@@ -28,6 +29,9 @@ SECONDS = 60
 def program() -> str | None:
     """Return the browser of this machine."""
     return next(filter(None, map(shutil.which, PROGRAMS)), None)
+
+
+NEEDED = pytest.mark.skipif(program() is None, reason="no Chromium here: `make debian` brings it")
 
 
 @dataclass
@@ -93,6 +97,10 @@ class Page:
             "Emulation.setDeviceMetricsOverride",
             width=width, height=height, deviceScaleFactor=1, mobile=False,
         )  # fmt: skip
+
+    def theme(self, name: str) -> None:
+        """Have the window prefer `light` or `dark`."""
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
 
     def picture(self, file: Path, of: str = "body") -> None:
         """Keep what is seen of an element, by its CSS selector, as a PNG, when nothing moves any more."""

@@ -9,13 +9,11 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import pytest
 from tests.browser import devtools
 
 from sagewind.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.e2e.conftest import Running
@@ -23,23 +21,7 @@ if TYPE_CHECKING:
 SECONDS = 400
 DIALOG = "[role=dialog]"
 
-pytestmark = pytest.mark.skipif(
-    devtools.program() is None, reason="no Chromium here: `make debian` brings it"
-)
-
-
-@pytest.fixture(scope="module")
-def page(stack: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[devtools.Page]:
-    """A tab of somebody who is logged in."""
-    address = stack.memory.address("airflow")
-    with devtools.Browser(tmp_path_factory.mktemp("chromium")) as browser, browser.page() as page:
-        devtools.log_in(page, address, stack.airflow.token)
-        yield page
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    return devtools.pictures(tmp_path)
+pytestmark = devtools.NEEDED
 
 
 def test_the_graph_shows_each_part_of_a_life(stack: Running, page: devtools.Page, pictures: Path) -> None:

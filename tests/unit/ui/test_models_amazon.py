@@ -50,7 +50,11 @@ def registered(count, approved=()):
                 group=MODEL.name,
                 description="",
                 lineage=Lineage(
-                    job=f"job-{number}", code_hash="c", data_hash="d", environment_hash="e", metrics={"r2": 0.5}
+                    job=f"job-{number}",
+                    code_hash="c",
+                    data_hash="d",
+                    environment_hash="e",
+                    metrics={"r2": 0.5},
                 ),
                 artifacts=Artifacts(model_data=shown.artifact(number), evaluation="s3://b/e.json"),
                 serving=Serving(image="image"),
@@ -85,7 +89,7 @@ def test_the_card_is_beside_the_artifact():
     s3.put("bucket", "diabetes/models/job-1/output/card.html", "<h1>card</h1>")
     asked = amazon(sagemaker=registered(2).client(), s3=s3)
     assert asked.card(asked.version(MODEL, 1)) == b"<h1>card</h1>"
-    with pytest.raises(ObjectMissingError, match="job-2/output/card.html"):
+    with pytest.raises(ObjectMissingError, match=r"job-2/output/card\.html"):
         asked.card(asked.version(MODEL, 2))
     with pytest.raises(RegistryError, match="no version 9"):
         asked.version(MODEL, 9)
@@ -106,7 +110,7 @@ HOSTED = {
     "DescribeEndpointConfig": lambda _: {
         "EndpointConfigName": "config-1", "EndpointConfigArn": "a" * 20, "CreationTime": AT,
         "ProductionVariants": [
-            {"VariantName": "AllTraffic", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 2}
+            {"VariantName": "A", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 2}
         ],
     },
     "DescribeModel": lambda _: {
@@ -185,7 +189,9 @@ def test_who_we_are_is_asked_once_for_an_account():
 
 
 VERIFIED = {
-    "ListModels": lambda _: {"Models": [{"ModelName": "iris-model-1", "ModelArn": "a" * 20, "CreationTime": AT}]},
+    "ListModels": lambda _: {
+        "Models": [{"ModelName": "iris-model-1", "ModelArn": "a" * 20, "CreationTime": AT}],
+    },
     "ListTags": lambda _: {
         "Tags": [
             {"Key": requests.MODEL_TAG, "Value": "iris"},

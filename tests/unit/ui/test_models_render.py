@@ -56,7 +56,10 @@ class Reader(HTMLParser):
 def every_page(text=""):
     iris = load.load(shown.ROOT / "dags" / "models" / "iris.yaml", environ={})
     return {
-        "list": overview(shown.summary(text), shown.summary(text, asks=True), broken=[Broken(name="bad" + text, why="why" + text)]),
+        "list": overview(
+            shown.summary(text), shown.summary(text, asks=True),
+            broken=[Broken(name="bad" + text, why="why" + text)],
+        ),
         "unread": overview(unread=Unanswered(what=text, why=text)),
         "by hand": overview(shown.summary(text, model=iris)),
         "model": model(shown.detail(text, asks=True)),

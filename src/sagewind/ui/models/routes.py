@@ -58,8 +58,9 @@ class Pages:
         if isinstance(found, Unanswered):
             html = render.overview((), (), links=_links(request), now=datetime.now(UTC), unread=found)
             return _answer(html)
-        models = [each for name, each in found.models.items() if _may_see(user, name)]
-        broken = [each for each in found.broken if _may_see(user, each.name)]
+        seen = _may_see(user, [*found.models, *(each.name for each in found.broken)])
+        models = [each for name, each in found.models.items() if name in seen]
+        broken = [each for each in found.broken if each.name in seen]
         summaries = self._collector.summaries(models)
         return _answer(render.overview(summaries, broken, links=_links(request), now=datetime.now(UTC)))
 
@@ -125,11 +126,19 @@ def of_runs(names: tuple[str, ...], newest: int) -> dict[str, values.Airflow]:
     return runs.of_models(names, newest=newest)
 
 
-def _may_see(user: Any, dag_id: str) -> bool:
-    details = DagDetails(id=dag_id, team_name=DagModel.get_team_name(dag_id))
-    return get_auth_manager().is_authorized_dag(
-        method="GET", access_entity=DagAccessEntity.RUN, details=details, user=user
-    )
+def _may_see(user: Any, names: list[str]) -> set[str]:
+    """Return the models of whose DAGs the user may see runs."""
+    teams = DagModel.get_dag_id_to_team_name_mapping(names)
+    return {
+        name
+        for name in names
+        if get_auth_manager().is_authorized_dag(
+            method="GET",
+            access_entity=DagAccessEntity.RUN,
+            details=DagDetails(id=name, team_name=teams.get(name)),
+            user=user,
+        )
+    }
 
 
 def _links(request: Request) -> render.Links:
