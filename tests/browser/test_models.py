@@ -1,4 +1,4 @@
-"""The Models page as a person sees it in Airflow: of models that were trained, scored, watched and asked about.
+"""The Models page as a person sees it in Airflow: of models that were trained, scored and watched.
 
 Pictures of it are kept by `SAGEWIND_PICTURES=docs/pictures make test ARGS=tests/browser`.
 """
@@ -110,9 +110,8 @@ def test_a_models_own_page_tells_its_life(lived: Running, page: devtools.Page, p
 def test_a_card_is_shown_and_can_do_nothing(lived: Running, page: devtools.Page, pictures: Path) -> None:
     page.open(f"{lived.memory.address('airflow')}/sagewind/models/diabetes/versions/1")
     page.read("Hyperparameters", "Model card", "Approved")
-    [card] = page.call("Page.getFrameTree")["frameTree"]["childFrames"]
-    assert card["frame"]["url"].endswith("/versions/1/card")
-    assert "unreachableUrl" not in card["frame"]
+    loaded = "performance.getEntriesByType('resource').find(each => each.name.endsWith('/versions/1/card'))"
+    assert page.wait(f"{loaded}?.responseStatus") == 200
     assert page.evaluate("document.querySelector('iframe').contentDocument") is None  # of another origin
     page.size(1240, 1300)
     page.picture(pictures / "version.png")

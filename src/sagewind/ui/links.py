@@ -37,7 +37,7 @@ MODELS_VIEW = {
     "destination": "nav",
     "url_route": "sagewind-models",
     "nav_top_level": True,
-    "icon": _icon("#3f3f46"),
+    "icon": _icon("#6b84a8"),
     "icon_dark_mode": _icon("#d4d4d8"),
 }
 """The Models page, in a frame of Airflow's at `/plugin/sagewind-models`."""
