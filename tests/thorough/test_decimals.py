@@ -5,6 +5,8 @@ import random
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sagelocal.serving import decimals
 
@@ -103,13 +105,27 @@ def test_what_is_not_plain_is_left_alone(text):
             "[[1 2]]",
             "[[1],\n[2]]",
             "[[1] ,[2]]",
+            "[[1],[2], [3]]",
         ),
+        # Numbers where none can be.
+        *("1[[2]]", "[1[2]]", "[[1]2]", "[[1]]2", "[[1]2, [3]]", "[[1], 2[3]]", "[[1,2 3]]", "[[1],5 [2]]"),
+        *("[[1]2,[3]]", "[[1],2[3]]", "[[1], [2e]]", "[[1], [e2]]"),
         # Whole numbers: what is no double on its way, and a zero that has no sign.
         *("[[9007199254740993]]", "[[-0, 1]]"),
     ],
 )
 def test_what_is_not_plain_json_is_left_alone(text):
     assert decimals.from_json(text.encode()) is None
+
+
+@given(st.lists(st.sampled_from([*"[[]],,  \n0123.-e", "1.5, ", "], [", "],["]), max_size=12))
+@settings(max_examples=2000, deadline=None)
+def test_whatever_comes_has_the_bits_that_the_container_would_give_or_is_left_alone(parts):
+    text = f"[[{''.join(parts)}]]"
+    got = decimals.from_json(text.encode())
+    if got is not None:
+        want = np.array(json.loads(text)).astype(np.float32)
+        assert (got.shape, got.tobytes()) == (want.shape, want.tobytes())
 
 
 def test_whole_numbers_and_signs():

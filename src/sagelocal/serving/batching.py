@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 INLINE_SECONDS = 0.003
 """A turn expected to take longer than this runs in a thread, so that pings and other connections go on."""
-INLINE_BYTES = 64 * 1024
+INLINE_BYTES = 128 * 1024
+"""Bodies that take no longer than that to read; larger ones are read in a thread, each by itself."""
 MAX_BATCH_ROWS = 8192
 _PROBE_ROWS = 256
+_SAMPLE_BYTES = 4096
 
 
 class Request(NamedTuple):
@@ -87,16 +89,17 @@ class Batcher:
         future.add_done_callback(lambda done: self._finished(batch, done))
 
     def _take(self) -> tuple[list[Request], int, int]:
-        """Take what waits, up to a bounded number of rows; also return guesses of its rows and bytes."""
+        """Take what waits, as far as it makes a turn; also return a guess of its rows, and its bytes."""
         batch: list[Request] = []
         rows = size = 0
         while self._waiting and rows < MAX_BATCH_ROWS:
-            request = self._waiting.popleft()
-            batch.append(request)
-            rows += request.body.count(b"]" if request.content_type == codecs.JSON else b"\n") or 1
+            request = self._waiting[0]
             size += len(request.body)
-            if not self._engine.row_wise:
+            if batch and (size > INLINE_BYTES or not self._engine.row_wise):
+                size -= len(request.body)
                 break
+            batch.append(self._waiting.popleft())
+            rows += _guess(request)
         return batch, rows, size
 
     def _finished(self, batch: list[Request], done: asyncio.Future[list[handlers.Answer]]) -> None:
@@ -167,6 +170,13 @@ class Batcher:
         except (TypeError, ValueError) as error:
             return handlers.failure(error)
         return handlers.Answer(200, kind, body)
+
+
+def _guess(request: Request) -> int:
+    """Guess a request's rows, by those at its beginning."""
+    sample = request.body[:_SAMPLE_BYTES]
+    found = sample.count(b"]" if request.content_type == codecs.JSON else b"\n")
+    return found * len(request.body) // len(sample) if found else 1
 
 
 def _deliver(batch: list[Request], answers: list[handlers.Answer]) -> None:

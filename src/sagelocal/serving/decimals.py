@@ -23,7 +23,6 @@ LONGEST = 18
 _EXACT = 1 << 53
 _WORD = 8
 _PADDING = b"0" * 3 * _WORD
-_ZEROS = np.uint64(0x3030303030303030)
 # For a number with k digits in a word: the word's last k bytes, which are its highest.
 _KEEP = np.array([(1 << 64) - (1 << (64 - 8 * k)) if k else 0 for k in range(_WORD + 1)], dtype=np.uint64)
 _POWERS = np.array([10.0**k for k in range(LONGEST + 1)])
@@ -45,38 +44,50 @@ _FACTORS = tuple(
 
 def from_json(body: bytes) -> Any:
     """Return the float32 array (rows by columns) of a JSON array of arrays of numbers; None: not plain."""
-    text = _without_blanks(body) if b" " in body else body
-    if not text.startswith(b"[[") or not text.endswith(b"]]") or b"\n" in text:
-        return None
-    return _table(text[2:-2].replace(b"],[", b"\n") + b"\n", strict=True)
+    return _table(body, _SPACED if b" " in body else _COMPACT, strict=True)
 
 
 def from_csv(body: bytes) -> Any:
     """Return the float32 array (rows by columns) of lines of numbers; None: not plain."""
     text = body.replace(b"\r\n", b"\n") if b"\r" in body else body
-    return _table(text if text.endswith(b"\n") else text + b"\n", strict=False)
+    return _table(text if text.endswith(b"\n") else text + b"\n", _CSV, strict=False)
 
 
-def _without_blanks(body: bytes) -> bytes:
-    """Remove the blanks after commas, as `json.dumps` writes them; return nothing when there are others."""
-    codes = np.frombuffer(body, dtype=np.uint8)
-    blanks = np.flatnonzero(codes == ord(" "))
-    return body.translate(None, b" ") if (codes[blanks - 1] == ord(",")).all() else b""
+class _Layout(NamedTuple):
+    """What stands before, between and after the numbers of a table."""
+
+    head: bytes
+    comma: bytes
+    line: bytes
+    tail: bytes
+
+    def width(self, skeleton: bytes) -> int:
+        """Return the columns of a table without its numbers; 0 when that is none of this layout."""
+        width = skeleton.count(b",", 0, skeleton.find(self.tail[:1])) + 1
+        row = self.comma * (width - 1)
+        inner = len(skeleton) - len(self.head) - len(row) - len(self.tail)
+        rest = (self.line + row) * (inner // len(self.line + row))
+        return width if skeleton == self.head + row + rest + self.tail else 0
 
 
-def _table(text: bytes, *, strict: bool) -> Any:
-    """Read lines of numbers; `strict` takes only what is a number in JSON too (`.5`, `5.`, `05` are none)."""
-    digits = text.translate(None, b".-+e")
-    if digits.translate(None, b"0123456789,\n"):
+_CSV = _Layout(b"", b",", b"\n", b"\n")
+_COMPACT = _Layout(b"[[", b",", b"],[", b"]]")
+_SPACED = _Layout(b"[[", b", ", b"], [", b"]]")
+"""As `json.dumps` writes it."""
+
+
+def _table(text: bytes, layout: _Layout, *, strict: bool) -> Any:
+    """Read a table; `strict` takes only what is a number in JSON too (`.5`, `5.`, `05` are none)."""
+    width = layout.width(text.translate(None, b"0123456789.-+e"))
+    if not width or not text.startswith(layout.head) or not text.endswith(layout.tail):
         return None
+    text = text[len(layout.head) :]
     codes = np.frombuffer(text, dtype=np.uint8)
-    ends = _ends(codes)
-    width = text.count(b",", 0, text.index(b"\n")) + 1
-    lines = np.count_nonzero(codes == ord("\n"))
-    # Each `width`th number ends its line, and there are no other lines.
-    if len(ends) != lines * width or not (codes[ends[width - 1 :: width]] == ord("\n")).all():
+    places = _places(codes, layout, width)
+    if places is None:
         return None
-    starts = np.concatenate(([0], ends[:-1] + 1))
+    starts, ends = places
+    digits = text[: -len(layout.tail)].translate(None, b".-+e[] ")
     found = _found(codes, np.frombuffer(digits, dtype=np.uint8), starts, ends)
     if found is None or (strict and not _is_json(found)):
         return None
@@ -90,6 +101,22 @@ def _table(text: bytes, *, strict: bool) -> Any:
     except ValueError:
         return None
     return values.reshape(-1, width)
+
+
+def _places(codes: Any, layout: _Layout, width: int) -> tuple[Any, Any] | None:
+    """Return where each number starts and ends; None when there is one within what is between two."""
+    commas = _separators(codes[: -len(layout.tail)])
+    starts = np.concatenate(([0], commas + len(layout.comma)))
+    ends = np.append(commas, len(codes) - len(layout.tail))
+    if len(layout.comma) > 1 and not (codes[commas + 1] == ord(" ")).all():
+        return None
+    if len(layout.line) > len(layout.comma):  # by two brackets
+        lasts, firsts = ends[width - 1 : -1 : width], starts[width::width]
+        lasts -= 1
+        if not ((codes[lasts] == ord("]")).all() and (codes[firsts] == ord("[")).all()):
+            return None
+        firsts += 1
+    return starts, ends
 
 
 class _Found(NamedTuple):
@@ -113,7 +140,7 @@ def _found(codes: Any, digits: Any, starts: Any, ends: Any) -> _Found | None:
     after = codes[exponents + 1]
     negative = codes[starts] == ord("-")
     fractions = _fractions(codes, starts, ends)
-    tails = _ends(digits)
+    tails = np.append(_separators(digits), len(digits))
     lengths = np.diff(tails, prepend=-1) - 1
     odd = lengths > LONGEST
     odd[np.searchsorted(ends, exponents)] = True
@@ -130,8 +157,8 @@ def _found(codes: Any, digits: Any, starts: Any, ends: Any) -> _Found | None:
     return _Found(negative, fractions, tails, lengths, leads_with_zero, odd)
 
 
-def _ends(codes: Any) -> Any:
-    """Return where each number ends: at the next comma or line end."""
+def _separators(codes: Any) -> Any:
+    """Return where commas and line ends are."""
     return np.flatnonzero((codes == ord(",")) | (codes == ord("\n")))
 
 
@@ -168,10 +195,11 @@ def _whole(digits: bytes, tails: Any, lengths: Any) -> Any:
     whole = np.zeros(len(tails), dtype=np.uint64)
     for done in range(0, min(int(lengths.max()), LONGEST), _WORD):
         word = words[tails + (len(_PADDING) - _WORD - done)].view("<u8")
-        keep = _KEEP[np.minimum(np.maximum(lengths - done, 0), _WORD)]
-        word = (word & keep) | (_ZEROS & ~keep)
+        word &= _KEEP.take(lengths - done, mode="clip")
         for mask, factor, shift in _FACTORS:
-            word = ((word & mask) * factor) >> shift
+            word &= mask
+            word *= factor
+            word >>= shift
         whole += word * np.uint64(10**done)
     return whole
 

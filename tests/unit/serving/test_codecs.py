@@ -66,6 +66,17 @@ def test_npy_goes_there_and_back_and_takes_no_pickles():
     ("prediction", "accept", "want"),
     [
         (np.array([0, 2]), "application/json", (b"[0, 2]", "application/json")),
+        (
+            np.arange(10, dtype=np.uint8),
+            "application/json",
+            (b"[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]", "application/json"),
+        ),
+        (np.array([9, 10]), "application/json", (b"[9, 10]", "application/json")),
+        (np.array([-1, 0]), "application/json", (b"[-1, 0]", "application/json")),
+        (np.array([[1, 2]]), "application/json", (b"[[1, 2]]", "application/json")),
+        (np.array(7), "application/json", (b"7", "application/json")),
+        (np.array([], dtype=int), "application/json", (b"[]", "application/json")),
+        (np.array([True]), "application/json", (b"[true]", "application/json")),
         (np.array([0, 2]), "text/csv", (b"0\n2\n", "text/csv; charset=utf-8")),
         (np.array(["a", "b,c"]), "text/csv", (b'a\n"b,c"\n', "text/csv; charset=utf-8")),
         (np.array([[0.25, 0.75]]), "text/csv", (b"0.25,0.75\n", "text/csv; charset=utf-8")),
