@@ -16,8 +16,8 @@ class Ownership(StrEnum):
     """Whose a job that exists is."""
 
     OURS = "ours"  # this task of this run, asking for the same
-    OUTDATED = "outdated"  # this task of this run, asking for something else: the DAG was edited meanwhile
-    FOREIGN = "foreign"  # somebody else's, or an earlier generation's
+    OUTDATED = "outdated"  # this task of this run, before the DAG was edited, or before a person cleared it
+    FOREIGN = "foreign"  # somebody else's
 
 
 class Decision(StrEnum):

@@ -149,9 +149,11 @@ class Claimer:
         reason = self._kind.reason(description)
         cause = failures.of_reason(reason) if phase is Phase.FAILED else None
         tags = self._jobs.tags(description) or {}
-        ownership = Ownership.FOREIGN
-        if tags.get(identity.OWNER_TAG) == owner.key:
-            ownership = Ownership.OURS if tags.get(identity.CONTENT_TAG) == content else Ownership.OUTDATED
+        whose, ownership = tags.get(identity.OWNER_TAG), Ownership.FOREIGN
+        if whose == owner.key and tags.get(identity.CONTENT_TAG) == content:
+            ownership = Ownership.OURS
+        elif whose == owner.key or whose in owner.earlier:
+            ownership = Ownership.OUTDATED
         return Seen(phase=phase, ownership=ownership, cause=cause)
 
     def _create(

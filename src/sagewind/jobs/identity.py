@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sagewind import naming
@@ -42,6 +42,11 @@ class Identity:
         """A hash of the whole, for the owner's tag."""
         parts = (self.dag_id, self.run_id, self.task_id, str(self.map_index), str(self.generation))
         return naming.digest(parts)[:32]
+
+    @property
+    def earlier(self) -> frozenset[str]:
+        """The keys that this task may have had before a person cleared it."""
+        return frozenset(replace(self, generation=number).key for number in range(self.generation))
 
     def tags(self, content: str) -> list[dict[str, str]]:
         """Return the tags of what this task makes."""

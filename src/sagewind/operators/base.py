@@ -36,6 +36,15 @@ class SagewindOperator(provider.SageMakerBaseOperator):
         super()._do_render_template_fields(*args, **kwargs)
         self._mask()
 
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Resume after the trigger; when the trigger itself broke, wait in the worker instead."""
+        if next_method != "__fail__" or not getattr(self, "deferrable", False):
+            return super().resume_execution(next_method, next_kwargs, context)
+        why = (next_kwargs or {}).get("error")
+        self.log.warning("the trigger ended with an error (%s); waiting in the worker", why)
+        self.deferrable = False
+        return self.execute(context)
+
     def preprocess_config(self) -> None:
         """Do what the provider does, without its log of the whole configuration."""
         self._create_integer_fields()

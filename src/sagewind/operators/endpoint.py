@@ -104,14 +104,6 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
         except CallError as error:
             raise base.airflow_error(error, f"deployment of {plan['endpoint']}") from error
 
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Resume after the trigger; when the trigger itself broke, wait here instead."""
-        if next_method != "__fail__":
-            return super().resume_execution(next_method, next_kwargs, context)
-        self.log.warning("the trigger ended with an error; waiting in the worker")
-        self.deferrable = False
-        return self.execute(context)
-
     def on_kill(self) -> None:
         """Delete the rehearsal, if there is one; an update of the live endpoint cannot be stopped."""
         name = getattr(self, "_rehearsal", "")

@@ -97,7 +97,7 @@ class JobOperator(base.SagewindOperator):
         """Return the request of Create, out of the operator's arguments."""
         return dict(self.config)
 
-    def _before_create(self) -> None:
+    def _before_create(self, context: Context) -> None:
         """Check or make what the job needs."""
 
     def _result(self, description: Mapping[str, Any], summary: Mapping[str, Any]) -> Any:
@@ -119,7 +119,7 @@ class JobOperator(base.SagewindOperator):
         self.preprocess_config()
         self._mask()
         self._stopper = Jobs(self.hook.client("sagemaker"), self.kind, patience=_KILL_SECONDS)
-        self._before_create()
+        self._before_create(context)
         return self._run(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
@@ -133,16 +133,6 @@ class JobOperator(base.SagewindOperator):
         description = self._describe(name)
         position = tail.Position.from_json(told.get("position"))
         return self._judge(context, Claim(name=name, decision=attach.Decision.ATTACH), description, position)
-
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Resume after the trigger; when the trigger itself broke, wait here instead."""
-        if next_method != "__fail__":
-            return super().resume_execution(next_method, next_kwargs, context)
-        self.log.warning(
-            "the trigger ended with an error (%s); waiting in the worker", (next_kwargs or {}).get("error")
-        )
-        self.deferrable = False
-        return self.execute(context)
 
     def on_kill(self) -> None:
         """Stop the job. Airflow may call this several times, and in the middle of anything."""
@@ -260,6 +250,7 @@ class JobOperator(base.SagewindOperator):
             if tried != self.instance_types[-1]:
                 self.log.warning("%s %s: %s", self.kind.noun, name, reason)
                 self.preprocess_config()
+                self._before_create(context)
                 return self._run(context)
         self._log_tail(name, masking.secrets(description))
         raise base.job_error(self.kind.noun, name, cause, reason)
@@ -363,7 +354,9 @@ def input_uris(request: Any) -> set[str]:
         return {uri for value in kept.values() for uri in input_uris(value)}
     if isinstance(request, list):
         return {uri for value in request for uri in input_uris(value)}
-    return {request} if isinstance(request, str) and request.startswith("s3://") else set()
+    # The SDK writes hyperparameters as JSON, and so the address of the code in quotes.
+    text = request.strip('"') if isinstance(request, str) else ""
+    return {text} if text.startswith("s3://") else set()
 
 
 _OUTPUTS = frozenset({"OutputDataConfig", "TransformOutput", "ProcessingOutputConfig", "CheckpointConfig"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.amazon.aws.operators import sagemaker as provider
 from airflow.providers.common.compat.sdk import AirflowException
@@ -13,7 +13,7 @@ from sagewind import naming
 from sagewind.jobs import failures, kinds, limits
 from sagewind.jobs.kinds import Phase
 from sagewind.jobs.service import CallError, Jobs
-from sagewind.operators import base
+from sagewind.operators import base, memory
 from sagewind.operators.triggers import SageMakerJobTrigger
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ class ExecutionOperator(base.SagewindOperator):
     def _await(self, arn: str) -> dict[str, Any]:
         interval = limits.interval(self.check_interval, self._endpoint)
         patience = self.waiter_max_attempts * interval
+        if self.execution_timeout:
+            patience = min(patience, self.execution_timeout.total_seconds())
         if self.deferrable:
             self.defer(
                 trigger=SageMakerJobTrigger(
@@ -67,8 +69,12 @@ class ExecutionOperator(base.SagewindOperator):
             if _KIND.phase(description) not in (Phase.ACTIVE, Phase.STOPPING):
                 return description
             if time.monotonic() >= end:
-                raise AirflowException(f"pipeline execution {arn} took longer than {patience:.0f} s")
+                self._time_out(arn)
             time.sleep(limits.jittered(interval))
+
+    def _time_out(self, arn: str) -> NoReturn:
+        """Raise for an execution that was waited for in vain."""
+        raise AirflowException(f"pipeline execution {arn} did not stop in time")
 
     def _described(self, arn: str) -> dict[str, Any]:
         description = Jobs(self.hook.conn, _KIND).describe(arn)
@@ -92,6 +98,7 @@ class SageMakerStartPipelineOperator(ExecutionOperator, provider.SageMakerStartP
         """
         try:
             arn = self._active = self._start(context)
+            self._stop_others(context, arn)
             self.log.info("pipeline %s runs as %s", self.pipeline_name, arn)
             return self._judged(arn, self._await(arn)) if self.wait_for_completion else arn
         except CallError as error:
@@ -102,8 +109,7 @@ class SageMakerStartPipelineOperator(ExecutionOperator, provider.SageMakerStartP
         del context
         told = event or {}
         if told.get("status") == "timeout":
-            self._stop(told["name"], _STOP_SECONDS)
-            raise AirflowException(f"pipeline execution {told['name']} took too long and was stopped")
+            self._time_out(told["name"])
         return self._judged(str(told["name"]), self._described(str(told["name"])))
 
     def on_kill(self) -> None:
@@ -134,6 +140,14 @@ class SageMakerStartPipelineOperator(ExecutionOperator, provider.SageMakerStartP
                 break
         return arn
 
+    def _stop_others(self, context: Context, arn: str) -> None:
+        """Stop what this task started before a person cleared it: nobody waits for that any more."""
+        for other in memory.jobs(context):
+            if other != arn and _KIND.phase(self._described(other)) is Phase.ACTIVE:
+                self.log.info("stopping %s of an earlier wish", other)
+                self._stop(other, _STOP_SECONDS)
+        memory.remember(context, arn)
+
     def _judged(self, arn: str, description: dict[str, Any]) -> str:
         self._active = ""
         phase = _KIND.phase(description)
@@ -143,6 +157,11 @@ class SageMakerStartPipelineOperator(ExecutionOperator, provider.SageMakerStartP
         if phase is Phase.STOPPED:
             raise AirflowException(f"pipeline execution {arn} was stopped")
         raise base.job_error(_KIND.noun, arn, failures.of_reason(reason), reason)
+
+    def _time_out(self, arn: str) -> NoReturn:
+        self._active = ""
+        self._stop(arn, _STOP_SECONDS)
+        raise AirflowException(f"pipeline execution {arn} took too long and was stopped")
 
     def _failed_steps(self, arn: str) -> list[str]:
         answer = self._caller().call("list_pipeline_execution_steps", PipelineExecutionArn=arn)
@@ -183,5 +202,5 @@ class SageMakerStopPipelineOperator(ExecutionOperator, provider.SageMakerStopPip
         del context
         told = event or {}
         if told.get("status") == "timeout":
-            raise AirflowException(f"pipeline execution {told['name']} did not stop in time")
+            self._time_out(told["name"])
         return str(told["status"])

@@ -12,6 +12,8 @@ from sagewind.operators.job import JobOperator
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow.sdk import Context
+
 
 class SageMakerTrainingOperator(JobOperator, provider.SageMakerTrainingOperator):
     """Trains a model: the provider's operator, with `JobOperator`'s arguments beside its own.
@@ -21,7 +23,8 @@ class SageMakerTrainingOperator(JobOperator, provider.SageMakerTrainingOperator)
 
     kind: ClassVar[kinds.Kind] = kinds.TRAINING
 
-    def _before_create(self) -> None:
+    def _before_create(self, context: Context) -> None:
+        del context
         self.hook.check_training_config(self.config)
 
     def _result(self, description: Mapping[str, Any], summary: Mapping[str, Any]) -> Any:

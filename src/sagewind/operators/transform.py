@@ -26,21 +26,16 @@ class SageMakerTransformOperator(JobOperator, provider.SageMakerTransformOperato
 
     kind: ClassVar[kinds.Kind] = kinds.TRANSFORM
 
-    def execute(self, context: Context) -> Any:
-        """Run the job; see `JobOperator.execute`."""
-        self._context = context
-        return super().execute(context)
-
     def _request(self) -> dict[str, Any]:
         return dict(self.config.get("Transform", self.config))
 
-    def _before_create(self) -> None:
+    def _before_create(self, context: Context) -> None:
         transform = self.config.get("Transform", self.config)
         self.hook.check_s3_url(transform["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"])
         model = self.config.get("Model")
         if model:
             rename = self.action_if_model_exists != "fail"
-            owner = self._identity(self._context)
+            owner = self._identity(context)
             transform["ModelName"] = resources.model(
                 self._caller(), model, owner, self.log.info, rename=rename
             )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from airflow.providers.amazon.aws.operators import sagemaker as provider
 
 from sagewind.jobs import kinds
 from sagewind.operators.job import JobOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 
 class SageMakerTuningOperator(JobOperator, provider.SageMakerTuningOperator):
@@ -19,6 +22,7 @@ class SageMakerTuningOperator(JobOperator, provider.SageMakerTuningOperator):
 
     kind: ClassVar[kinds.Kind] = kinds.TUNING
 
-    def _before_create(self) -> None:
+    def _before_create(self, context: Context) -> None:
+        del context
         definition = self.config.get("TrainingJobDefinition", {})
         self.hook.check_training_config(definition)

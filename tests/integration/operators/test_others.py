@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from tests.integration import training_jobs as jobs
 from tests.integration.operators import hosting
 
+from sagelocal.testing import FaultPlan
 from sagewind.operators.sagemaker import (
     SageMakerDeleteModelOperator,
     SageMakerEndpointConfigOperator,
@@ -57,11 +58,9 @@ def test_an_endpoint_config_of_the_same_content_is_used(attempt, s3):
     assert make().run() == make().run()
 
 
-@pytest.mark.parametrize("deferrable", [True, False])
-def test_a_transform_with_its_model(attempt, s3, deferrable, capsys):
-    name = jobs.unique("score")
+def transform(s3, name):
     s3.put_object(Bucket=jobs.BUCKET, Key=f"{name}/in/rows.csv", Body=b"1,2\n3,4\n")
-    config = {
+    return {
         "Model": hosting.model_request(s3, name, answer=7.0),
         "Transform": {
             "TransformJobName": name,
@@ -77,11 +76,19 @@ def test_a_transform_with_its_model(attempt, s3, deferrable, capsys):
             "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
         },
     }
-    run = attempt(
-        lambda: SageMakerTransformOperator(
-            task_id="score", config=json.loads(json.dumps(config)), deferrable=deferrable
-        )
-    )
+
+
+def scoring(attempt, config, **arguments):
+    def make():
+        return SageMakerTransformOperator(task_id="score", config=json.loads(json.dumps(config)), **arguments)
+
+    return attempt(make)
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_transform_with_its_model(attempt, s3, deferrable):
+    name = jobs.unique("score")
+    run = scoring(attempt, transform(s3, name), deferrable=deferrable)
     result = run.run()
     assert result["Transform"]["TransformJobStatus"] == "Completed"
     assert result["Model"]["ModelName"] == name
@@ -89,6 +96,21 @@ def test_a_transform_with_its_model(attempt, s3, deferrable, capsys):
     body = s3.get_object(Bucket=jobs.BUCKET, Key=f"{name}/out/rows.csv.out")["Body"].read()
     assert json.loads(body) == [7.0, 7.0]
     assert run.retry()["Transform"]["TransformJobArn"] == result["Transform"]["TransformJobArn"]
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_without_capacity_the_next_type_gets_the_model_that_was_asked_for(
+    attempt, s3, aws, deferrable, sagelocal_service
+):
+    name, types = jobs.unique("score"), ("ml.g6e.48xlarge", "ml.m5.large")
+    config = transform(s3, name)
+    aws("sagemaker").create_model(**hosting.model_request(s3, name, answer=1.0))  # another, of the same name
+    FaultPlan(sagelocal_service.url).capacity(name)
+    result = scoring(attempt, config, deferrable=deferrable, instance_types=types).run()
+    assert result["Transform"]["TransformResources"]["InstanceType"] == types[1]
+    assert result["Model"]["ModelName"] == result["Transform"]["ModelName"] != name
+    body = s3.get_object(Bucket=jobs.BUCKET, Key=f"{name}/out/rows.csv.out")["Body"].read()
+    assert json.loads(body) == [7.0, 7.0]
 
 
 def processing(s3, name, script):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime as dt
+
 import pytest
 from airflow.providers.amazon.aws.operators import sagemaker as provider
 from airflow.providers.amazon.aws.sensors.sagemaker import SageMakerPipelineSensor
@@ -119,6 +122,36 @@ def test_a_killed_task_stops_its_execution(attempt, sagemaker, long):
     (execution,) = executions(sagemaker, long)
     arn = execution["PipelineExecutionArn"]
     assert pipelines.wait(sagemaker, arn)["PipelineExecutionStatus"] == "Stopped"
+
+
+@pytest.mark.parametrize(
+    "limit", [{"waiter_max_attempts": 1}, {"execution_timeout": dt.timedelta(seconds=1)}], ids=str
+)
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_task_that_takes_too_long_stops_its_execution(attempt, sagemaker, long, deferrable, limit):
+    with pytest.raises(AirflowException, match="took too long and was stopped"):
+        attempt(starting(ours, long, pipeline_params=None, deferrable=deferrable, **limit)).run()
+    (execution,) = executions(sagemaker, long)
+    assert execution["PipelineExecutionStatus"] == "Stopped"
+
+
+def test_a_trigger_that_breaks_is_followed_by_a_wait_in_the_worker(attempt, good, sagemaker):
+    run = attempt(starting(ours, good))
+    run.start()
+    arn = run.make().resume_execution("__fail__", {"error": "Trigger failure"}, run.context())
+    (execution,) = executions(sagemaker, good)
+    assert execution["PipelineExecutionArn"] == arn
+    assert execution["PipelineExecutionStatus"] == "Succeeded"
+
+
+def test_a_clear_stops_the_execution_that_was_left_behind(attempt, sagemaker, long):
+    run = attempt(starting(ours, long, pipeline_params=None))
+    run.start()
+    run.ti.max_tries, run.ti.try_number = run.ti.try_number, 2  # a person clears the task
+    waiting = run.start()
+    found = executions(sagemaker, long)
+    assert sorted(each["PipelineExecutionStatus"] for each in found) == ["Executing", "Stopped"]
+    asyncio.run(run.trigger(waiting).on_kill())
 
 
 def test_the_providers_sensor(environment, sagemaker, good, bad):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
@@ -152,3 +153,14 @@ def test_a_finished_identical_job_is_reused_when_wished(train, s3, aws, capsys):
     assert second["Summary"] == first["Summary"] | {"Reused": True, "BillableSeconds": 0}
     assert "0 seconds billed" in capsys.readouterr().out
     assert other.clear()["Summary"]["Reused"] is False
+
+
+def test_a_job_of_other_code_under_the_same_key_is_not_reused(train, s3):
+    one, other = (train(QUICK, name=jobs.unique("code"), reuse_finished=True) for _ in range(2))
+    other.config["HyperParameters"] = one.config["HyperParameters"]
+    address = json.loads(one.config["HyperParameters"]["sagemaker_submit_directory"])
+    one.run()
+    changed = jobs.put_source(s3, {"train.py": 'print("changed")\n'}).removeprefix(f"s3://{jobs.BUCKET}/")
+    source = {"Bucket": jobs.BUCKET, "Key": changed}
+    s3.copy_object(Bucket=jobs.BUCKET, Key=address.removeprefix(f"s3://{jobs.BUCKET}/"), CopySource=source)
+    assert other.run()["Summary"]["Reused"] is False

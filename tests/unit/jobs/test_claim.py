@@ -100,10 +100,19 @@ def test_a_clear_is_a_wish_for_a_new_job(claim, sagemaker):
     assert len(sagemaker.made) == 2
 
 
-def test_a_clear_stops_the_job_that_was_left_behind(claim, sagemaker):
+@pytest.mark.parametrize("remembered", [("iris-train",), ()], ids=["Airflow 3.3", "3.2"])
+def test_a_clear_stops_the_job_that_was_left_behind(claim, sagemaker, remembered):
     claim()
-    claim(owner=dataclasses.replace(OWNER, generation=1), remembered=("iris-train",))
+    claim(owner=dataclasses.replace(OWNER, generation=2), remembered=remembered)
     assert sagemaker.jobs["iris-train"]["TrainingJobStatus"] == "Stopped"
+
+
+def test_a_clear_is_no_clash_of_names(claim, sagemaker):
+    claim(rename=False)
+    sagemaker.end("iris-train", "Completed")
+    again = claim(owner=dataclasses.replace(OWNER, generation=1), rename=False)
+    assert again.decision is Decision.CREATE
+    assert sagemaker.made == ["iris-train", again.name]
 
 
 def test_another_runs_job_of_the_same_name_is_left_alone(claim, sagemaker):
