@@ -12,6 +12,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -145,6 +146,11 @@ class Card:
         if self.importance:
             found["importance"] = charts.bars(self.importance.features, title="Feature importance")
         return found
+
+
+def page(model: str, version: int) -> str:
+    """Return where Airflow's UI shows a version with its card: a path on the API server."""
+    return f"/sagewind/models/{quote(model, safe='')}/versions/{version}"
 
 
 def parse_importance(text: str, *, source: str) -> Importance:

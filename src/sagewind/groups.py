@@ -26,6 +26,7 @@ from airflow.sdk import Asset, TaskGroup, TriggerRule, chain, task
 
 from sagewind import arrivals, landing, naming, requests, tasks
 from sagewind.operators import sagemaker
+from sagewind.operators.links import CardLink
 from sagewind.requests import EXPIRES_TAG, returned
 
 if TYPE_CHECKING:
@@ -166,6 +167,7 @@ def register(model: spec.Model, made: Part, trained: Part, judged: Part) -> Part
             judged=judged.result,
             training_job=trained.ids[0],
         )
+        enrolled.operator.operator_extra_links = (CardLink(),)
         asked, answer, by = _ASK[model.approval.by](model, enrolled, judged)
         settled = _task(tasks.settle, trigger_rule=TriggerRule.NONE_FAILED)(
             spec_file=str(model.path), enrolled=enrolled, answer=answer, by=by, at=SINCE
@@ -335,12 +337,12 @@ def _by_gate(model: spec.Model, enrolled: Any, judged: Part) -> tuple[list[Any],
 
 
 def _by_person(model: spec.Model, enrolled: Any, judged: Part) -> tuple[list[Any], Any, str]:
-    card = "{{ ti.xcom_pull(" + repr(enrolled.operator.task_id) + ")['card'] }}"
-    version = "{{ ti.xcom_pull(" + repr(enrolled.operator.task_id) + ")['version'] }}"
+    version, page, card = (returned(enrolled.operator.task_id, key) for key in ("version", "page", "card"))
     approve = ApprovalOperator(
         task_id="approve",
         subject=f"Version {version} of {model.name}: approve it as the champion?",
-        body="{{ ti.xcom_pull(" + repr(judged.ids[0]) + ")['markdown'] }}\n\nModel card: `" + card + "`",
+        body="{{ ti.xcom_pull(" + repr(judged.ids[0]) + ")['markdown'] }}\n\n"
+        f"[Model card]({page}), kept at `{card}`",
         defaults="Reject",
         response_timeout=dt.timedelta(hours=model.approval.timeout_hours),
         retries=0,

@@ -69,6 +69,8 @@ def test_a_spec_with_a_script_lives_to_its_scores(stack: Running) -> None:
     s3 = stack.client("s3")
     card = s3.get_object(Bucket=BUCKET, Key=enrolled["card"].removeprefix(f"s3://{BUCKET}/"))["Body"].read()
     assert b"<html" in card
+    told = stack.airflow._get(f"/dags/diabetes/dagRuns/{run_id}/taskInstances/register.enrol/links")
+    assert told["extra_links"]["Model card"] == "/sagewind/models/diabetes/versions/1"
     endpoint = stack.client("sagemaker").describe_endpoint(EndpointName="diabetes")
     assert endpoint["EndpointStatus"] == "InService"
 

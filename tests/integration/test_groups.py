@@ -94,6 +94,8 @@ print(json.dumps({
         sorted(names(dag.timetable.asset_condition))
         for dag in (lives.pipeline(plain), lives.pipeline(landing), lives.scoring(promoted))
     ],
+    "links": [link.name for link in person.get_task("register.enrol").operator_extra_links],
+    "asked": person.get_task("register.approve").body,
     "teardowns": [task.task_id for task in temporary.topological_sort() if task.is_teardown],
     "deadline": [alert.interval.total_seconds() for alert in told.deadline],
     "notifier": type(told.default_args["on_failure_callback"]).__name__,
@@ -129,6 +131,11 @@ def test_a_person_or_the_registry_is_asked_when_the_spec_says_so(seen):
         "register.promoted",
     ]
     assert "register.answered" in seen["registry"]
+
+
+def test_the_card_is_linked_from_the_task_that_wrote_it_and_from_the_question(seen):
+    assert seen["links"] == ["Model card"]
+    assert "[Model card]({{ ti.xcom_pull('register.enrol')['page'] }})" in seen["asked"]
 
 
 def test_an_export_comes_before_the_rows_are_checked(seen):

@@ -9,6 +9,7 @@ from tests.unit.test_registry import other
 
 from sagewind import chronicle
 from sagewind.approvals import Approvals
+from sagewind.chronicle_picture import picture
 from sagewind.objects import Address, Objects
 from sagewind.registry import Registry
 from sagewind.testing.registry import RegistryTwin
@@ -46,13 +47,20 @@ def test_champions_and_the_first_day_of_a_drift_are_told(told):
 
 
 def test_the_picture_has_a_bar_for_each_champion_and_each_day_of_drift(told):
-    drawn = ET.fromstring(chronicle.picture(told, metric="rmse"))
+    drawn = ET.fromstring(picture(told, metric="rmse", limits={"at most 60": 60.0}))
     kinds = [each.get("class") for each in drawn.iter(f"{SVG}rect")]
-    assert kinds == ["a", "b", "d", "d"]
+    assert kinds == ["f", "a", "b", "d", "d"]  # the day on which it was found, champions, days of drift
     [line] = drawn.iter(f"{SVG}polyline")
     assert len(line.get("points").split()) == 3  # the truth of one day has not come
+    said = [each.text for each in drawn.iter(f"{SVG}title")]
+    assert {"version 2 from 2026-03-03 00:00", "2026-03-02, version 1: rmse 80", "2026-03-02: bmi"} <= {*said}
+    assert "at most 60" in [each.text for each in drawn.iter(f"{SVG}text")]
+
+
+def test_without_any_truth_the_picture_says_so(told):
+    assert "no truth has come yet" in picture(told, metric="mae")
 
 
 def test_a_model_that_nobody_watched_has_no_picture():
     with pytest.raises(ValueError, match="no day has been watched yet"):
-        chronicle.picture(chronicle.Chronicle(model="iris", reigns=(), days=()), metric="rmse")
+        picture(chronicle.Chronicle(model="iris", reigns=(), days=()), metric="rmse")

@@ -3,15 +3,17 @@
 import dataclasses
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from sagewind import load, sections
-from sagewind.cost import BudgetExceededError
+from sagewind.cost import BudgetExceededError, CostError
 from sagewind.jobs.identity import Identity
 from sagewind.steps import spending
 from sagewind.testing import Account, client
+from sagewind.testing.aws import AwsError
 from sagewind.testing.s3 import S3Twin
 
 SPEC = Path(__file__).parents[2] / "dags" / "models" / "diabetes.yaml"
@@ -26,6 +28,7 @@ class Sagemaker:
     def __init__(self, **hours):
         self.account = Account()
         self.s3 = S3Twin()
+        self.endpoint = None
         self.jobs = {name.replace("_", "-"): (value, RUN) for name, value in hours.items()}
 
     def arn(self, name):
@@ -61,6 +64,12 @@ class Sagemaker:
         )
         return {"Tags": owner.tags("content")}
 
+    def described_endpoint(self, params):
+        assert params == {"EndpointName": "diabetes"}
+        if self.endpoint is None:
+            raise AwsError("ValidationException", "Could not find endpoint")
+        return {"EndpointName": "diabetes", "EndpointConfigName": "c", **self.endpoint}
+
     def __call__(self, service):
         answers = {
             "ListTrainingJobs": self.listed,
@@ -68,6 +77,13 @@ class Sagemaker:
             "ListTransformJobs": lambda _: {"TransformJobSummaries": []},
             "DescribeTrainingJob": self.described,
             "ListTags": self.tags,
+            "DescribeEndpoint": self.described_endpoint,
+            "DescribeEndpointConfig": lambda _: {
+                "ProductionVariants": [
+                    {"VariantName": "AllTraffic", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1},
+                    {"VariantName": "shy", "ServerlessConfig": {"MaxConcurrency": 1, "MemorySizeInMB": 1024}},
+                ]
+            },
         }
         who = {"Account": self.account.number, "Arn": "arn:aws:sts::123456789012:assumed-role/R/me"}
         sts = {"GetCallerIdentity": lambda _: who}
@@ -108,6 +124,46 @@ def test_the_jobs_of_a_model_with_a_longer_name_are_not_counted(tmp_path):
     (tmp_path / "diabetes-kids.yaml").touch()
     [(used, _)] = spending.month(model, cloud, now=NOW).lines
     assert used.name == "diabetes-train-1"
+
+
+@pytest.mark.parametrize(
+    ("status", "age", "hours"),
+    [
+        ("InService", timedelta(hours=5), 5),
+        ("Updating", timedelta(hours=5), 5),
+        # of a month's bill only since the month's first
+        ("InService", timedelta(days=40), 9 * 24),
+        # machines that are not there yet, or no more, cost nothing
+        ("Creating", timedelta(hours=1), None),
+        ("Failed", timedelta(hours=1), None),
+    ],
+)
+def test_an_endpoint_costs_while_it_is_there(status, age, hours):
+    cloud = Sagemaker()
+    cloud.endpoint = {
+        "EndpointStatus": status,
+        "CreationTime": NOW - age,
+        "ProductionVariants": [{"VariantName": "AllTraffic", "CurrentInstanceCount": 2}],
+    }
+    lines = spending.month(MODEL, cloud, now=NOW).lines
+    seen = [(used.name, used.kind, used.instances, used.seconds, amount) for used, amount in lines]
+    if hours is None:
+        assert seen == []
+        return
+    price = Decimal("0.115") * 2 * hours
+    assert seen == [("diabetes/AllTraffic", "endpoint", 2, hours * 3600, price)]
+
+
+def test_a_project_has_prices_of_its_own(tmp_path):
+    (tmp_path / "models").mkdir()
+    model = dataclasses.replace(MODEL, path=tmp_path / "models" / "diabetes.yaml")
+    table = {"currency": "EUR", "region": "eu-west-1", "source": "our contract", "as_of": "2026-03-01"}
+    (tmp_path / "prices.json").write_text(json.dumps({**table, "hourly": {"ml.m5.large": "0.5"}}))
+    bill = spending.month(model, Sagemaker(diabetes_train_1=2), now=NOW)
+    assert (bill.total, bill.currency) == (Decimal("1.0000"), "EUR")
+    (tmp_path / "prices.json").write_text("{}")
+    with pytest.raises(CostError, match=r"prices\.json"):
+        spending.month(model, Sagemaker(), now=NOW)
 
 
 @pytest.mark.parametrize(

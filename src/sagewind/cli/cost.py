@@ -1,4 +1,4 @@
-"""`sagewind cost <model>`: what a model's jobs have cost this month, and what its budget still has."""
+"""`sagewind cost <model>`: what a model's jobs and endpoint have cost this month, beside its budget."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     """Declare the subcommand."""
-    parser = commands.add_parser("cost", help="what a model's jobs have cost this month")
+    parser = commands.add_parser("cost", help="what a model's jobs and endpoint have cost this month")
     models.argument(parser)
     parser.set_defaults(run=run)
 
 
 def run(call: Call) -> int:
-    """Print a line for each job, and the sum; 1 when it is over the month's budget."""
+    """Print a line for each job and machine, and the sum; 1 when it is over the month's budget."""
     from sagewind.steps import spending  # noqa: PLC0415 - boto3 only where AWS is asked
 
     model = models.model(call)
@@ -32,5 +32,12 @@ def run(call: Call) -> int:
         sys.stdout.write(f"{price:>10}  {what} {used.seconds:8.0f} s  {used.name}\n")
     limit = model.budget.month
     budget = "" if limit is None else f" of {Decimal(str(limit)):.2f}"
-    sys.stdout.write(f"{bill.total:>10.4f}{budget} {bill.currency}\n")
+    sys.stdout.write(f"{bill.total:>10.4f}{budget} {bill.currency}\n\n")
+    prices = spending.prices_of(model)
+    sys.stdout.write(
+        f"Prices of {prices.region} as of {prices.as_of}, {prices.source}. Not counted: storage, transfer,\n"
+        "endpoints that were deleted, machines that an endpoint had before those of now, serverless ones.\n"
+    )
+    if bill.unpriced:
+        sys.stdout.write(f"No price is known of {', '.join(bill.unpriced)}: the sum is too small.\n")
     return int(limit is not None and bill.total > Decimal(str(limit)))

@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
 
 def run(call: Call) -> int:
     """Print a line for each event; 1 when nothing has happened yet."""
-    from sagewind import aws, chronicle  # noqa: PLC0415 - boto3 only where AWS is asked
+    from sagewind import aws, chronicle, chronicle_picture  # noqa: PLC0415 - boto3 only where AWS is asked
     from sagewind.objects import Address, Objects  # noqa: PLC0415
     from sagewind.registry import Registry  # noqa: PLC0415
 
@@ -36,5 +36,7 @@ def run(call: Call) -> int:
     picture: Path | None = call.arguments.picture
     if picture is not None and told.days:
         metric = call.arguments.metric or next(iter(model.gate.thresholds), "")
-        picture.write_text(chronicle.picture(told, metric=metric), encoding="utf-8")
+        limits = chronicle_picture.limits(model, metric)
+        drawn = chronicle_picture.picture(told, metric=metric, limits=limits)
+        picture.write_text(drawn, encoding="utf-8")
     return 0 if lines else 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagewind import aws, evaluation, load, naming, profile, requests
 from sagewind.approvals import Approvals
-from sagewind.card import Card, parse_importance
+from sagewind.card import Card, page, parse_importance
 from sagewind.errors import SagewindError
 from sagewind.gate import Check, Decision
 from sagewind.objects import Address, Objects
@@ -40,8 +40,8 @@ def enrol(
 ) -> dict[str, Any]:
     """Register the model and write its card; both are the same when repeated.
 
-    `made` and `judged` are what `ready` and `judge` returned. Returns `arn`, `version`, and the card's `card`
-    (HTML) and `card_json` addresses.
+    `made` and `judged` are what `ready` and `judge` returned. Returns `arn`, `version`, the card's `card`
+    (HTML) and `card_json` addresses, and the `page` of Airflow's UI that shows it.
 
     Raises:
         RegistryError: there are more facts than a version can carry.
@@ -65,6 +65,7 @@ def enrol(
         "status": version.status,
         "card": str(beside / "card.html"),
         "card_json": str(beside / "card.json"),
+        "page": page(model.name, version.number),
         "metrics": dict(judged["metrics"]),
     }
 

@@ -1,10 +1,16 @@
-"""A spec's budget against what its jobs have cost this month, and the most that a run can cost."""
+"""A spec's budget against what its jobs and endpoint have cost this month, and the most that a run can cost.
+
+An endpoint costs as long as it is there. SageMaker tells since when, and which machines it has now; of an
+endpoint that was deleted, and of machines that it had before, it keeps nothing, so those are in no sum.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
 
 from sagewind import aws, cost, load
 from sagewind.jobs import identity
@@ -16,6 +22,9 @@ if TYPE_CHECKING:
 
     from sagewind import spec
 
+PRICES = "prices.json"
+"""A project's own price table, beside `models/`: of its region, with its discounts."""
+_UNBILLED = {"Creating", "Deleting", "Failed"}
 _RUN = (identity.DAG_TAG, identity.RUN_TAG)
 _JOBS = (
     ("training_jobs", "TrainingJobSummaries", "TrainingJobName", "describe_training_job"),
@@ -51,7 +60,7 @@ def check(model: spec.Model, clients: aws.Clients, *, now: dt.datetime) -> dict[
     budget = model.budget
     if budget.month is None and budget.run is None:
         return {}
-    prices = cost.load_prices()
+    prices = prices_of(model)
     most = planned(model, prices)
     nothing = cost.bill((), prices)
     if budget.run is not None:
@@ -92,7 +101,7 @@ def bill(
         if wanted.items() <= tags.items():
             tasks[name] = tags.get(identity.TASK_TAG, "")
             usages += used
-    total = cost.bill(usages, cost.load_prices())
+    total = cost.bill(usages, prices_of(model))
     document = total.to_json()
     document["lines"] = [{**line, "task": tasks[line["name"]]} for line in document["lines"]]
     place = aws.account(model.account, clients)
@@ -101,10 +110,43 @@ def bill(
     return {**document, "report": str(home / "cost.json")}
 
 
+def prices_of(model: spec.Model) -> cost.Prices:
+    """Return the project's own price table where there is one, otherwise the one that is shipped.
+
+    Raises:
+        CostError: the project's cannot be used.
+
+    """
+    own = model.path.parent.parent / PRICES if model.path else None
+    return cost.load_prices(own) if own and own.is_file() else cost.load_prices()
+
+
 def month(model: spec.Model, clients: aws.Clients, *, now: dt.datetime) -> cost.Bill:
-    """Return what the model's jobs have cost since the first of the month (UTC)."""
+    """Return what the jobs, and the endpoint while it is there, have cost since the month's first (UTC)."""
     start = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return cost.bill(_usages(clients("sagemaker"), model, start, now), cost.load_prices())
+    sagemaker = clients("sagemaker")
+    used = (*_usages(sagemaker, model, start, now), *_served(sagemaker, model, start, now))
+    return cost.bill(used, prices_of(model))
+
+
+def _served(
+    sagemaker: Any, model: spec.Model, start: dt.datetime, now: dt.datetime
+) -> tuple[cost.Usage, ...]:
+    """Return what the endpoint has used since `start`, as if it had always had its machines of now."""
+    try:
+        found = sagemaker.describe_endpoint(EndpointName=model.endpoint_name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationException":
+            raise
+        return ()
+    if found["EndpointStatus"] in _UNBILLED:
+        return ()
+    config = sagemaker.describe_endpoint_config(EndpointConfigName=found["EndpointConfigName"])
+    running = {each["VariantName"]: each for each in found.get("ProductionVariants", ())}
+    variants = [{**each, **running.get(each["VariantName"], {})} for each in config["ProductionVariants"]]
+    since = max(start, found["CreationTime"])
+    described = {**found, "CreationTime": since, "ProductionVariants": variants}
+    return cost.usage(described, now=now)
 
 
 def _usages(sagemaker: Any, model: spec.Model, start: dt.datetime, now: dt.datetime) -> Iterator[cost.Usage]:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from markupsafe import Markup
 
-from sagewind import chronicle
+from sagewind import chronicle_picture
 from sagewind.approvals import timeline
 from sagewind.ui import page
 from sagewind.ui.kinds import KINDS
@@ -141,7 +141,7 @@ def version(owner: spec.Model, shown: Shown, *, links: Links, now: datetime) -> 
 
 def headers() -> dict[str, str]:
     """Return the headers of every page: nothing but its own style, script, and card may be loaded or run."""
-    styles = " ".join(_hash(each) for each in (_file("models.css"), chronicle.STYLE))
+    styles = " ".join(_hash(each) for each in (_file("models.css"), chronicle_picture.STYLE))
     rules = {
         "default-src": "'none'",
         "style-src": styles,
@@ -192,8 +192,10 @@ def _picture(detail: Detail) -> Markup | None:
         return None
     known = () if isinstance(detail.versions, Unanswered) else detail.versions
     whole = dataclasses.replace(watched, reigns=timeline(known))
-    svg = chronicle.picture(whole, metric=metrics[0] if metrics else "")
-    return Markup(svg)  # noqa: S704 - `chronicle` escaped every text in it
+    metric = metrics[0] if metrics else ""
+    limits = chronicle_picture.limits(detail.summary.model, metric)
+    svg = chronicle_picture.picture(whole, metric=metric, limits=limits)
+    return Markup(svg)  # noqa: S704 - `chronicle_picture` escaped every text in it
 
 
 def _served(detail: Detail) -> str:
