@@ -228,4 +228,5 @@ def test_the_months_cost_is_of_the_models_jobs():
     answers = {
         name: lambda params, kind=name: listed(params) | {f"{kind[4:-1]}Summaries": []} for name in nothing
     }
+    answers["DescribeEndpoint"] = missing("endpoint")
     assert amazon(**answers).cost(MODEL).total == 0

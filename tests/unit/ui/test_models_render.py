@@ -142,7 +142,7 @@ def test_a_models_page_has_its_life_versions_partitions_and_runs():
     html = model(shown.detail())
     for words in (
         "<svg",
-        "diabetes: champion, r2 of each day",
+        "diabetes: champions, quality and drift",
         'href="/sagewind/models/diabetes/versions/3"',
         "Approved <time",
         'href="/sagewind/jobs/training-job/diabetes-train-job-2"',

@@ -176,7 +176,7 @@ def _told(summaries: Sequence[Summary], broken: Sequence[Broken]) -> str:
     bills = [each.cost for each in summaries if not isinstance(each.cost, Unanswered)]
     if bills:
         spent = sum((bill.total for bill in bills), Decimal(0))
-        parts.append(f"{_money(spent, bills[0].currency)} for jobs this month")
+        parts.append(f"{_money(spent, bills[0].currency)} for jobs and endpoints this month")
     return ", ".join(parts) + "."
 
 
