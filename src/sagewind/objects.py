@@ -152,9 +152,12 @@ class Objects:
         text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n"
         self.write(address, text, content_type="application/json")
 
-    def list(self, prefix: Address) -> Iterator[Entry]:
-        """Yield every object under a prefix, in key order."""
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=prefix.bucket, Prefix=prefix.key)
+    def list(self, prefix: Address, *, after: str = "") -> Iterator[Entry]:
+        """Yield every object under a prefix, in key order; with `after` only those behind this name in it."""
+        start = {"StartAfter": (prefix / after).key} if after else {}
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=prefix.bucket, Prefix=prefix.key, **start
+        )
         for page in pages:
             for each in page.get("Contents", ()):
                 yield Entry(

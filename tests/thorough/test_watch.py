@@ -121,7 +121,13 @@ def test_quality_is_measured_when_the_truth_comes_and_once(day):
     assert (measured["day"], measured["rows"], measured["waiting"]) == ("2026-03-01", 100, 342)
     assert measured["metrics"]["r2"] == 1.0
     assert day.metrics()["rmse"] == 0.0
+    before = len(day.s3.account.called("GetObject"))
     assert day.watched("2026-03-02")["measured"] == []  # known
+    read = [each["Key"] for each in day.s3.account.called("GetObject")[before:]]
+    assert not [key for key in read if "/truth/" in key or "ds=2026-03-01/scores" in key]
+    day.truth("2026-03-01")  # the same once more
+    day.rows("2026-03-01")
+    assert day.watched("2026-03-02")["measured"] == []
     day.truth("2026-03-01", error=300)  # corrected
     told = day.watched("2026-03-02")
     assert told["violations"] == [

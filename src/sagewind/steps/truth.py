@@ -2,7 +2,7 @@
 
 `s3://<bucket>/<model>/truth/ds=<day>/rows.csv` has a header with the id and the target (a table without ids
 has `row`, the number of the row on that day). Each time an interval is watched, the days before it are looked
-through; what was measured is measured again only when its truth or its scores have changed.
+through; what was measured is read, and measured, again only when its truth or its scores have changed.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from sagewind import spec
-    from sagewind.objects import Address, Objects
+    from sagewind.objects import Address, Entry, Objects
 
 _TRUTH = "rows.csv"
+_REPORT = "quality.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,47 +62,88 @@ def measure(
         return ()
     where = type(base).parse(evaluated)
     kind = evaluation.parse(objects.read(where).decode(), source=evaluated).problem
-    return tuple(_measured(model, objects, base, each, is_class=kind.is_classification) for each in days)
+    return tuple(_measured(model, objects, each, is_class=kind.is_classification) for each in days)
 
 
-def _days(model: spec.Model, objects: Objects, base: Address, day: str) -> Iterator[str]:
-    """Yield the days with truth and scores, at most `truth_days` back."""
+@dataclass(frozen=True, kw_only=True)
+class _Day:
+    """A scored day whose truth has come: its objects, and where its report is, or is to be."""
+
+    day: str
+    truth: Entry
+    scores: Entry
+    report: Address
+    is_reported: bool
+
+    @property
+    def etags(self) -> list[str]:
+        """Tell what it is measured from, without reading it."""
+        return [self.truth.etag, self.scores.etag]
+
+
+def _days(model: spec.Model, objects: Objects, base: Address, day: str) -> Iterator[_Day]:
+    """Yield the days with truth and scores, at most `truth_days` back: three listings, however many days."""
     last = dt.date.fromisoformat(day)
     first = last - dt.timedelta(days=model.monitor.truth_days)
-    for entry in objects.list(base / "truth/"):
-        name = entry.address.key.rpartition("/")[0].rpartition("ds=")[2]
-        told = first.isoformat() <= name <= last.isoformat()
-        scored = base / "scores" / f"ds={name}" / SUCCESS
-        if told and entry.address.name == _TRUTH and objects.head(scored) is not None:
-            yield name
+    found = {
+        kind: {
+            _place(entry): entry
+            for entry in objects.list(base / f"{kind}/", after=f"ds={first}")
+            if _place(entry)[0] <= last.isoformat()
+        }
+        for kind in ("truth", "scores", "monitor")
+    }
+    for (name, file), truth in found["truth"].items():
+        scores = found["scores"].get((name, SCORES_FILE))
+        if file == _TRUTH and scores is not None and (name, SUCCESS) in found["scores"]:
+            yield _Day(
+                day=name,
+                truth=truth,
+                scores=scores,
+                report=base / "monitor" / f"ds={name}" / _REPORT,
+                is_reported=(name, _REPORT) in found["monitor"],
+            )
 
 
-def _measured(model: spec.Model, objects: Objects, base: Address, day: str, *, is_class: bool) -> Measured:
-    truth, scores = base / "truth" / f"ds={day}" / _TRUTH, base / "scores" / f"ds={day}" / SCORES_FILE
-    contents = objects.read(truth), objects.read(scores)
+def _place(entry: Entry) -> tuple[str, str]:
+    """Return the partition and the name of an object `…/ds=<partition>/<name>`."""
+    return entry.address.key.rpartition("/")[0].rpartition("ds=")[2], entry.address.name
+
+
+def _measured(model: spec.Model, objects: Objects, day: _Day, *, is_class: bool) -> Measured:
+    known = objects.read_json(day.report) if day.is_reported else {}
+    if known.get("etags") == day.etags:
+        return _known(known)
+    contents = objects.read(day.truth.address), objects.read(day.scores.address)
     key = naming.digest(naming.content_hash(content) for content in contents)[:16]
-    report = base / "monitor" / f"ds={day}" / "quality.json"
-    if objects.head(report) is not None:
-        known = objects.read_json(report)
-        if known.pop("key") == key:
-            return Measured(**{**known, "violations": tuple(known["violations"]), "is_new": False})
+    made = _known(known) if known.get("key") == key else _new(model, day, contents, is_class=is_class)
+    objects.write_json(day.report, {**made.to_json(), "key": key, "etags": day.etags})
+    return made
+
+
+def _known(report: Mapping[str, Any]) -> Measured:
+    told = {name: value for name, value in report.items() if name not in ("key", "etags")}
+    return Measured(**{**told, "violations": tuple(told["violations"]), "is_new": False})
+
+
+def _new(model: spec.Model, day: _Day, contents: tuple[bytes, bytes], *, is_class: bool) -> Measured:
+    """Measure the scores of the rows whose truth is there."""
     ids = model.data.id_column or ROW
-    told = {row[0]: row[1] for row in Rows.parse(contents[0], str(truth)).pick((ids, model.data.target))}
-    answers = Rows.parse(contents[1], str(scores)).cells
+    truth = Rows.parse(contents[0], str(day.truth.address)).pick((ids, model.data.target))
+    told = {row[0]: row[1] for row in truth}
+    answers = Rows.parse(contents[1], str(day.scores.address)).cells
     pairs = [(told[name], answer) for name, answer in answers if name in told]
     labels, predictions = [plain(each[0]) for each in pairs], [plain(each[1]) for each in pairs]
     enough = len(pairs) >= model.monitor.min_rows
     metrics = {s.name: s.of(labels, predictions) for s in SCORES.values() if enough and s.numeric != is_class}
-    made = Measured(
-        day=day,
+    return Measured(
+        day=day.day,
         rows=len(pairs),
         waiting=len(answers) - len(pairs),
         metrics=metrics,
         violations=tuple(_violations(model, metrics)),
         is_new=True,
     )
-    objects.write_json(report, {**made.to_json(), "key": key})
-    return made
 
 
 def _violations(model: spec.Model, metrics: Mapping[str, float]) -> Iterator[str]:

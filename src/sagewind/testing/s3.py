@@ -93,7 +93,7 @@ class S3Twin:
         keys = [
             k
             for k in self.keys(params["Bucket"], params.get("Prefix", ""))
-            if k > params.get("ContinuationToken", "")
+            if k > max(params.get("ContinuationToken", ""), params.get("StartAfter", ""))
         ]
         page = keys[: min(self.page, params.get("MaxKeys", self.page))]
         found = [self.objects[params["Bucket"], key] for key in page]
