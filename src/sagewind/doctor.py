@@ -63,7 +63,13 @@ def _found(
         return Finding(name=name, verdict=Verdict.OK, says=check(model, place, clients))
     except SagewindError as error:
         return Finding(name=name, verdict=Verdict.FAILED, says=str(error))
-    except (BotoCoreError, ClientError) as error:
+    except ClientError as error:
+        if error.response["Error"]["Code"].isdecimal():  # an HTTP status where AWS has a word
+            says = f"{error.operation_name} is not known where the clients lead; an emulator may lack it"
+        else:
+            says = f"could not be asked: {error}"
+        return Finding(name=name, verdict=Verdict.UNKNOWN, says=says)
+    except BotoCoreError as error:
         return Finding(name=name, verdict=Verdict.UNKNOWN, says=f"could not be asked: {error}")
 
 
