@@ -115,6 +115,10 @@ def test_a_card_is_shown_and_can_do_nothing(lived: Running, page: devtools.Page,
     assert page.evaluate("document.querySelector('iframe').contentDocument") is None  # of another origin
     page.size(1240, 1300)
     page.picture(pictures / "version.png")
+    page.open(f"{lived.memory.address('airflow')}/sagewind/models/diabetes/versions/1/card")
+    page.read("Metrics", "Residuals", "Feature importance", "Training data", "Lineage")
+    page.size(1100, 1420)
+    page.picture(pictures / "card.png")
     page.size(1440, 980)
 
 
