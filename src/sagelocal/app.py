@@ -185,7 +185,9 @@ def _ground(settings: Settings, environ: Mapping[str, str]) -> _Ground:
 
 
 def _serving(ground: _Ground) -> _Serving:
-    settings, meters, captures = ground.settings, Meters(), Captures(S3Storage().write)
+    settings, meters = ground.settings, Meters()
+    storage = S3Storage(wait=settings.storage_wait_seconds)
+    captures = Captures(S3Storage(wait=0).write)  # they try again themselves
     of_account = functools.partial(
         Router, account=settings.account, region=settings.region, meters=meters, captures=captures
     )
@@ -196,7 +198,7 @@ def _serving(ground: _Ground) -> _Serving:
     queue = Asynchronous(
         router=router,
         own=of_account(),
-        storage=S3Storage(),
+        storage=storage,
         folder=settings.data_dir / "asynchronous",
         bucket=settings.bucket or f"sagemaker-{settings.region}-{settings.account}",
         region=settings.region,
@@ -253,7 +255,8 @@ def _resources(ground: _Ground, launcher: Launcher, serving: _Serving) -> tuple[
 
 def _pipelines(ground: _Ground, others: Dispatch) -> tuple[Runs, tuple[object, ...]]:
     """Return what runs pipelines, and the handlers of their operations."""
-    rows, objects = PipelineRecords(ground.store, ground.account), S3Storage()
+    rows = PipelineRecords(ground.store, ground.account)
+    objects = S3Storage(wait=ground.settings.storage_wait_seconds)
     caller = Caller(ground.services, others, ground.plan)
     runs = Runs(records=rows, caller=caller, storage=objects, tags=ground.store.tags)
     return runs, (

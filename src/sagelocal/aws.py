@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 120
 ATTEMPTS = 8
-"""With botocore's growing pauses about half a minute, in which an object store may be started anew."""
+"""With botocore's growing pauses about half a minute, in which a service may be started anew."""
+ATTEMPTS_OF = {"s3": 3}
+"""Objects are asked for again by `storage`, which knows how long."""
 
 _LOCK = threading.Lock()
 """Sessions of boto3 are not thread-safe while they make a client."""
@@ -41,7 +43,7 @@ def client(service: str) -> Any:
         config = Config(
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             read_timeout=READ_TIMEOUT_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS_OF.get(service, ATTEMPTS)},
             max_pool_connections=32,
         )
         session: Any = boto3.session.Session()

@@ -26,6 +26,10 @@ BATCH_EVENTS = 10_000
 EVENT_BYTES = 256 * 1024 - EVENT_OVERHEAD_BYTES
 FLUSH_SECONDS = 0.25
 CLOSE_SECONDS = 30.0
+KEPT_BYTES = 8_000_000
+"""Of what was delivered the end is kept, in case the stream is: an emulator that is killed forgets it."""
+FRESH_SECONDS = 1.0
+"""A stream that has taken lines within this time is not looked for again when its sink is closed."""
 FIRST_RETRY_SECONDS = 0.1
 LAST_RETRY_SECONDS = 5.0
 
@@ -92,6 +96,31 @@ def split(line: str, limit: int = EVENT_BYTES) -> list[str]:
     return pieces
 
 
+class _Delivered:
+    """The last events that a stream took, and how many were before them."""
+
+    def __init__(self) -> None:
+        self._kept: deque[Event] = deque()
+        self._bytes = 0
+        self._forgotten = 0
+
+    def add(self, events: list[Event]) -> None:
+        """Keep events, and forget the oldest when they are too many."""
+        self._kept.extend(events)
+        self._bytes += sum(event.size for event in events)
+        while self._bytes > KEPT_BYTES:
+            self._bytes -= self._kept.popleft().size
+            self._forgotten += 1
+
+    def events(self) -> list[Event]:
+        """Return what a stream that is made again begins with."""
+        events = list(self._kept)
+        if self._forgotten:
+            words = f"[sagelocal] CloudWatch lost the log; here it is without {self._forgotten} lines:"
+            events.insert(0, Event(events[0].timestamp, words))
+        return events
+
+
 def batch(pending: deque[Event]) -> list[Event]:
     """Take from the front of `pending` as many events as one PutLogEvents call may carry."""
     taken: list[Event] = []
@@ -107,7 +136,8 @@ class CloudWatchLogs:
     """One log stream of CloudWatch Logs, fed by a thread of its own in batches.
 
     The group and the stream are made on the first write, and a batch that fails is sent again until it
-    arrives or the sink's time to close is over, so that order is kept and nothing is lost on the way.
+    arrives or the sink's time to close is over, so that order is kept and nothing is lost on the way. A
+    stream that is gone is made again with what it held, as far as that is kept.
     """
 
     def __init__(
@@ -117,12 +147,16 @@ class CloudWatchLogs:
         *,
         connect: Callable[[], Any] | None = None,
         clock: Callable[[], float] = time.time,
+        fresh: float = FRESH_SECONDS,
     ) -> None:
         self.group = group
         self.stream = stream
         self._connect = connect or _connect
         self._clock = clock
         self._pending: deque[Event] = deque()
+        self._delivered = _Delivered()
+        self._delivered_at = 0.0
+        self._fresh = fresh
         self._changed = threading.Condition()
         self._closing = False
         self._deadline = float("inf")
@@ -159,15 +193,14 @@ class CloudWatchLogs:
                 while not self._pending and not self._closing:
                     self._changed.wait()
                 events = batch(self._pending)
-                if not events:
-                    return
-            delivered = False
+            if not events and (client is None or time.monotonic() - self._delivered_at < self._fresh):
+                return
             wait = FIRST_RETRY_SECONDS
-            while not delivered:
+            while True:
                 try:
                     client = client or self._open()
-                    self._put(client, events)
-                    delivered = True
+                    self._deliver(client, events)
+                    break
                 except Exception as error:  # noqa: BLE001  (whatever boto3 raises: kept, told at close)
                     with self._changed:
                         if time.monotonic() + wait >= self._deadline:
@@ -176,6 +209,8 @@ class CloudWatchLogs:
                             return
                         self._changed.wait(wait)
                     wait = min(LAST_RETRY_SECONDS, wait * 2)
+            if not events:
+                return
             self._collect()
 
     def _collect(self) -> None:
@@ -196,7 +231,22 @@ class CloudWatchLogs:
                 continue
         return client
 
+    def _deliver(self, client: Any, events: list[Event]) -> None:
+        """Put events; none: look whether the stream is still there."""
+        try:
+            self._put(client, events)
+        except client.exceptions.ResourceNotFoundException:
+            self._open()
+            again = deque([*self._delivered.events(), *events])
+            while part := batch(again):
+                self._put(client, part)
+        self._delivered.add(events)
+        self._delivered_at = time.monotonic()
+
     def _put(self, client: Any, events: list[Event]) -> None:
+        if not events:
+            client.get_log_events(logGroupName=self.group, logStreamName=self.stream, limit=1)
+            return
         client.put_log_events(
             logGroupName=self.group,
             logStreamName=self.stream,

@@ -60,6 +60,8 @@ class Settings:
     """`instance`: a process of a job may have as much memory as its instance type; `none`: all there is."""
     stop_grace_seconds: int = 120
     """What a container has between SIGTERM and SIGKILL; SageMaker gives 120."""
+    storage_wait_seconds: int = 60
+    """How long S3 is asked again while it does not answer: jobs wait so long at each call, then they fail."""
     on_exit: str = "keep"
     """What a graceful stop of the service does to running jobs: `keep` them running, or `stop` them."""
     credentials: str = field(default="", repr=False)

@@ -6,11 +6,15 @@ Everything here speaks of `s3://bucket/key` URIs. SageMaker also accepts the htt
 
 from __future__ import annotations
 
+import io
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, unquote, urlsplit
+
+from sagelocal import patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +24,9 @@ COPY_CHUNK_BYTES = 1 << 20
 MULTIPART_BYTES = 64 << 20
 """From here on a transfer is split into parts that move in parallel."""
 PARALLEL_TRANSFERS = 8
+_SERVER_ERROR = 500
+WAIT_SECONDS = 60.0
+"""A store that does not answer is asked again for so long, at every call: it may be being started anew."""
 
 
 class StorageError(Exception):
@@ -137,10 +144,15 @@ def in_parallel(work: list[Callable[[], None]], *, workers: int = PARALLEL_TRANS
 
 
 class S3Storage:
-    """S3 through a boto3-like client, made on first use since importing botocore takes a quarter second."""
+    """S3 through a boto3-like client, made on first use since importing botocore takes a quarter second.
 
-    def __init__(self, client: Any = None) -> None:
+    While S3 does not answer, or answers with an error of its own, every call is made again for `wait`
+    seconds, and a stream that breaks goes on where it broke.
+    """
+
+    def __init__(self, client: Any = None, *, wait: float = WAIT_SECONDS) -> None:
         self._given = client
+        self._wait = wait
 
     @property
     def _client(self) -> Any:
@@ -150,6 +162,15 @@ class S3Storage:
             self._given = aws.client("s3")
         return self._given
 
+    def _call(self, uri: str, operation: str, **arguments: Any) -> Any:
+        """Call an operation of S3's, patiently."""
+
+        def call() -> Any:
+            with _translated(uri):
+                return getattr(self._client, operation)(**arguments)
+
+        return patience.outlast(call, UnreachableError, self._wait)
+
     def list(self, uri: str) -> list[Item]:
         """List page by page."""
         address = parse(uri)
@@ -158,8 +179,9 @@ class S3Storage:
     def _pages(self, address: Address) -> Iterator[Item]:
         token: dict[str, str] = {}
         while True:
-            with _translated(address.uri):
-                page = self._client.list_objects_v2(Bucket=address.bucket, Prefix=address.key, **token)
+            page = self._call(
+                address.uri, "list_objects_v2", Bucket=address.bucket, Prefix=address.key, **token
+            )
             for entry in page.get("Contents", []):
                 yield Item(
                     uri=Address(address.bucket, entry["Key"]).uri,
@@ -174,37 +196,55 @@ class S3Storage:
     def open(self, uri: str) -> IO[bytes]:
         """Open a stream."""
         address = parse(uri)
+        first = self._call(uri, "get_object", Bucket=address.bucket, Key=address.key)
+        resuming = patience.Resuming(
+            partial(self._from, uri, first["ETag"]),
+            _Body(uri, first["Body"]),
+            first["ContentLength"],
+            trouble=UnreachableError,
+            seconds=self._wait,
+        )
+        return io.BufferedReader(resuming, COPY_CHUNK_BYTES)
+
+    def _from(self, uri: str, etag: str, offset: int) -> patience.Readable:
+        """Return the rest of an object, as long as it is still the same."""
+        address = parse(uri)
         with _translated(uri):
-            body: IO[bytes] = self._client.get_object(Bucket=address.bucket, Key=address.key)["Body"]
-        return body
+            answer = self._client.get_object(
+                Bucket=address.bucket, Key=address.key, Range=f"bytes={offset}-", IfMatch=etag
+            )
+        return _Body(uri, answer["Body"])
 
     def write(self, uri: str, data: bytes, content_type: str = "") -> None:
         """Store bytes."""
         address = parse(uri)
-        with _translated(uri):
-            self._client.put_object(
-                Bucket=address.bucket, Key=address.key, Body=data, **_content_type(content_type)
-            )
+        more = _content_type(content_type)
+        self._call(uri, "put_object", Bucket=address.bucket, Key=address.key, Body=data, **more)
 
     def upload(self, path: Path, uri: str, content_type: str = "") -> None:
         """Store a file."""
+        patience.outlast(partial(self._upload, path, uri, content_type), UnreachableError, self._wait)
+
+    def _upload(self, path: Path, uri: str, content_type: str) -> None:
         address = parse(uri)
+        more = _content_type(content_type)
         if path.stat().st_size >= MULTIPART_BYTES:
             from boto3.s3 import transfer  # noqa: PLC0415  (only for big files)
 
             with _translated(uri):
                 transfer.S3Transfer(self._client).upload_file(
-                    str(path), address.bucket, address.key, extra_args=_content_type(content_type) or None
+                    str(path), address.bucket, address.key, extra_args=more or None
                 )
             return
         with path.open("rb") as stream, _translated(uri):
-            self._client.put_object(
-                Bucket=address.bucket, Key=address.key, Body=stream, **_content_type(content_type)
-            )
+            self._client.put_object(Bucket=address.bucket, Key=address.key, Body=stream, **more)
 
     def download(self, uri: str, path: Path) -> None:
         """Fetch into a file."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        patience.outlast(partial(self._download, uri, path), UnreachableError, self._wait)
+
+    def _download(self, uri: str, path: Path) -> None:
         address = parse(uri)
         with _translated(uri):
             answer = self._client.get_object(Bucket=address.bucket, Key=address.key)
@@ -216,12 +256,29 @@ class S3Storage:
                 shutil.copyfileobj(answer["Body"], target, COPY_CHUNK_BYTES)
             written = path.stat().st_size
         if written != answer["ContentLength"]:
-            raise StorageError(f"{uri}: {written} of {answer['ContentLength']} bytes arrived")
+            raise UnreachableError(f"{uri}: {written} of {answer['ContentLength']} bytes arrived")
 
     def _download_in_parts(self, address: Address, path: Path) -> None:
         from boto3.s3 import transfer  # noqa: PLC0415  (only for big files)
 
         transfer.S3Transfer(self._client).download_file(address.bucket, address.key, str(path))
+
+
+class _Body:
+    """The body of an answer, whose errors are this module's."""
+
+    def __init__(self, uri: str, body: IO[bytes]) -> None:
+        self._uri = uri
+        self._body = body
+
+    def read(self, size: int = -1) -> bytes:
+        """Read `size` bytes, fewer at the end."""
+        with _translated(self._uri):
+            return self._body.read(size)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._body.close()
 
 
 def _content_type(content_type: str) -> dict[str, str]:
@@ -240,15 +297,23 @@ class _translated:  # noqa: N801  (reads as a clause: `with _translated(uri):`)
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
         if error is None:
             return
-        from botocore import exceptions  # noqa: PLC0415  (boto3 is loaded by now)
+        from boto3 import exceptions as transfers  # noqa: PLC0415  (boto3 is loaded by now)
+        from botocore import exceptions  # noqa: PLC0415
 
+        if isinstance(error, transfers.S3UploadFailedError) and error.__context__ is not None:
+            error = error.__context__  # what a part's upload met
         if isinstance(error, exceptions.ClientError):
             code = str(error.response.get("Error", {}).get("Code", ""))
             if code in {"NoSuchKey", "NoSuchBucket", "404", "NotFound"}:
                 raise MissingObjectError(f"{self._uri}: {code}: {_words(error)}") from error
-            raise StorageError(f"{self._uri}: {code}: {_words(error)}") from error
-        if isinstance(error, exceptions.BotoCoreError | exceptions.HTTPClientError):
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            kind = UnreachableError if status >= _SERVER_ERROR else StorageError
+            raise kind(f"{self._uri}: {code}: {_words(error)}") from error
+        passing = (exceptions.HTTPClientError, exceptions.ConnectionError, exceptions.IncompleteReadError)
+        if isinstance(error, (*passing, transfers.RetriesExceededError)):
             raise UnreachableError(f"{self._uri}: {error}") from error
+        if isinstance(error, exceptions.BotoCoreError):
+            raise StorageError(f"{self._uri}: {error}") from error
 
 
 def _words(error: Any) -> str:

@@ -18,23 +18,39 @@ class Cloud:
         class ResourceAlreadyExistsException(Exception):  # noqa: N818
             pass
 
+        class ResourceNotFoundException(Exception):  # noqa: N818
+            pass
+
     def __init__(self, failures=0):
         self.failures = failures
         self.batches = []
+        self.streams = 0
         self.failed = threading.Event()
+        self.taken = threading.Event()
 
     def create_log_group(self, **_):
         raise self.exceptions.ResourceAlreadyExistsException
 
     def create_log_stream(self, **_):
-        pass
+        self.streams += 1
 
     def put_log_events(self, *, logEvents, **_):  # noqa: N803  (as boto3 has it)
         if self.failures:
             self.failures -= 1
             self.failed.set()
             raise ConnectionError("no")
+        if not self.streams:
+            raise self.exceptions.ResourceNotFoundException
         self.batches.append(logEvents)
+        self.taken.set()
+
+    def get_log_events(self, **_):
+        if not self.streams:
+            raise self.exceptions.ResourceNotFoundException
+
+    def forget(self):
+        self.streams = 0
+        self.batches = []
 
     @property
     def messages(self):
@@ -68,6 +84,30 @@ def test_what_cannot_be_delivered_is_told():
     sink.write("one")
     with pytest.raises(logs.LogsLostError, match=r"1 lines of g s were not delivered: ConnectionError: no"):
         sink.close(within=0.2)
+
+
+@pytest.mark.parametrize("more", [["three"], []])
+def test_what_a_cloud_forgets_is_delivered_again(more):
+    cloud = Cloud()
+    sink = logs.CloudWatchLogs("g", "s", connect=lambda: cloud, fresh=0)
+    sink.write("one")
+    sink.write("two")
+    while cloud.messages != ["one", "two"]:
+        cloud.taken.wait()
+    cloud.forget()
+    for line in more:
+        sink.write(line)
+    sink.close()
+    assert cloud.messages == ["one", "two", *more]
+
+
+def test_of_a_long_log_that_is_forgotten_the_end_is_delivered_again(monkeypatch):
+    delivered = logs._Delivered()
+    monkeypatch.setattr(logs, "KEPT_BYTES", 100)
+    delivered.add([logs.Event(number, "x" * 14) for number in range(9)])
+    first, *rest = delivered.events()
+    assert "without 7 lines" in first.message
+    assert [event.timestamp for event in rest] == [7, 8]
 
 
 def test_time_never_goes_back():

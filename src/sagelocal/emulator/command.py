@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import signal
 import sys
 import threading
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagelocal import settings as configuration
 from sagelocal.emulator import account as accounts
-from sagelocal.emulator import process
+from sagelocal.emulator import keeper, process
 
 if TYPE_CHECKING:
     import argparse
@@ -68,18 +69,24 @@ def companion(settings: Settings, environ: Mapping[str, str]) -> Iterator[dict[s
     """Give the service an emulator of its own when its environment names none.
 
     Yields what the environment must get in addition: nothing when `AWS_ENDPOINT_URL` or `AWS_ENDPOINT_URL_S3`
-    is set already. The emulator ends with the context; the next one gets its port, so that jobs
-    which outlive a crash of the service find their objects again.
+    is set already. An emulator that dies is started again. It ends with the context; the next one gets its
+    port, so that jobs which outlive a crash of the service find their objects again.
     """
     if environ.get("AWS_ENDPOINT_URL") or environ.get("AWS_ENDPOINT_URL_S3"):
         yield {}
         return
     data = (settings.data_dir / "emulator").absolute()
-    with process.start(
-        port=process.lasting_port(data),
-        data=data,
-        environments=environments_folder(environ),
-        account=accounts.Account(number=settings.account, region=settings.region),
-        environ=environ,
-    ) as emulator:
-        yield emulator.client_environment
+    kept = keeper.Keeper(
+        functools.partial(
+            process.start,
+            port=process.lasting_port(data),
+            data=data,
+            environments=environments_folder(environ),
+            account=accounts.Account(number=settings.account, region=settings.region),
+            environ=environ,
+        )
+    )
+    try:
+        yield kept.begin().client_environment
+    finally:
+        kept.end()

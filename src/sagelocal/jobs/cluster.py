@@ -169,7 +169,7 @@ class Cluster:
         return [checkpoints.CheckpointSync(self._storage, kept.uri, folder, self._say) for folder in folders]
 
     def _fail(self, words: str) -> None:
-        self._fault = f"ClientError: {words}"
+        self._fault = words
         self._job.wake.ring()
 
 

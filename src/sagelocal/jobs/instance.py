@@ -198,7 +198,7 @@ class Instance:
             folder=folder,
             container=definition,
             settings=self._settings,
-            storage=S3Storage(),
+            storage=S3Storage(wait=self._settings.storage_wait_seconds),
             environ=self._environ,
             say=say,
         )

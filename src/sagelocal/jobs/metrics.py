@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,6 +22,9 @@ DIMENSION = "TrainingJobName"
 BATCH = 500
 """PutMetricData takes 1000; smaller requests stay below its megabyte."""
 SHOWN = 80
+CLOSE_SECONDS = 30.0
+PAUSE_SECONDS = 1.0
+"""Before values that were not taken are sent again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,15 +129,19 @@ class MemoryMetrics:
 
 
 class CloudWatchMetrics:
-    """CloudWatch through boto3, with the job's name as the dimension, fed by a thread of its own."""
+    """CloudWatch through boto3, with the job's name as the dimension, fed by a thread of its own.
+
+    Values that are not taken are sent again, in order, until the sink's time to close is over.
+    """
 
     def __init__(self, job: str, *, connect: Callable[[], Any] | None = None) -> None:
         self._job = job
         self._connect = connect or _connect
         self._pending: list[Value] = []
         self._changed = threading.Condition()
-        self._closing = False
+        self._deadline = float("inf")
         self._wrong = ""
+        self._refused = 0
         self._thread: threading.Thread | None = None
 
     def put(self, values: list[Value]) -> None:
@@ -147,28 +155,42 @@ class CloudWatchMetrics:
             self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
             self._thread.start()
 
-    def close(self) -> str:
-        """Send the rest."""
+    def close(self, within: float = CLOSE_SECONDS) -> str:
+        """Send the rest, within so many seconds."""
         with self._changed:
-            self._closing = True
+            self._deadline = time.monotonic() + within
             self._changed.notify()
         if self._thread is not None:
-            self._thread.join()
-        return self._wrong
+            self._thread.join(within + PAUSE_SECONDS)
+        left = len(self._pending) + self._refused
+        return f"{left} values: {self._wrong}" if left else ""
 
     def _run(self) -> None:
         client: Any = None
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._pending or self._closing)
-                values, self._pending = self._pending[:BATCH], self._pending[BATCH:]
-            if not values:
+                values = self._pending[:BATCH]
+            if not values or time.monotonic() > self._deadline:
                 return
             try:
                 client = client or self._connect()
                 client.put_metric_data(Namespace=NAMESPACE, MetricData=[self._datum(each) for each in values])
             except Exception as error:  # noqa: BLE001  (whatever boto3 raises; metrics never fail a job)
                 self._wrong = f"{type(error).__name__}: {error}"
+                with self._changed:
+                    if _is_refusal(error):
+                        self._refused += len(values)
+                        del self._pending[: len(values)]
+                        continue
+                    self._changed.wait(min(PAUSE_SECONDS, max(0.0, self._deadline - time.monotonic())))
+            else:
+                with self._changed:
+                    del self._pending[: len(values)]
+
+    @property
+    def _closing(self) -> bool:
+        return self._deadline < float("inf")
 
     def _datum(self, value: Value) -> dict[str, Any]:
         return {
@@ -177,6 +199,13 @@ class CloudWatchMetrics:
             "Timestamp": value.at,
             "Value": value.value,
         }
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Tell whether CloudWatch does not want the values, now or ever."""
+    answer = getattr(error, "response", {})
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status in range(400, 500) and "Throttl" not in answer.get("Error", {}).get("Code", "")
 
 
 def _connect() -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from sagelocal.jobs.processing_plan import Output
     from sagelocal.storage import Storage
 
+LOOK_SECONDS = 1.0
+"""Between two looks at outputs that are uploaded while the job runs."""
 State = tuple[int, int]
 """A file's modification time in nanoseconds, and its size."""
 
@@ -68,6 +72,41 @@ class Folder:
         for path in sorted(self._folder.rglob("*")):
             # A link may lead anywhere on the machine.
             if path.is_file() and not path.is_symlink():
-                status = path.stat()
-                found[path] = (status.st_mtime_ns, status.st_size)
+                with contextlib.suppress(FileNotFoundError):  # the job may delete what it wrote
+                    status = path.stat()
+                    found[path] = (status.st_mtime_ns, status.st_size)
         return found
+
+
+class Continuous:
+    """Uploads folders while the job runs, from a thread of its own: the job is not to wait for S3."""
+
+    def __init__(self, folders: list[Folder], say: Callable[[str], None]) -> None:
+        self._folders = [folder for folder in folders if folder.continuous]
+        self._say = say
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="outputs", daemon=True)
+
+    def start(self) -> None:
+        """Begin, where there is anything to do."""
+        if self._folders:
+            self._thread.start()
+
+    def close(self) -> None:
+        """End; what is not on S3 yet is left to `Folder.finish`."""
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(LOOK_SECONDS):
+            for folder in self._folders:
+                tell_failure(folder.look, self._say)
+
+
+def tell_failure(upload: Callable[[], object], say: Callable[[str], None]) -> None:
+    """Upload while the job runs; what fails now is tried again, at the latest at the end."""
+    try:
+        upload()
+    except (objects.StorageError, OSError) as error:
+        say(f"An output was not uploaded yet: {error}")

@@ -17,7 +17,7 @@ import threading
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from sagelocal import storage as objects
-from sagelocal.jobs import inputs
+from sagelocal.jobs import failure, inputs
 from sagelocal.serving import recordio
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Pipe:
             try:
                 self._feed(descriptor, epoch)
             except (objects.StorageError, inputs.InputError, OSError, ValueError) as error:
-                self._failed(f"Pipe mode, channel {self._channel.name!r}: {error}")
+                self._failed(f"{failure.fault(error)}: Pipe mode, channel {self._channel.name!r}: {error}")
             finally:
                 os.close(descriptor)
             epoch += 1

@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from sagelocal.storage import Storage
 
 MESSAGE_BYTES = 1024
-CONTINUOUS_SECONDS = 1.0
-"""Between two looks at outputs that are uploaded while the job runs."""
 WAIT_SECONDS = 3600.0
 _WORDS_SHOWN = 800
 
@@ -71,7 +69,7 @@ def run(job: Job, services: Services | None = None) -> None:
     """Carry out the job and write its end."""
     plan = planning.parse(job.body, region=job.settings["region"])
     given = services or Services(
-        storage=objects.S3Storage(),
+        storage=job.storage(),
         sink=partial(planned_faults.sink, job, logs.CloudWatchLogs, logs.PROCESSING_GROUP),
     )
     Processing(job, plan, given).run()
@@ -122,7 +120,10 @@ class Processing:
         self._preloading = Preloading(self._job, made, image, self._say)
         self._job.mark_started()
         running = [self._start(host, made, isolated) for host in self._plan.hosts]
+        continuous = outputs.Continuous(self._folders, self._say)
+        continuous.start()
         ends, stopped = self._watch(running)
+        continuous.close()
         self._preloading.wish()
         self._message = _message(self._trees.values())
         bad = next((index for index, end in enumerate(ends) if not end.ok), None)
@@ -265,7 +266,6 @@ class Processing:
     def _watch(self, running: list[Process]) -> tuple[list[Exit], bool]:
         """Wait for the end of all; return how they ended, and whether it was because they were stopped."""
         deadline = time.monotonic() + self._plan.max_runtime
-        pause = CONTINUOUS_SECONDS if any(each.continuous for each in self._plan.outputs) else WAIT_SECONDS
         while True:
             ends = [each.wait(0) for each in running]
             done = [end for end in ends if end is not None]
@@ -278,9 +278,7 @@ class Processing:
                 cause = "MaxRuntimeInSeconds is over" if left <= 0 else "A stop was asked for"
                 self._say(f"{cause}: SIGTERM to the container")
                 return self._stop(running), True
-            self._job.wake.wait(min(left, pause))
-            for folder in self._folders:
-                self._tell_failure(folder.look)
+            self._job.wake.wait(min(left, WAIT_SECONDS))
 
     def _stop(self, running: list[Process]) -> list[Exit]:
         grace = float(self._job.settings.get("stop_grace_seconds", planning.STOP_GRACE_SECONDS))
@@ -305,14 +303,7 @@ class Processing:
         """
         for folder in self._folders:
             if folder.continuous:
-                self._tell_failure(folder.finish)
-
-    def _tell_failure(self, look: Callable[[], object]) -> None:
-        """Upload while the job runs; what fails now is tried again, at the latest at the end."""
-        try:
-            look()
-        except (objects.StorageError, OSError) as error:
-            self._say(f"An output was not uploaded yet: {error}")
+                outputs.tell_failure(folder.finish, self._say)
 
     def _write_end(self, end: End, body: dict[str, Any]) -> None:
         body["ProcessingJobStatus"] = end.status

@@ -27,9 +27,12 @@ from sagelocal.jobs.folder import JobFolder, write_json
 from sagelocal.jobs.kinds import JOB_KINDS
 from sagelocal.jobs.status import JobStatus
 from sagelocal.jobs.store import MissingError, Store
+from sagelocal.storage import WAIT_SECONDS, S3Storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from sagelocal.storage import Storage
 
 KINDS = {
     "training-job": "sagelocal.jobs.training",
@@ -88,6 +91,10 @@ class Job:
     def cache_dir(self) -> Path:
         """Where the environments that stand for images are kept."""
         return Path(self.settings["cache_dir"])
+
+    def storage(self) -> Storage:
+        """Return S3, asked for as long as the settings say while it does not answer."""
+        return S3Storage(wait=float(self.settings.get("storage_wait_seconds", WAIT_SECONDS)))
 
     @property
     def stopping(self) -> bool:

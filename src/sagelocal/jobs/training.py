@@ -74,7 +74,7 @@ def run(job: Job, services: Services | None = None) -> None:
 
 def _aws(job: Job, plan: TrainingPlan) -> Services:
     return Services(
-        storage=objects.S3Storage(),
+        storage=job.storage(),
         sink=partial(planned_faults.sink, job, logs.CloudWatchLogs, logs.TRAINING_GROUP),
         metrics=metering.CloudWatchMetrics(plan.name),
     )

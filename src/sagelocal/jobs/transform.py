@@ -139,7 +139,7 @@ def _carry_out(job: Job, say: Callable[[str], None], tell: Callable[[str], None]
     server = None
     try:
         request = parse(job.body, os.cpu_count() or 1)
-        storage = objects.S3Storage()
+        storage = job.storage()
         found = inputs.sources(storage, request.input_uri, request.data_type)
         server = _server(job, storage, say)
         _start(job, server)
