@@ -137,7 +137,8 @@ class Bench:
             hosts_file=job / "hosts",
             hostname="algo-1",
             hidden=(self.secret,),
-            visible=(Path(sys.prefix), self.root / "job") if str(self.root).startswith("/tmp") else (),
+            environment=Path(sys.prefix),
+            visible=(self.root / "job",) if str(self.root).startswith("/tmp") else (),
         )
         runner = runners.find(self.root, self.made, self.environ)
         variables = {**runner.variables, "PYTHONPATH": where, "SM_X": "é", **(env or {})}

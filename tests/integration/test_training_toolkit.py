@@ -29,7 +29,7 @@ if mode == "raise":
 if mode == "exit7":
     sys.exit(7)
 """
-SHELL = "#!/bin/sh\n" + sys.executable + ' dump.py "$@"\n'
+SHELL = '#!/bin/sh\npython3 dump.py "$@"\n'
 DIFFERENT = {
     "PYTHONPATH": "ours is the code folder; the toolkit adds its interpreter's whole path",
     "PATH": "another environment",

@@ -17,6 +17,7 @@ from pathlib import Path
 from sagelocal.container import layout
 
 PROBE_SECONDS = 10
+TMP = Path("/tmp")  # noqa: S108  (the job's own takes its place)
 ETC_HOSTS = Path("/etc/hosts")
 
 
@@ -46,7 +47,8 @@ class View:
     """Becomes `/etc/hosts`."""
     hostname: str
     environment: Path | None = None
-    """The Python environment; writable for the job alone where overlays work."""
+    """The Python environment; writable for the job alone where overlays work. Its interpreter, and the
+    folders that its `.pth` files name (as editable installs do), are readable even if they are below `/tmp`."""
     visible: tuple[Path, ...] = ()
     """Readable even if it is below a hidden folder or `/tmp`."""
     writable: tuple[Path, ...] = ()
@@ -101,7 +103,9 @@ def _try(bwrap: str, *more: str) -> str:
 def command(isolation: Isolation, view: View, *, cwd: str, info: int) -> list[str]:
     """Return the bubblewrap command line up to `--`; it tells its child's process id on descriptor `info`."""
     arguments = [isolation.bwrap, *_namespaces(view.hostname), *_machine()]
-    arguments += ["--bind", str(view.scratch), "/tmp"]  # noqa: S108  (the job's own)
+    arguments += ["--bind", str(view.scratch), str(TMP)]
+    for path in _led_to(view.environment):
+        arguments += ["--ro-bind", str(path), str(path)]
     hidden = [str(path) for path in view.hidden if path.is_dir()]
     for place in hidden:
         arguments += ["--tmpfs", place]
@@ -120,6 +124,23 @@ def command(isolation: Isolation, view: View, *, cwd: str, info: int) -> list[st
     for place in [*hidden, *([] if layout.OPT_ML.is_dir() else [str(layout.OPT_ML.parent)])]:
         arguments += ["--remount-ro", place]
     return [*arguments, "--chdir", cwd, "--info-fd", str(info), "--"]
+
+
+def _led_to(environment: Path | None) -> list[Path]:
+    """Return the folders below `/tmp` that an environment needs beside itself."""
+    if environment is None:
+        return []
+    found = {interpreter_folder(environment / "bin" / "python")}
+    for names in environment.glob("lib/python*/site-packages/*.pth"):
+        lines = names.read_text(errors="replace").splitlines()
+        found |= {Path(line) for line in lines if line.startswith("/")}
+    return sorted(path for path in found if path is not None and TMP in path.parents and path.is_dir())
+
+
+def interpreter_folder(python: Path) -> Path | None:
+    """Return the folder of the interpreter behind an environment's own; None: it is the system's."""
+    real = python.resolve()
+    return real.parent.parent if real.parent.name == "bin" and real.parents[1] != Path("/usr") else None
 
 
 def _namespaces(hostname: str) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sagelocal.container import environment, isolation, process, toolkits
@@ -15,6 +14,7 @@ from sagelocal.serving import runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from sagelocal.container.environments import Environment
     from sagelocal.container.images import Image
@@ -150,8 +150,8 @@ def start(
 
 def interpreter_folders(python: Path) -> tuple[Path, ...]:
     """Return the folder of the interpreter behind an environment's own: it must not be hidden."""
-    real = python.resolve()
-    return (real.parent.parent,) if real.parent.name == "bin" and real.parents[1] != Path("/usr") else ()
+    folder = isolation.interpreter_folder(python)
+    return () if folder is None else (folder,)
 
 
 def failure_text(tree: Layout) -> str:

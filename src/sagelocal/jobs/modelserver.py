@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sagelocal import archive, errors
 from sagelocal import storage as storing
 from sagelocal.container import environments, images, isolation, layout, process
-from sagelocal.jobs import access
+from sagelocal.jobs import access, hosts
 from sagelocal.serving import client, runtime, traffic
 
 if TYPE_CHECKING:
@@ -171,8 +171,8 @@ class ModelServer:
         self._run.mkdir(parents=True, exist_ok=True)
         self.socket.unlink(missing_ok=True)
         base = self._isolation.base(self._layout)
-        hosts = self._folder / "hosts"
-        hosts.write_text(isolation.hosts_text({}))
+        names = self._folder / "hosts"
+        names.write_text(isolation.hosts_text({}))
         server, env = ["-m", "sagelocal.serving.server"], self._variables(base)
         if self._preloading is not None:
             server = [str(self._runtime / runtime.SCRIPT)]
@@ -188,10 +188,10 @@ class ModelServer:
             view=isolation.View(
                 ml=self._layout.root,
                 scratch=self._folder / "tmp",
-                hosts_file=hosts,
+                hosts_file=names,
                 hostname="model",
                 environment=self._environment.root,
-                visible=(self._runtime,),
+                visible=(self._runtime, *hosts.interpreter_folders(self._environment.python)),
                 writable=(self._run,),
                 hidden=(self._settings.data_dir,),
             ),
