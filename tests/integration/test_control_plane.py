@@ -53,6 +53,18 @@ def training_job(name, **changed):
     }
 
 
+FILE_SYSTEM = {
+    "FileSystemId": "fs-0123456789a",
+    "FileSystemAccessMode": "ro",
+    "FileSystemType": "EFS",
+    "DirectoryPath": "/data",
+}
+
+
+def source(kind, **members):
+    return {"ChannelName": "train", "DataSource": {kind: members}}
+
+
 def container():
     return {"Image": IMAGE, "ModelDataUrl": "s3://bucket/model.tar.gz"}
 
@@ -215,6 +227,43 @@ REFUSED = [
         "create_training_job",
         training_job("x", InputDataConfig=training_job("x")["InputDataConfig"] * 2),
         "Channel 'train' is in InputDataConfig twice",
+    ),
+    (
+        "create_training_job",
+        training_job("x", InputDataConfig=[source("FileSystemDataSource", **FILE_SYSTEM)]),
+        "its DataSource is FileSystemDataSource; an S3DataSource works",
+    ),
+    (
+        "create_training_job",
+        training_job("x", InputDataConfig=[source("S3DataSource", S3DataType="Converse", S3Uri="s3://b/k")]),
+        "its S3DataType is Converse; S3Prefix, ManifestFile, AugmentedManifestFile work",
+    ),
+    (
+        "create_training_job",
+        training_job(
+            "x",
+            InputDataConfig=[
+                source("S3DataSource", S3DataType="S3Prefix", S3Uri="s3://b/k", InstanceGroupNames=["g"])
+            ],
+        ),
+        "names the instance group 'g'; ResourceConfig has none",
+    ),
+    (
+        "create_training_job",
+        training_job(
+            "x",
+            AlgorithmSpecification={
+                "TrainingImage": IMAGE,
+                "TrainingInputMode": "File",
+                "ContainerArguments": ["--a"],
+            },
+        ),
+        "ContainerArguments without a ContainerEntrypoint",
+    ),
+    (
+        "create_training_job",
+        training_job("x", EnableManagedSpotTraining=True),
+        "Invalid MaxWaitTimeInSeconds. It must be present",
     ),
     ("create_model", {"ModelName": "x"}, "needs either PrimaryContainer or Containers"),
     ("create_model", {"ModelName": "x", "PrimaryContainer": {}}, "needs an Image"),

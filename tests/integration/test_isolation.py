@@ -1,4 +1,4 @@
-"""What a job sees of the machine where bubblewrap works: its own `/tmp`, and of the real one what it needs."""
+"""What a job sees where bubblewrap works: its own `/tmp`, and of the machine's what its environment needs."""
 
 import json
 import subprocess

@@ -114,6 +114,8 @@ def test_a_manifest_and_fast_file_mode(train, s3, logs):
     job = train({"t.py": script}, InputDataConfig=[{**entry, "InputMode": "FastFile"}])
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     assert printed(logs, job) == [{"files": ["0", "2"]}]
+    said = "[sagelocal] Channel 'train': FastFile data is fetched now, all of it"
+    assert any(line.startswith(said) for line in jobs.log_lines(logs, job["TrainingJobName"]))
 
 
 HOSTS = """
@@ -157,6 +159,35 @@ def test_several_hosts_are_several_processes_that_reach_each_other(train, s3, lo
     assert said["algo-1"]["heard"] == ["algo-2", "algo-3"]
     assert [said[name]["files"] for name in names] == [["0"], ["1"], ["2"]]
     assert jobs.archive_names(s3, job["ModelArtifacts"]["S3ModelArtifacts"]) == names
+
+
+GROUPED = """
+import json, os
+data = "/opt/ml/input/data"
+print(json.dumps({"channels": json.loads(os.environ["SM_CHANNELS"]), "pipe": open(f"{data}/all_0").read(),
+    "own": os.path.isdir(f"{data}/own")}))
+"""
+
+
+def test_pipes_are_shared_out_and_a_channel_is_for_its_instance_groups(train, logs):
+    uri = f"s3://{jobs.BUCKET}/parts/"
+    groups = [
+        {"InstanceGroupName": name, "InstanceType": kind, "InstanceCount": 1}
+        for name, kind in (("a", "ml.m5.large"), ("b", "ml.c5.xlarge"))
+    ]
+    job = train(
+        {"t.py": GROUPED},
+        ResourceConfig={"InstanceGroups": groups, "VolumeSizeInGB": 1},
+        InputDataConfig=[
+            {**jobs.channel("all", uri, S3DataDistributionType="ShardedByS3Key"), "InputMode": "Pipe"},
+            jobs.channel("own", uri, InstanceGroupNames=["b"]),
+        ],
+    )
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert [printed(logs, job, host)[0] for host in ("algo-1", "algo-2")] == [
+        {"channels": ["all"], "pipe": "part 0\npart 2\n", "own": False},
+        {"channels": ["all", "own"], "pipe": "part 1\n", "own": True},
+    ]
 
 
 def test_one_failing_host_fails_the_job_and_stops_the_others(train):

@@ -47,8 +47,8 @@ class View:
     """Becomes `/etc/hosts`."""
     hostname: str
     environment: Path | None = None
-    """The Python environment; writable for the job alone where overlays work. Its interpreter, and the
-    folders that its `.pth` files name (as editable installs do), are readable even if they are below `/tmp`."""
+    """The Python environment; writable for the job alone where overlays work. Its interpreter and the folders
+    that its `.pth` files name (as editable installs do) are readable even if they are below `/tmp`."""
     visible: tuple[Path, ...] = ()
     """Readable even if it is below a hidden folder or `/tmp`."""
     writable: tuple[Path, ...] = ()

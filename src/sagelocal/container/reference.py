@@ -52,6 +52,8 @@ _TAIL = """
 - SIGTERM, 120 seconds (`SAGELOCAL_STOP_GRACE_SECONDS`), SIGKILL; artifacts are kept.
 - File, FastFile and Pipe input, manifests and augmented manifests, sharding, checkpoints, spot
   interruptions (`kill -USR1` to the job's supervisor), retries after errors of the platform.
+- While S3 does not answer, a job waits at each call for `SAGELOCAL_STORAGE_WAIT_SECONDS` (60), then it
+  fails with `InternalServerError`. A stream that breaks goes on where it broke.
 - PyTorch: `MASTER_ADDR`, `MASTER_PORT`, `NCCL_*` and `SM_DLC_TORCH_VERSION` for scripts; the default
   handlers of the inference container (TorchScript, JSON, CSV and NPY) beside those of
   `code/inference.py`, with TorchServe's context; an error's text is the message and the traceback.
@@ -80,7 +82,9 @@ test needs these environments.
 - Spark: local mode on this machine's cores in the first host, no YARN, no HDFS, no Hadoop file system
   for `s3://` and `s3a://`: read from `/opt/ml/processing`. No history server.
 - Of `InstancePreferences` the first is taken: here there is always room for it.
-- FastFile data is fetched before the start, not on access.
+- FastFile: the files and their content are the same, but all of it is fetched before the script
+  starts, not when it is read: the start is later, and the disk must hold the whole channel. The job's
+  log says so. (To read on access needs a file system of our own, FUSE, which a user may seldom mount.)
 - No GPU, no MPI, no limits of processors from the instance type, no network isolation. Memory is
   limited with `SAGELOCAL_LIMITS=instance` only, and for each process by itself (RLIMIT_AS).
 - A script, or the model server of a transform job, is forked from an interpreter of its environment

@@ -29,6 +29,7 @@ WAIT_SECONDS = 60.0
 """The longest sleep between two looks at the job; whatever happens wakes it."""
 STOPPED = "Stopped"
 MAX_RUNTIME = "MaxRuntimeExceeded"
+MAX_WAIT = "MaxWaitTimeExceeded"
 INTERRUPTED = "Interrupted"
 
 
@@ -84,9 +85,11 @@ class Cluster:
             if restored:
                 self._say(f"Restored {restored} checkpoint files")
         for channel, found in self._prepared.piped:
-            feed = pipes.content(self._storage, channel, found)
-            for tree in self._trees.values():
-                self._pipes.append(pipes.Pipe(channel, feed, tree.data, failed=self._fail))
+            takers = self._plan.takers(channel)
+            for number, host in enumerate(takers):
+                feed = pipes.content(self._storage, channel, found, part=(number, len(takers)))
+                folder = self._trees[host.name].data
+                self._pipes.append(pipes.Pipe(channel, feed, folder, failed=self._fail))
         self._running = [self._start(host) for host in self._plan.hosts]
         for sync in self._checkpoints:
             sync.start()
@@ -94,6 +97,8 @@ class Cluster:
     def watch(self) -> Outcome:
         """Wait for the end of all containers, by themselves or by what stops them."""
         deadline = time.monotonic() + self._plan.max_runtime
+        patience = float("inf") if self._plan.wait_until is None else self._plan.wait_until - time.time()
+        given_up = time.monotonic() + patience
         while True:
             looks = [process.wait(0) for process in self._running]
             bad = next((n for n, end in enumerate(looks) if end is not None and not end.ok), None)
@@ -102,13 +107,13 @@ class Cluster:
                 return Outcome(ends=done, fault=self._fault, first_bad=bad)
             if self._fault or bad is not None:
                 return Outcome(ends=self._stop(), fault=self._fault, first_bad=bad)
-            cause = self._cause(deadline)
+            cause = self._cause(deadline, given_up)
             if cause:
                 self._say(
                     f"{_WORDS[cause]}: SIGTERM to the container, SIGKILL in {self._plan.stop_grace:g} s"
                 )
                 return Outcome(ends=self._stop(), cause=cause)
-            self._job.wake.wait(min(deadline - time.monotonic(), WAIT_SECONDS))
+            self._job.wake.wait(min(deadline - time.monotonic(), given_up - time.monotonic(), WAIT_SECONDS))
 
     def close(self) -> None:
         """End what served the containers; the last checkpoints go to S3.
@@ -123,11 +128,13 @@ class Cluster:
         for sync in self._checkpoints:
             sync.close()
 
-    def _cause(self, deadline: float) -> str:
+    def _cause(self, deadline: float, given_up: float) -> str:
         if self._job.stopping:
             return STOPPED
         if self._job.interrupted and self._plan.spot:
             return INTERRUPTED
+        if time.monotonic() >= given_up:
+            return MAX_WAIT
         return MAX_RUNTIME if time.monotonic() >= deadline else ""
 
     def _stop(self) -> list[Exit]:
@@ -176,5 +183,6 @@ class Cluster:
 _WORDS = {
     STOPPED: "A stop was asked for",
     MAX_RUNTIME: "MaxRuntimeInSeconds is over",
+    MAX_WAIT: "MaxWaitTimeInSeconds is over",
     INTERRUPTED: "The spot instance is taken back",
 }

@@ -86,7 +86,7 @@ def command(
         base=base,
         hyperparameters=given,
         resource_config=plan.resource_config(host),
-        input_data_config=plan.input_data_config,
+        input_data_config=plan.input_data_config(host),
         variables=own,
         cpus=os.cpu_count() or 1,
     )

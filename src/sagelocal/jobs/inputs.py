@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sagelocal import storage as objects
 
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from sagelocal.jobs.plan import Channel
     from sagelocal.storage import Item, Storage
 
+T = TypeVar("T")
 PREFIX = "S3Prefix"
 MANIFEST = "ManifestFile"
 AUGMENTED = "AugmentedManifestFile"
 PIPE = "Pipe"
+FAST_FILE = "FastFile"
 
 
 class InputError(Exception):
@@ -150,8 +152,8 @@ def _check(found: list[Source]) -> None:
             raise InputError(f"Data download failed: {clash!r} is an object and the folder of {name!r}")
 
 
-def share(found: list[Source], channel: Channel, host: int, hosts: int) -> list[Source]:
-    """Return the part of a channel's objects that a host gets; hosts count from 0."""
+def share(found: list[T], channel: Channel, host: int, hosts: int) -> list[T]:
+    """Return the part of a channel's objects (or of a manifest's lines) that a host gets, counting from 0."""
     return found[host::hosts] if channel.distribution == "ShardedByS3Key" else found
 
 

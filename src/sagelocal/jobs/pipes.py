@@ -100,17 +100,19 @@ class Pipe:
                     view = view[os.write(descriptor, view) :]
 
 
-def content(storage: Storage, channel: Channel, found: list[Source]) -> Callable[[int], Iterator[bytes]]:
-    """Return what yields the channel's bytes for an epoch."""
+def content(
+    storage: Storage, channel: Channel, found: list[Source], *, part: tuple[int, int] = (0, 1)
+) -> Callable[[int], Iterator[bytes]]:
+    """Return what yields the channel's bytes for an epoch, on the host number `part[0]` of `part[1]`."""
 
     def epoch_content(epoch: int) -> Iterator[bytes]:
-        for source in shuffled(found, channel, epoch):
+        for source in shuffled(inputs.share(found, channel, *part), channel, epoch):
             yield from _object(storage, channel, source.uri)
 
     def augmented_content(epoch: int) -> Iterator[bytes]:
         texts = [objects.read(storage, source.uri) for source in found]
         lines = [line for text in texts for line in text.splitlines() if line]
-        for line in shuffled(lines, channel, epoch):
+        for line in shuffled(inputs.share(lines, channel, *part), channel, epoch):
             yield from _augmented(storage, channel, line)
 
     return augmented_content if channel.data_type == inputs.AUGMENTED else epoch_content

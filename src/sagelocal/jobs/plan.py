@@ -39,6 +39,8 @@ class Channel:
     record_wrapper: str = "None"
     attributes: tuple[str, ...] = ()
     shuffle_seed: int | None = None
+    groups: tuple[str, ...] = ()
+    """The instance groups that get it; none: all."""
 
     @property
     def config(self) -> dict[str, str]:
@@ -100,6 +102,8 @@ class TrainingPlan:
     checkpoints: Checkpoints | None = None
     spot: bool = False
     """Whether the instances may be taken back (EnableManagedSpotTraining)."""
+    wait_until: float | None = None
+    """When a spot job is stopped whether or not it ran, in seconds since the epoch (MaxWaitTimeInSeconds)."""
     retries: int = 0
     """Further attempts after an error of the platform's (RetryStrategy.MaximumRetryAttempts)."""
 
@@ -109,10 +113,13 @@ class TrainingPlan:
         decoded = environment.decode(self.hyperparameters)
         return str(decoded.get(environment.SUBMIT_DIRECTORY) or "")
 
-    @property
-    def input_data_config(self) -> dict[str, Any]:
-        """The content of inputdataconfig.json."""
-        return {channel.name: channel.config for channel in self.channels}
+    def takers(self, channel: Channel) -> list[Host]:
+        """Return the hosts that get a channel."""
+        return [host for host in self.hosts if not channel.groups or host.group in channel.groups]
+
+    def input_data_config(self, host: Host) -> dict[str, Any]:
+        """Return the content of inputdataconfig.json for one host."""
+        return {channel.name: channel.config for channel in self.channels if host in self.takers(channel)}
 
     def resource_config(self, host: Host) -> dict[str, Any]:
         """Return the content of resourceconfig.json for one host."""
@@ -133,7 +140,7 @@ class TrainingPlan:
         """Return the files of `/opt/ml/input/config` by name."""
         return {
             "hyperparameters.json": self.hyperparameters,
-            "inputdataconfig.json": self.input_data_config,
+            "inputdataconfig.json": self.input_data_config(host),
             "resourceconfig.json": self.resource_config(host),
         }
 
@@ -171,6 +178,7 @@ def training(body: Mapping[str, Any], *, region: str, stop_grace: float = STOP_G
         ),
         checkpoints=_checkpoints(body.get("CheckpointConfig")),
         spot=body.get("EnableManagedSpotTraining", False),
+        wait_until=_wait_until(body),
         retries=body.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0),
     )
 
@@ -208,7 +216,13 @@ def _channel(entry: Mapping[str, Any], default_mode: str) -> Channel:
         record_wrapper=entry.get("RecordWrapperType", "None"),
         attributes=tuple(source.get("AttributeNames", [])),
         shuffle_seed=entry.get("ShuffleConfig", {}).get("Seed"),
+        groups=tuple(source.get("InstanceGroupNames", [])),
     )
+
+
+def _wait_until(body: Mapping[str, Any]) -> float | None:
+    wait = body.get("StoppingCondition", {}).get("MaxWaitTimeInSeconds")
+    return float(body["CreationTime"] + wait) if wait and body.get("EnableManagedSpotTraining") else None
 
 
 def _checkpoints(config: Mapping[str, Any] | None) -> Checkpoints | None:

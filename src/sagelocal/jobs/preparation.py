@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sagelocal.storage import Storage
 
 WORDS_SHOWN = 800
+_NOT_ON_ACCESS = "FastFile data is fetched now, all of it; SageMaker fetches it when the script reads it"
 
 
 class JobFailedError(Exception):
@@ -133,7 +134,10 @@ class Preparation:
                 if channel.mode == inputs.PIPE:
                     piped.append((channel, found))
                     continue
-                folders = [tree.channel(channel.name) for tree in self._trees.values()]
+                if channel.mode == inputs.FAST_FILE:
+                    self._say(f"Channel {channel.name!r}: {_NOT_ON_ACCESS}")
+                takers = self._plan.takers(channel)
+                folders = [self._trees[host.name].channel(channel.name) for host in takers]
                 transfers += inputs.downloads(self._storage, found, channel, folders)
             if transfers:
                 objects.in_parallel(transfers)

@@ -21,6 +21,7 @@ MESSAGES = {
     "Stopped": "Training job stopped",
     "Failed": "Training job failed",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+    "MaxWaitTimeExceeded": "Training job exceeded MaxWaitTimeInSeconds provided",
 }
 """What SageMaker says for each (the SDK's logs show them)."""
 ENDS = frozenset({"Completed", "Stopped", "Failed", "MaxRuntimeExceeded", "MaxWaitTimeExceeded"})

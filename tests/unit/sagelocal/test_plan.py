@@ -31,7 +31,7 @@ def test_the_smallest_request_gets_the_documented_defaults():
     assert plan.output_uri == "s3://b/out/job"
     assert (plan.max_runtime, plan.stop_grace, plan.compress) == (86400, 120, True)
     assert plan.entrypoint == ()
-    assert plan.input_data_config == {}
+    assert plan.input_data_config(plan.hosts[0]) == {}
     assert plan.variables == {
         "TRAINING_JOB_NAME": "job",
         "TRAINING_JOB_ARN": BODY["TrainingJobArn"],
@@ -89,6 +89,13 @@ def test_every_host_of_every_group_has_an_address_of_its_own():
     config = plan.resource_config(plan.hosts[2])
     assert (config["current_host"], config["current_instance_type"]) == ("algo-3", "ml.c5.large")
     assert [group["hosts"] for group in config["instance_groups"]] == [["algo-1", "algo-2"], ["algo-3"]]
+
+
+def test_a_spot_job_is_waited_for_so_long_from_its_creation():
+    condition = {"MaxRuntimeInSeconds": 10, "MaxWaitTimeInSeconds": 30}
+    spot = make(EnableManagedSpotTraining=True, StoppingCondition=condition, CreationTime=1000.0)
+    assert (spot.max_runtime, spot.wait_until) == (10, 1030)
+    assert make().wait_until is None
 
 
 @pytest.mark.parametrize(
