@@ -7,6 +7,7 @@ import fcntl
 import functools
 import gc
 import logging
+import os
 import signal
 import socket
 from typing import TYPE_CHECKING
@@ -46,6 +47,7 @@ def serve(settings: Settings, environ: Mapping[str, str]) -> None:
         _listening(settings) as listener,
         emulator.companion(settings, environ) as addresses,
     ):
+        os.environ.update(addresses)  # boto3 reads them: the service's own calls are not to reach AWS
         service = app.build(settings, {**environ, **addresses})
         config = uvicorn.Config(
             service.gateway,

@@ -18,7 +18,7 @@ def world(serve, sagelocal_service, tmp_path):
 
     def begin():
         return serve(
-            data_dir=tmp_path / "data", SAGELOCAL_MAX_RUNNING_JOBS="4", **sagelocal_service.addresses
+            data_dir=tmp_path / "data", SAGELOCAL_MAX_RUNNING_JOBS="5", **sagelocal_service.addresses
         )
 
     return walking.World(begin, sagelocal_service.client)

@@ -31,8 +31,8 @@ boto3.client("s3", config=patient).put_object(Bucket="training-tests", Key=key, 
 print("score=1;", flush=True)
 while os.environ.get("HOLD") and not os.path.exists("/opt/ml/output/go"):
     time.sleep(0.02)
-if "SM_MODEL_DIR" in os.environ:
-    open(os.environ["SM_MODEL_DIR"] + "/model", "w").write("m")
+result = os.environ.get("SM_MODEL_DIR", "/opt/ml/processing/output")
+open(result + "/result", "w").write("r")
 """
 MODEL = """
 import os, time, joblib
@@ -121,6 +121,11 @@ class World:
     def _processing(self, name, variables):
         self.s3.put_object(Bucket=jobs.BUCKET, Key=f"{name}/t.py", Body=SCRIPT.encode())
         code = {"S3Uri": f"s3://{jobs.BUCKET}/{name}/t.py", "LocalPath": "/opt/ml/processing/input/code"}
+        result = {
+            "S3Uri": f"s3://{jobs.BUCKET}/{name}/out",
+            "LocalPath": "/opt/ml/processing/output",
+            "S3UploadMode": "EndOfJob",
+        }
         self.client("sagemaker").create_processing_job(
             ProcessingJobName=name,
             RoleArn=jobs.ROLE,
@@ -132,6 +137,7 @@ class World:
             ProcessingInputs=[
                 {"InputName": "c", "S3Input": {**code, "S3DataType": "S3Prefix", "S3InputMode": "File"}}
             ],
+            ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": result}]},
             ProcessingResources={"ClusterConfig": _RESOURCES},
         )
 

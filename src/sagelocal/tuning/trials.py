@@ -15,7 +15,8 @@ OBJECTIVE = "ObjectiveMetric"
 MAXIMIZE = "Maximize"
 _NAME_LENGTH = 63
 _HASH_LENGTH = 8
-_COUNTED = {"Completed": "Completed", "Stopped": "Stopped", "Failed": "NonRetryableError"}
+_FAILED = "Failed"
+_COUNTED = {"Completed": "Completed", "Stopped": "Stopped", _FAILED: "NonRetryableError"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +92,12 @@ def child_name(tuning_job: str, number: int, seed: str) -> str:
 
 
 def objective_of(body: Mapping[str, Any], metric: str) -> float | None:
-    """Return the objective's final value in a DescribeTrainingJob body."""
+    """Return the objective's final value in a DescribeTrainingJob body; a job that failed has none.
+
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_HyperParameterTrainingJobSummary.html
+    """
+    if body["TrainingJobStatus"] == _FAILED:
+        return None
     for datum in body.get("FinalMetricDataList", []):
         if datum["MetricName"] == metric:
             return float(datum["Value"])
