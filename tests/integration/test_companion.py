@@ -1,4 +1,4 @@
-"""The emulator that a service starts for itself: the service's own calls reach it, and it comes back when it dies."""
+"""The emulator that a service starts for itself: the service reaches it, and it comes back when it dies."""
 
 import contextlib
 import json

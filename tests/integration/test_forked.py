@@ -263,6 +263,43 @@ def test_a_deaf_script_is_killed(bench):
     assert started.stop(0.1).signal == 9
 
 
+ESCAPES = """
+import os, signal, subprocess, sys, time
+away = "import os\\nif os.fork() == 0:\\n os.setsid()\\n os.fork() or os.execlp('sleep', 'sleep', '1236')"
+subprocess.run([sys.executable, "-c", away])
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("away", flush=True)
+time.sleep(float(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_what_has_left_the_scripts_session_ends_with_it(bench, plain):
+    end, lines = bench.run(ESCAPES, "0", plain=plain)
+    assert (end.code, lines) == (0, ["away"])
+    assert not _running("sleep\x001236")
+    started = bench.start(ESCAPES, "60", plain=plain)
+    _until(lambda: bench.lines and _running("sleep\x001236"))
+    assert started.stop(0.1).signal == 9
+    assert not _running("sleep\x001236")
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_what_has_left_the_scripts_session_ends_with_the_supervisor(bench, tmp_path, plain):
+    pid = os.fork()
+    if pid == 0:
+        with contextlib.suppress(BaseException):
+            bench.start(ESCAPES, "60", plain=plain)
+            _until(lambda: bench.lines)
+            (tmp_path / "up").touch()
+            time.sleep(60)
+        os._exit(0)
+    _until(lambda: (tmp_path / "up").exists() and _running("sleep\x001236"))
+    os.kill(pid, 9)
+    os.waitpid(pid, 0)
+    _until(lambda: not _running("sleep\x001236"))
+
+
 def test_the_script_ends_with_its_supervisor(bench, tmp_path):
     # The supervisor is a fork of this process; what it starts must end when it is killed.
     mark = f"{tmp_path.name}-{threading.get_native_id()}"

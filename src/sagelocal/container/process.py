@@ -29,12 +29,7 @@ READ_BYTES = 1 << 16
 LINE_BYTES = 256 * 1024
 """A line longer than this is handed on in pieces; no event of CloudWatch Logs is longer either."""
 _SHELLS = frozenset({"sh", "bash", "dash"})
-_DIE_WITH_PARENT = (
-    "import ctypes, os, sys\n"
-    "ctypes.CDLL(None).prctl(1, 9)\n"  # PR_SET_PDEATHSIG, SIGKILL
-    "os.getppid() == int(sys.argv[1]) or os._exit(1)\n"
-    "os.execvpe(sys.argv[2], sys.argv[2:], os.environ)\n"
-)
+_REAPER = Path(__file__).with_name("reaper.py")
 
 
 class Handle(Protocol):
@@ -151,10 +146,14 @@ class Process:
 
 @dataclass
 class _Spawned:
-    """A container that was started plainly; `init` is the first process inside bubblewrap, 0 without it."""
+    """A container that was started plainly.
+
+    `init` is its first process: inside bubblewrap, or the reaper; 0 where there is neither.
+    """
 
     popen: subprocess.Popen[bytes]
     init: int
+    reaper: bool = False
     output: int = field(init=False)
     pid: int = field(init=False)
 
@@ -167,7 +166,8 @@ class _Spawned:
 
     def wait(self) -> Exit:
         code = self.popen.wait()
-        self.kill()  # what the command left behind in its process group ends with it
+        if not self.reaper:
+            self.kill()  # what the command left behind in its process group ends with it
         return _exit(code, wrapped=bool(self.init))
 
     def commands(self) -> list[int]:
@@ -179,6 +179,9 @@ class _Spawned:
         return found
 
     def kill(self) -> None:
+        if self.reaper:
+            self.popen.send_signal(signal.SIGUSR1)  # it knows those as well that left the process group
+            return
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
 
@@ -225,15 +228,16 @@ def start(
     if isolation.bwrap:
         spawned = _start_isolated(limited, env, cwd, isolation, view)
     else:
-        spawned = _Spawned(_popen(_tied(limited), env, cwd=cwd), 0)
+        spawned = _start_bare(limited, env, cwd)
     return Process(spawned, on_line, plain=plain, missing=missing)
 
 
-def _tied(argv: list[str]) -> list[str]:
-    """Return the command that ends with this thread, as bubblewrap does it where there is bubblewrap."""
+def _start_bare(argv: list[str], env: Mapping[str, str], cwd: str) -> _Spawned:
     if sys.platform != "linux":
-        return argv
-    return [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *argv]
+        return _Spawned(_popen(argv, env, cwd=cwd), 0)
+    reaped = [sys.executable, "-I", "-S", str(_REAPER), str(os.getpid()), *argv]
+    popen = _popen(reaped, env, cwd=cwd)
+    return _Spawned(popen, popen.pid, reaper=True)
 
 
 def _start_isolated(

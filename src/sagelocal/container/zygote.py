@@ -40,14 +40,14 @@ _CLONE = {"mnt": 0x00020000, "uts": 0x04000000, "ipc": 0x08000000, "user": 0x100
 """CLONE_NEW*, <linux/sched.h>."""
 _NS_GET_USERNS = 0xB701  # <linux/nsfs.h>
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_CAPBSET_DROP = 1, 4, 15, 24
-_PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 38, 47, 4
+_PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 36, 38
+_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 _CAPABILITY_VERSION_3 = 0x20080522
 _LAST_CAPABILITY = 63
-_BLAS_SETTERS = (
-    ("scipy_openblas_set_num_threads64_", "scipy_openblas_get_num_procs64_"),
-    ("scipy_openblas_set_num_threads", "scipy_openblas_get_num_procs"),
-    ("openblas_set_num_threads64_", "openblas_get_num_procs64_"),
-    ("openblas_set_num_threads", "openblas_get_num_procs"),
+_BLAS_SETTERS = tuple(
+    (f"{prefix}openblas_set_num_threads{suffix}", f"{prefix}openblas_get_num_procs{suffix}")
+    for prefix in ("scipy_", "")
+    for suffix in ("64_", "")
 )
 HELD = "OPENBLAS_NUM_THREADS"
 """OpenBLAS starts its threads when it is loaded, unless this says one; jobs get their threads back."""
@@ -58,11 +58,7 @@ class RefusedError(Exception):
 
 
 class Become(Exception):  # noqa: N818  (no error: it leads a new job out of the runner's frames)
-    """This process is the job now, and is to run the script of `request`."""
-
-    def __init__(self, request: dict[str, Any]) -> None:
-        super().__init__()
-        self.request = request
+    """This process is the job now, and is to run the script of the request that this carries."""
 
 
 def serve(listener: socket.socket, control: socket.socket, idle: float) -> None:
@@ -90,6 +86,7 @@ def serve(listener: socket.socket, control: socket.socket, idle: float) -> None:
 def _monitor(connection: socket.socket) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
+    _libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # what leaves the job's session comes here
     connection.settimeout(REQUEST_SECONDS)
     try:
         child, gate = _bear(connection)
@@ -159,10 +156,10 @@ def _check(request: dict[str, Any]) -> None:
 def _join_processes(spaces: dict[str, int]) -> int | None:
     """Have the next child be born in the job's process namespace; return the user namespace still to join."""
     foreign = None
-    if "user" in spaces and _inode(spaces["user"]) != os.stat("/proc/self/ns/user").st_ino:
+    if "user" in spaces and os.fstat(spaces["user"]).st_ino != os.stat("/proc/self/ns/user").st_ino:
         # Without root bubblewrap nests two user namespaces: the outer one owns the others.
         owner = fcntl.ioctl(spaces["mnt"], _NS_GET_USERNS)
-        foreign = None if _inode(owner) == _inode(spaces["user"]) else spaces["user"]
+        foreign = None if os.fstat(owner).st_ino == os.fstat(spaces["user"]).st_ino else spaces["user"]
         _setns(owner, "user")
         os.close(owner)
     if "pid" in spaces:
@@ -181,7 +178,19 @@ def _await(child: int, connection: socket.socket) -> int:
             os.killpg(child, signal.SIGKILL)
         os.kill(child, signal.SIGKILL)
     os.close(watched)
-    return os.waitpid(child, 0)[1]
+    status = os.waitpid(child, 0)[1]
+    _end_adopted()
+    return status
+
+
+def _end_adopted() -> None:
+    """End what the job left behind: without namespaces a session of its own would outlive it."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            with open("/proc/thread-self/children") as listed:
+                for pid in listed.read().split():
+                    os.kill(int(pid), signal.SIGKILL)
+            os.waitpid(-1, 0)
 
 
 # -- the job
@@ -352,10 +361,6 @@ def _preload(modules: list[str]) -> str:
     return ""
 
 
-def _inode(descriptor: int) -> int:
-    return os.fstat(descriptor).st_ino
-
-
 def _setns(descriptor: int, name: str) -> None:
     _must(_libc().setns(descriptor, _CLONE[name]))
 
@@ -385,7 +390,7 @@ def main(argv: list[str]) -> dict[str, Any] | None:
     try:
         serve(listener, control, float(argv[3]))
     except Become as job:
-        return job.request
+        return dict(job.args[0])
     return None
 
 
