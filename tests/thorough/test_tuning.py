@@ -323,6 +323,21 @@ def test_auto_parameters_are_searched_around_their_hints():
             JOB,
             "several ranges",
         ),
+        (
+            {
+                "TuningJobCompletionCriteria": {"ConvergenceDetected": {"CompleteOnConvergence": "Enabled"}},
+            },
+            JOB,
+            "cannot tell convergence",
+        ),
+        (
+            {
+                "TuningJobCompletionCriteria": {"ConvergenceDetected": {"CompleteOnConvergence": "Disabled"}},
+                "ResourceLimits": {"MaxParallelTrainingJobs": 1},
+            },
+            JOB,
+            "needs MaxNumberOfTrainingJobs",
+        ),
     ],
 )
 def test_requests_that_cannot_be_carried_out(changes, job, message):

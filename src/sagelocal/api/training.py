@@ -5,11 +5,10 @@ Rules: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrain
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from sagelocal.algorithms import catalog
-from sagelocal.api import stopping
+from sagelocal.api import stopping, training_definitions
 from sagelocal.api.kinds import TRAINING_JOB
 from sagelocal.api.records import now
 from sagelocal.errors import NotSupported, ValidationException
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from sagelocal.api.ports import Images, Jobs
     from sagelocal.api.records import Records
     from sagelocal.wire.message import Call
-
-_ONE_DAY = 86400
-_DATA_TYPES = ("S3Prefix", "ManifestFile", "AugmentedManifestFile")
 
 
 class TrainingJobs:
@@ -53,7 +49,7 @@ class TrainingJobs:
             ResourceConfig=preferences.selected(request["ResourceConfig"]),
             TrainingJobStatus=JobStatus.IN_PROGRESS,
             **first,
-            StoppingCondition={"MaxRuntimeInSeconds": _ONE_DAY} | request.get("StoppingCondition", {}),
+            StoppingCondition=training_definitions.stopping_condition(request),
             EnableNetworkIsolation=request.get("EnableNetworkIsolation", False),
             EnableInterContainerTrafficEncryption=request.get("EnableInterContainerTrafficEncryption", False),
             EnableManagedSpotTraining=request.get("EnableManagedSpotTraining", False),
@@ -152,49 +148,4 @@ def _check(request: Mapping[str, Any]) -> None:
             "sagelocal cannot train with algorithms of the AWS Marketplace; "
             "AlgorithmSpecification needs a TrainingImage"
         )
-    algorithm = request["AlgorithmSpecification"]
-    if "ContainerArguments" in algorithm and not algorithm.get("ContainerEntrypoint"):
-        raise NotSupported(
-            "sagelocal cannot run ContainerArguments without a ContainerEntrypoint: it runs no container "
-            "image, and so does not know the image's own entry point"
-        )
-    _check_spot(request)
-    _check_channels(request)
-
-
-def _check_spot(request: Mapping[str, Any]) -> None:
-    """Check what API_StoppingCondition says of managed spot training."""
-    condition = {"MaxRuntimeInSeconds": _ONE_DAY} | request.get("StoppingCondition", {})
-    wait, runtime = condition.get("MaxWaitTimeInSeconds"), condition["MaxRuntimeInSeconds"]
-    if request.get("EnableManagedSpotTraining") and (wait is None or wait < runtime):
-        raise ValidationException(
-            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to "
-            f"MaxRuntimeInSeconds ({runtime}) with EnableManagedSpotTraining; it is {wait}"
-        )
-
-
-def _check_channels(request: Mapping[str, Any]) -> None:
-    channels = request.get("InputDataConfig", [])
-    groups = [each["InstanceGroupName"] for each in request["ResourceConfig"].get("InstanceGroups", [])]
-    for channel in channels:
-        name, source = channel["ChannelName"], channel["DataSource"].get("S3DataSource")
-        if source is None:
-            others = ", ".join(channel["DataSource"]) or "nothing"
-            raise NotSupported(
-                f"sagelocal cannot fetch channel {name!r}: its DataSource is {others}; an S3DataSource works"
-            )
-        if source["S3DataType"] not in _DATA_TYPES:
-            raise NotSupported(
-                f"sagelocal cannot fetch channel {name!r}: its S3DataType is {source['S3DataType']}; "
-                f"{', '.join(_DATA_TYPES)} work"
-            )
-        for group in source.get("InstanceGroupNames", []):
-            if group not in groups:
-                raise ValidationException(
-                    f"Channel {name!r} names the instance group {group!r}; ResourceConfig has "
-                    f"{', '.join(groups) or 'none'}"
-                )
-    counts = Counter(channel["ChannelName"] for channel in channels)
-    twice = [name for name, count in counts.items() if count > 1]
-    if twice:
-        raise ValidationException(f"Channel {twice[0]!r} is in InputDataConfig twice; names must be unique")
+    training_definitions.check(request)

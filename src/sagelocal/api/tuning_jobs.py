@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sagelocal.api import listing, stopping
+from sagelocal.api import listing, stopping, training_definitions
 from sagelocal.api.kinds import TRAINING_JOB, TUNING_JOB
 from sagelocal.errors import NotSupported, ValidationException
 from sagelocal.jobs import status
@@ -51,6 +51,7 @@ class TuningJobs:
         except defining.DefinitionError as error:
             raise ValidationException(str(error)) from error
         for definition in tuning.definitions:
+            training_definitions.check(definition.job)
             self._images(definition.job["AlgorithmSpecification"]["TrainingImage"])
         self._check_parents(request, tuning)
         answer = self._records.create(

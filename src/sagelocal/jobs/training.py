@@ -132,6 +132,8 @@ class Training:
         prepared = Preparation(self._job, self._plan, self._services.storage, self._trees, say).run()
         if self._job.stopping:
             raise StoppedError
+        if self._plan.wait_until is not None and time.time() >= self._plan.wait_until:
+            return End(status=JobStatus.STOPPED, secondary=cluster.MAX_WAIT)
         outcome = self._run_containers(prepared)
         if outcome.cause == cluster.INTERRUPTED:
             raise InterruptedAttemptError

@@ -80,7 +80,7 @@ def parse(body: Mapping[str, Any]) -> Tuning:
     return Tuning(
         strategy=strategy,
         definitions=definitions,
-        most_jobs=_most_jobs(strategy, limits, definitions, has_end=bool(criteria)),
+        most_jobs=_most_jobs(strategy, limits, definitions, has_end=_has_end(criteria)),
         parallel=limits["MaxParallelTrainingJobs"],
         seed=str(config.get("RandomSeed", body["HyperParameterTuningJobName"])),
         stops_early=config.get("TrainingJobEarlyStoppingType") == "Auto",
@@ -153,6 +153,12 @@ def _check(strategy: str, config: Mapping[str, Any], definitions: tuple[Definiti
         raise DefinitionError(
             "TrainingJobEarlyStoppingType is Auto; Hyperband has early stopping of its own, and takes Off"
         )
+    criteria = config.get("TuningJobCompletionCriteria", {})
+    if criteria.get("ConvergenceDetected", {}).get("CompleteOnConvergence") == "Enabled":
+        raise DefinitionError(
+            "sagelocal cannot tell convergence: ConvergenceDetected.CompleteOnConvergence is Enabled; "
+            "Disabled, BestObjectiveNotImproving and TargetObjectiveMetricValue work"
+        )
     if strategy == strategies.GRID:
         for definition in definitions:
             try:
@@ -175,6 +181,12 @@ def _most_jobs(
     if given is None and not has_end and "MaxRuntimeInSeconds" not in limits:
         raise DefinitionError("ResourceLimits needs MaxNumberOfTrainingJobs")
     return int(given) if given is not None else _UNLIMITED
+
+
+def _has_end(criteria: Mapping[str, Any]) -> bool:
+    return "TargetObjectiveMetricValue" in criteria or "MaxNumberOfTrainingJobsNotImproving" in criteria.get(
+        "BestObjectiveNotImproving", {}
+    )
 
 
 def _halving(config: Mapping[str, Any]) -> Halving:
