@@ -1,7 +1,8 @@
 """Parsing: 500 models' DAGs from specs, beside the same DAGs in plain Python and by dag-factory.
 
-Each is read in a fresh process that has loaded Airflow and the operators, as a DAG processor has; what is
-measured is the CPU time of executing the DAG file. The one DAG is measured with its imports.
+Each is read in a fresh process that has loaded Airflow, the operators and what makes the DAGs, as a DAG
+processor has; what is measured is the CPU time of executing the DAG file. The one DAG is measured with its
+imports. Cosmos has as many DAGs of as many tasks; they run dbt, so that is another job.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -19,12 +20,40 @@ from benchmarks import environments, processes
 from benchmarks.figures import Figures, Target
 from sagewind import scaffold
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 OURS, PLAIN, FACTORY, BARE = "sagewind specs", "plain Python", "dag-factory", "bare DAG"
+COSMOS = "cosmos, dbt models as tasks"
+LOADED = {
+    OURS: ("sagewind.operators.sagemaker", "sagewind.lives"),
+    PLAIN: ("sagewind.operators.sagemaker", "sagewind.lives"),
+    FACTORY: ("sagewind.operators.sagemaker", "sagewind.tasks", "dagfactory"),
+    COSMOS: ("cosmos",),
+}
+"""What each has imported before its file is read."""
 MODELS = 500
 COLUMN = f"{MODELS} models, CPU s"
 FORKED, COLD = "one model, in the processor's fork, CPU s", "one model, with every import, CPU s"
 PROBE = Path(__file__).parent / "peers" / "read_dags.py"
 _MARK = "first"
+_COSMOS = '''"""Airflow DAG: of a dbt project, by its manifest."""
+from pathlib import Path
+from cosmos import DbtDag, ExecutionConfig, LoadMode, ProfileConfig, ProjectConfig, RenderConfig
+
+HERE = Path(__file__).parent
+for dag_id, manifest in {dags}.items():
+    globals()[dag_id] = DbtDag(
+        dag_id=dag_id,
+        schedule=None,
+        project_config=ProjectConfig(manifest_path=HERE / manifest, project_name="project"),
+        profile_config=ProfileConfig(
+            profile_name="project", target_name="dev", profiles_yml_filepath=HERE / "profiles.yml"
+        ),
+        execution_config=ExecutionConfig(dbt_project_path=HERE),
+        render_config=RenderConfig(load_method=LoadMode.DBT_MANIFEST),
+    )
+'''
 _PLAIN = '''"""Airflow DAG: a model's pipeline and scoring, in a loop over models."""
 import datetime as dt
 
@@ -61,7 +90,7 @@ for each in NAMES:
 
 
 def run(rounds: int, folder: Path, *, quick: bool) -> list[Figures]:
-    """Measure; quick without dag-factory."""
+    """Measure; quick without dag-factory and cosmos."""
     figures = Figures(key="parse", title="Parsing DAGs", unit="s", reference=PLAIN)
     figures.targets = [
         Target(contender=OURS, reference=PLAIN, column=COLUMN, sign="≤", bound=1.2),
@@ -73,20 +102,20 @@ def run(rounds: int, folder: Path, *, quick: bool) -> list[Figures]:
     many, one = folder / "many", folder / "one"
     names = [_MARK, *(f"model-{number:03d}" for number in range(MODELS - 1))]
     shapes, shape = _ours(many, folder, names), _ours(one, folder, names[:1])
-    plain, factory, bare = folder / "plain", folder / "factory", folder / "bare"
+    plain, bare = folder / "plain", folder / "bare"
     _plain(plain, folder, names)
     who = {OURS: (many, sys.executable), PLAIN: (plain, sys.executable)}
-    if not quick:
+    for name, lock, write in () if quick else _others(folder, names, shapes):
         try:
-            who[FACTORY] = (factory, str(environments.ensure("dag-factory")))
-            _factory(factory, folder, names)
+            who[name] = (folder / lock, str(environments.ensure(lock)))
+            write(folder / lock)
         except environments.MissingPeerError as error:
-            figures.failures[FACTORY] = str(error)
+            figures.failures[name] = str(error)
     _bare(bare, shape)
     for _ in range(rounds):
         for name, (where, python) in who.items():
-            seen = _read(where, folder, python, "warm")
-            if seen["dags"] != shapes:
+            seen = _read(where, folder, python, "warm", *LOADED[name])
+            if not _are_same(name, seen["dags"], shapes):
                 figures.failures[name] = "its DAGs or tasks are others"
             figures.add(name, COLUMN, seen["cpu"])
         for name, where in ((OURS, one), (BARE, bare)):
@@ -95,13 +124,31 @@ def run(rounds: int, folder: Path, *, quick: bool) -> list[Figures]:
     return [figures]
 
 
-def _read(where: Path, folder: Path, python: str, way: str) -> dict[str, Any]:
+def _others(
+    folder: Path, names: list[str], shapes: dict[str, list[str]]
+) -> tuple[tuple[str, str, Callable[[Path], None]], ...]:
+    """Return the peers: name, environment, and what writes their DAGs into a folder."""
+    return (
+        (FACTORY, "dag-factory", lambda where: _factory(where, folder, names)),
+        (COSMOS, "cosmos", lambda where: _cosmos(where, shapes)),
+    )
+
+
+def _are_same(name: str, dags: dict[str, list[str]], shapes: dict[str, list[str]]) -> bool:
+    if name == COSMOS:
+        return {key: len(tasks) for key, tasks in dags.items()} == {
+            key: len(tasks) for key, tasks in shapes.items()
+        }
+    return dags == shapes
+
+
+def _read(where: Path, folder: Path, python: str, way: str, *loaded: str) -> dict[str, Any]:
     environ = processes.environment(
         AIRFLOW_HOME=str(folder / f"airflow-{Path(python).parts[-3]}"),
         AIRFLOW__CORE__LOAD_EXAMPLES="False",
         PYTHONPATH=str(environments.ROOT / "src"),
     )
-    argv = [python, str(PROBE), str(where / "dags.py"), way]
+    argv = [python, str(PROBE), str(where / "dags.py"), way, *loaded]
     done = subprocess.run(argv, env=environ, capture_output=True, text=True, check=False, cwd=where)
     if done.returncode:
         raise RuntimeError(f"{where}: {done.stderr[-1500:]}")
@@ -123,7 +170,7 @@ def _ours(where: Path, folder: Path, names: list[str]) -> dict[str, list[str]]:
         "from sagewind import lives\n"
         'globals().update(lives.dags(Path(__file__).parent / "dags" / "models"))\n'
     )
-    tasks: dict[str, list[str]] = _read(where, folder, sys.executable, "warm")["dags"]
+    tasks: dict[str, list[str]] = _read(where, folder, sys.executable, "warm", *LOADED[OURS])["dags"]
     return tasks
 
 
@@ -224,9 +271,8 @@ def _factory(where: Path, folder: Path, names: list[str]) -> None:
 def _factory_dag(dag: dict[str, Any]) -> dict[str, Any]:
     tasks = []
     for each in dag["tasks"]:
-        made: dict[str, Any] = {"task_id": each["id"].rpartition(".")[2], "dependencies": each["upstream"]}
-        if each["group"]:
-            made["task_group_name"] = each["group"]
+        # Whole ids and no groups: it takes no two tasks of one name, in different groups either.
+        made: dict[str, Any] = {"task_id": each["id"], "dependencies": each["upstream"]}
         if each["config"] is not None:
             made |= {"operator": f"sagewind.operators.sagemaker.{each['operator']}"}
             made |= {"config": {} if each["is_mapped"] else each["config"]}
@@ -235,5 +281,31 @@ def _factory_dag(dag: dict[str, Any]) -> dict[str, Any]:
             made |= {"python_callable": f"sagewind.tasks.{each['function']}", "op_kwargs": each["kwargs"]}
             made |= {"op_args": each["args"]}
         tasks.append(made)
-    groups = [{"group_name": name} for name in dict.fromkeys(t["group"] for t in dag["tasks"]) if name]
-    return {"schedule": None, "catchup": False, "tasks": tasks, "task_groups": groups}
+    return {"schedule": None, "catchup": False, "tasks": tasks}
+
+
+def _cosmos(where: Path, shapes: dict[str, list[str]]) -> None:
+    """Write a dbt project with a manifest for each shape of DAG: a chain of as many models as tasks."""
+    where.mkdir()
+    (where / "dbt_project.yml").write_text("name: project\nversion: '1'\nprofile: project\n")
+    (where / "profiles.yml").write_text("project: {target: dev, outputs: {dev: {type: sqlite}}}\n")
+    sizes = {dag_id: len(tasks) for dag_id, tasks in shapes.items()}
+    for size in set(sizes.values()):
+        nodes = {f"model.project.m{number}": _model(number) for number in range(size)}
+        content = {"metadata": {"project_name": "project"}, "nodes": nodes, "sources": {}, "exposures": {}}
+        (where / f"manifest-{size}.json").write_text(json.dumps(content))
+    dags = {dag_id: f"manifest-{size}.json" for dag_id, size in sizes.items()}
+    (where / "dags.py").write_text(_COSMOS.format(dags=dags))
+
+
+def _model(number: int) -> dict[str, Any]:
+    above = [f"model.project.m{number - 1}"] if number else []
+    return {
+        "name": f"m{number}",
+        "resource_type": "model",
+        "package_name": "project",
+        "original_file_path": f"models/m{number}.sql",
+        "depends_on": {"nodes": above},
+        "tags": [],
+        "config": {"materialized": "view"},
+    }

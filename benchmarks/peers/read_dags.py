@@ -1,4 +1,7 @@
-"""Read a DAG file as a DAG processor's child does: `read_dags.py FILE warm|cold|forked|describe`."""
+"""Read a DAG file as a DAG processor's child does: `read_dags.py FILE WAY MODULE …`.
+
+WAY is `warm`, `cold`, `forked` or `describe`; the modules are imported before.
+"""
 
 import importlib
 import importlib.util
@@ -55,10 +58,9 @@ def prepare_to_fork():
         os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
-path, way = sys.argv[1:]
-if way == "warm":
-    importlib.import_module("sagewind.operators.sagemaker")
-    importlib.import_module("sagewind.lives")
+path, way, *loaded = sys.argv[1:]
+for each in loaded:
+    importlib.import_module(each)
 if way == "forked":
     prepare_to_fork()
 began = time.process_time()
