@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import batch, control, environments, online, parse, plots, report, training
+from benchmarks import airflow, batch, control, environments, online, parse, plots, report, training
 from benchmarks.figures import Figures, Target
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="of load for each cell of the online tables")
     parser.add_argument(
-        "--only", nargs="+", help="names of parts: online, models, control, batch, parse, jobs"
+        "--only", nargs="+", help="names of parts: online, models, control, batch, parse, jobs, airflow"
     )
     arguments = parser.parse_args(argv)
     quick = arguments.way == "quick"
@@ -59,6 +59,7 @@ def _parts(rounds: int, seconds: float, *, quick: bool) -> dict[str, Callable[[P
         "batch": lambda folder: batch.run(rounds, folder, quick=quick),
         "parse": lambda folder: parse.run(rounds, folder, quick=quick),
         "jobs": lambda _folder: training.run(rounds, quick=quick),
+        "airflow": lambda folder: airflow.run(min(rounds, 2) if quick else rounds, folder),
     }
 
 

@@ -98,6 +98,12 @@ class Airflow:
         state: str = self._get(f"/dags/{dag_id}/dagRuns/{run_id}")["state"]
         return state
 
+    def run_seconds(self, dag_id: str, run_id: str) -> float:
+        """Return how long a run took that has ended, from when it was asked for."""
+        run = self._get(f"/dags/{dag_id}/dagRuns/{run_id}")
+        end, asked = (datetime.fromisoformat(run[name]) for name in ("end_date", "queued_at"))
+        return (end - asked).total_seconds()
+
     def task_order(self, dag_id: str) -> list[str]:
         """List a DAG's tasks, each after those that it waits for."""
         waiting = {
