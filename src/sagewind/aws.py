@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+
+from sagewind import descriptions
 
 if TYPE_CHECKING:
     from sagewind import spec
@@ -53,8 +54,9 @@ def _made(service: str, **settings: Any) -> Any:
     import boto3  # noqa: PLC0415 - a DAG file must not pay for it
     from botocore.config import Config  # noqa: PLC0415
 
-    make: Clients = functools.partial(boto3.client, config=Config(**settings))
-    return make(service)
+    session: Any = boto3.session.Session()
+    descriptions.share(session)
+    return session.client(service, config=Config(**settings))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,9 @@ MODULES = (
 )
 """What DAG files import."""
 
+SERVICES = ("sagemaker", "sagemaker-runtime", "s3", "logs", "sts", "iam")
+"""What tasks call."""
+
 
 @hookimpl
 def on_starting(component: object) -> None:
@@ -33,16 +36,15 @@ def on_starting(component: object) -> None:
 
 
 def prepare() -> None:
-    """Import what DAG files do, make the DAGs of a spec once, and read what SageMaker's API is.
+    """Import what DAG files do, make the DAGs of a spec once, and read what AWS's APIs are.
 
     That fills Airflow's caches and ours.
     """
     for module in MODULES:
         importlib.import_module(module)
-    from sagewind import lives, scaffold  # noqa: PLC0415 - only in these processes
-    from sagewind.operators import hook  # noqa: PLC0415
+    from sagewind import descriptions, lives, scaffold  # noqa: PLC0415 - only in these processes
 
-    hook.descriptions().load_service_model("sagemaker", "service-2")
+    descriptions.read(SERVICES)
     with tempfile.TemporaryDirectory() as folder:
         scaffold.scaffold(Path(folder), "rehearsal")
         lives.dags(Path(folder) / "dags" / "models")

@@ -7,10 +7,9 @@ each client with a session of its own, which reads and parses the description of
 
 from __future__ import annotations
 
-import functools
+import inspect
 from typing import Any
 
-import botocore.loaders
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.amazon.aws.hooks.logs import AwsLogsHook
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -18,22 +17,40 @@ from airflow.providers.amazon.aws.hooks.sagemaker import SageMakerHook as Provid
 from airflow.providers.common.compat.sdk import AirflowException
 from botocore.config import Config
 
+from sagewind import descriptions
+
 TOTAL_ATTEMPTS = 10
 """Calls in all before an error counts; botocore's own 5 are too few for a burst of throttling."""
 
 
 class _Informed(AwsBaseHook):
-    """A hook whose sessions share what botocore knows of the services.
-
-    To read and parse SageMaker's description takes ten times as long as all else that a client needs.
-    """
+    """A hook that makes its clients quickly: its sessions share what botocore knows of the services."""
 
     def get_session(self, region_name: str | None = None, deferrable: bool = False) -> Any:
         """Return a new session: boto3's or, deferrable, aiobotocore's."""
         session: Any = super().get_session(region_name=region_name, deferrable=deferrable)
-        core = getattr(session, "_session", session)
-        core.register_component("data_loader", descriptions(core.get_config_variable("data_path")))
+        descriptions.share(session)
         return session
+
+    def _get_caller(self, target_function_name: str = "execute") -> str:
+        """Return the operator's class, for the user agent.
+
+        The provider's way reads the source files of the whole stack, twice for each client.
+        """
+        frame = inspect.currentframe()
+        while frame is not None:
+            if frame.f_code.co_name == target_function_name and "self" in frame.f_locals:
+                return type(frame.f_locals["self"]).__name__
+            frame = frame.f_back
+        return "Unknown"
+
+
+class _S3(_Informed, S3Hook):
+    """The provider's."""
+
+
+class _Logs(_Informed, AwsLogsHook):
+    """The provider's."""
 
 
 class SageMakerHook(_Informed, ProvidedHook):
@@ -48,8 +65,8 @@ class SageMakerHook(_Informed, ProvidedHook):
             "verify": kwargs.get("verify"),
             "config": kwargs["config"],
         }
-        self.s3_hook = S3Hook(**self.sagewind_parameters)
-        self.logs_hook = AwsLogsHook(**self.sagewind_parameters)
+        self.s3_hook = _S3(**self.sagewind_parameters)
+        self.logs_hook = _Logs(**self.sagewind_parameters)
 
     def client(self, service: str) -> Any:
         """Return a new client of another AWS service, made as this hook's own."""
@@ -69,12 +86,6 @@ class SageMakerHook(_Informed, ProvidedHook):
                 f"The input S3 Key or Prefix {s3url} does not exist in the Bucket {bucket}"
             )
         return True
-
-
-@functools.cache
-def descriptions(data_path: str | None = None) -> Any:
-    """Return botocore's loader of what services there are and what they take, one for the whole process."""
-    return botocore.loaders.create_loader(data_path)
 
 
 def patient(config: Config | dict[str, Any] | None) -> Config:

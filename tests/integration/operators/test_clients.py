@@ -32,3 +32,11 @@ def test_every_client_has_the_environments_endpoint(hooks, environment):
         assert hook.client("sagemaker-runtime").meta.endpoint_url == environment.url
         for client in (hook.s3_hook.conn, hook.logs_hook.conn):
             assert client.meta.endpoint_url == environment.addresses["AWS_ENDPOINT_URL"]
+
+
+def test_the_user_agent_names_the_operator(environment):
+    class Asking(SageMakerTrainingOperator):
+        def execute(self, context):
+            return self.hook.s3_hook.conn.meta.config.user_agent_extra
+
+    assert "Caller/Asking" in Asking(task_id="t", config={}).execute({})
