@@ -17,6 +17,9 @@ _DEFAULTS = {"TrainingJob": DAY, "ProcessingJob": DAY, "TransformJob": 5 * DAY, 
 _LONGEST = 30 * DAY
 _LOCAL_SECONDS = 1.0
 _REMOTE_SECONDS = 30.0
+LOOK_SECONDS = 0.05
+_MOMENT_SECONDS = 3.0
+"""What a deferral takes by itself: a trigger's start, its look, and a second process for the task."""
 _JITTER = 0.2
 
 
@@ -49,6 +52,17 @@ def interval(wanted: float | None, endpoint: str) -> float:
     if wanted:
         return float(wanted)
     return _LOCAL_SECONDS if is_local(endpoint) else _REMOTE_SECONDS
+
+
+def moment(wanted: float | None, endpoint: str) -> float:
+    """Return the seconds that a task looks for itself before it defers: as wanted, else few, on AWS none.
+
+    A local job is often over before a deferral is; and whoever waits as long as that takes never waits more
+    than twice as long as need be.
+    """
+    if wanted is not None:
+        return float(wanted)
+    return _MOMENT_SECONDS if is_local(endpoint) else 0.0
 
 
 def jittered(seconds: float) -> float:

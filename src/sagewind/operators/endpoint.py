@@ -49,6 +49,8 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
         when there are golden predictions.
     :param deferrable: wait in the triggerer; true unless told otherwise.
     :param check_interval: seconds between two looks; by default 30 on AWS and 1 when SageMaker is local.
+    :param worker_seconds: how long it looks in the worker before it defers; by default none on AWS and 3 when
+        SageMaker is local.
     """
 
     template_fields: Sequence[str] = (*_Provided.template_fields, "golden")
@@ -63,6 +65,7 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
         rehearse: bool | None = None,
         deferrable: bool = True,
         check_interval: float | None = None,
+        worker_seconds: float | None = None,
         max_ingestion_time: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -74,6 +77,7 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
         self.rehearse = rehearse
         self.deferrable = deferrable
         self.check_interval = check_interval
+        self.worker_seconds = worker_seconds
         self.max_ingestion_time = max_ingestion_time or _PATIENCE
 
     def execute(self, context: Context) -> Any:
@@ -269,16 +273,24 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
             return self._deployed(self._described(name), {})
         deadline = time.time() + self.max_ingestion_time
         if self.deferrable:
+            soon = time.time() + limits.moment(self.worker_seconds, self._endpoint)
+            while time.time() < min(soon, deadline):
+                if self._is_settled(name):
+                    return self._arrived(context, plan)
+                time.sleep(limits.LOOK_SECONDS)
             timeout = dt.timedelta(seconds=self.max_ingestion_time) + _BACKSTOP
             trigger = self._trigger(name, deadline, plan)
             self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)
         while True:
-            found = self._hosting().describe(name)
-            if found is None or KIND.phase(found) not in (Phase.ACTIVE, Phase.STOPPING):
+            if self._is_settled(name):
                 return self._arrived(context, plan)
             if time.time() >= deadline:
                 self._give_up(plan)
             time.sleep(limits.jittered(self._interval()))
+
+    def _is_settled(self, name: str) -> bool:
+        found = self._hosting().describe(name)
+        return found is None or KIND.phase(found) not in (Phase.ACTIVE, Phase.STOPPING)
 
     def _trigger(self, name: str, deadline: float, plan: Plan) -> SageMakerJobTrigger:
         return SageMakerJobTrigger(

@@ -46,6 +46,8 @@ class JobOperator(base.SagewindOperator):
 
     :param deferrable: wait in the triggerer; true unless told otherwise.
     :param check_interval: seconds between two looks; by default 30 on AWS and 1 when SageMaker is local.
+    :param worker_seconds: how long it looks in the worker before it defers, for jobs that are soon over; by
+        default none on AWS and 3 when SageMaker is local.
     :param max_attempts: looks before the task gives up; by default as many as the job's own limits allow.
     :param max_ingestion_time: seconds after which the job is stopped and the task fails; by default the job's
         own limit and half an hour.
@@ -64,6 +66,7 @@ class JobOperator(base.SagewindOperator):
         *,
         deferrable: bool = True,
         check_interval: float | None = None,
+        worker_seconds: float | None = None,
         max_attempts: int | None = None,
         max_ingestion_time: int | None = None,
         print_log: bool = True,
@@ -82,6 +85,7 @@ class JobOperator(base.SagewindOperator):
             )
         self.deferrable = deferrable
         self.check_interval = check_interval
+        self.worker_seconds = worker_seconds
         self.max_attempts = max_attempts
         self.max_ingestion_time = max_ingestion_time
         self.print_log = print_log
@@ -161,7 +165,7 @@ class JobOperator(base.SagewindOperator):
         position = positions.load_now(context["ti"], claim.name) or tail.Position()
         if self.kind.phase(description) not in (Phase.ACTIVE, Phase.STOPPING):
             return self._judge(context, claim, description, position)
-        if self.deferrable:
+        if self.deferrable and not self._is_soon_over(claim.name):
             self._defer(claim.name, position)
         description, position = self._wait(context, claim.name, position)
         return self._judge(context, claim, description, position)
@@ -189,6 +193,16 @@ class JobOperator(base.SagewindOperator):
             raise base.airflow_error(error, f"{self.kind.noun} {request[self.kind.name_key]}") from error
         self._active = "" if claim.reused else claim.name
         return claim
+
+    def _is_soon_over(self, name: str) -> bool:
+        """Look for a moment whether the job ends; its log is read after that."""
+        moment = min(limits.moment(self.worker_seconds, self._endpoint), self._patience())
+        end = time.monotonic() + moment
+        while time.monotonic() < end and not self._killed:
+            if self.kind.phase(self._describe(name)) not in (Phase.ACTIVE, Phase.STOPPING):
+                return True
+            time.sleep(limits.LOOK_SECONDS)
+        return self._killed
 
     def _defer(self, name: str, position: tail.Position) -> None:
         deadline = time.time() + self._patience()

@@ -36,6 +36,7 @@ def endpoint(attempt, aws):
 def deploy(attempt, s3, endpoint):
     def make(behaviour, **arguments):
         config = hosting.deployment(s3, endpoint, **behaviour)
+        arguments.setdefault("worker_seconds", 0)  # a deployment is soon over, and would not be deferred
         run = attempt(
             lambda: SageMakerEndpointOperator(task_id="deploy", config=dict(config), **arguments),
             task_id="deploy",
@@ -169,6 +170,11 @@ def test_a_worker_that_died_while_deploying_goes_on(deploy, aws, endpoint):
     result = run.retry()
     assert result["Endpoint"]["EndpointStatus"] == "InService"
     assert endpoints(aws("sagemaker"), endpoint) == [endpoint]
+
+
+def test_a_deployment_that_is_soon_over_is_not_deferred(deploy):
+    result = deploy({"answer": 1.0}, golden=GOLDEN, worker_seconds=300).start()
+    assert result["Endpoint"]["EndpointStatus"] == "InService"
 
 
 def test_two_deployments_at_once_end_with_one_config_and_both_true(deploy, aws, endpoint):

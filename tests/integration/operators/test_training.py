@@ -22,6 +22,7 @@ METRIC = {"MetricDefinitions": [{"Name": "accuracy", "Regex": r"Accuracy=([0-9.]
 def train(attempt, s3):
     def make(files, *, retries=0, ti=None, name=None, **arguments):
         changes = arguments.pop("changes", {})
+        arguments.setdefault("worker_seconds", 0)  # else these jobs would be over before they are deferred
         config = jobs.request(s3, name or jobs.unique("op"), files, **changes)
 
         def operator():
@@ -52,6 +53,20 @@ def test_a_job_gives_plain_json_and_its_log_once(train, aws, capsys, deferrable)
     assert result["Summary"]["CostUSD"] == pytest.approx(seconds / 1000)
     assert capsys.readouterr().out.count("] Accuracy=0.5") == 1
     assert names(aws("sagemaker"), run.config) == [run.config["TrainingJobName"]]
+
+
+def test_a_job_that_is_soon_over_is_not_deferred(train, capsys):
+    result = train(QUICK, worker_seconds=300).start()
+    assert result["Training"]["TrainingJobStatus"] == "Completed"
+    assert capsys.readouterr().out.count("] Accuracy=0.5") == 1
+
+
+def test_a_job_that_is_not_soon_over_is_deferred(train):
+    run = train(SLOW, worker_seconds=0.1, max_ingestion_time=2)
+    deferred = run.start()
+    assert isinstance(deferred, TaskDeferred)
+    with pytest.raises(AirflowException, match="took longer"):
+        run.finish(deferred)
 
 
 def test_a_retry_attaches_to_the_running_job(train, aws):

@@ -168,6 +168,9 @@ def test_polling_suits_the_place():
     assert limits.interval(None, "http://127.0.0.1:8088") == 1
     assert limits.interval(None, "https://api.sagemaker.us-east-1.amazonaws.com") == 30
     assert limits.interval(5, "http://127.0.0.1:8088") == 5
+    assert limits.moment(None, "http://127.0.0.1:8088") == 3
+    assert limits.moment(None, "https://api.sagemaker.us-east-1.amazonaws.com") == 0
+    assert limits.moment(0, "http://127.0.0.1:8088") == 0
     assert all(8 <= limits.jittered(10) <= 12 for _ in range(100))
 
 
