@@ -7,6 +7,8 @@ image is known. A good answer has every member that the model requires; an error
 import asyncio
 import io
 import json
+import os
+import random
 
 import botocore.session
 import pytest
@@ -23,6 +25,8 @@ from sagelocal.wire import model
 SERVICES = model.load(app.SERVICES)
 OPERATIONS = sorted(SERVICES.operations.values(), key=lambda each: (each.service, each.name))
 MODELS = {name: botocore.session.get_session().get_service_model(name) for name in app.SERVICES}
+EXAMPLES = int(os.environ.get("CONTRACT_EXAMPLES", "5"))
+"""Of each kind, for each operation."""
 AUTHORIZATION = "AWS4-HMAC-SHA256 Credential=k/20261122/us-east-1/sagemaker/aws4_request"
 every_operation = pytest.mark.parametrize(
     "operation", OPERATIONS, ids=[f"{each.service}.{each.name}" for each in OPERATIONS]
@@ -39,12 +43,7 @@ def service(tmp_path_factory):
 def test_a_valid_request_is_answered_or_refused(service, operation, full):
     request = values.value(operation.input, full=full) if operation.input else {}
 
-    status, parsed = ask(service, operation, request)
-
-    if status < 300:
-        assert missing(operation.output, parsed, operation.name) == []
-    else:
-        assert_known(operation, status, parsed)
+    assert_answered(operation, *ask(service, operation, request), request)
 
 
 @every_operation
@@ -56,6 +55,25 @@ def test_a_broken_request_is_refused(service, operation):
         status, parsed = carry(service, operation, request, json.dumps(wrong).encode())
         assert status >= 400, wrong
         assert_known(operation, status, parsed)
+
+
+@every_operation
+def test_requests_that_chance_made_are_answered_or_refused(service, operation):
+    for number in range(EXAMPLES):
+        chance = random.Random(f"{operation.service}.{operation.name} {number}")
+        value = values.some(operation.input, chance) if operation.input else {}
+        assert_answered(operation, *ask(service, operation, value), value)
+
+
+@every_operation
+def test_requests_that_chance_spoiled_are_answered_or_refused(service, operation):
+    if operation.input is None or operation.input.serialization.get("payload"):
+        return  # no body that could be spoiled
+    for number in range(EXAMPLES):
+        chance = random.Random(f"{operation.service}.{operation.name} {number} spoiled")
+        request, body = sent(operation, values.some(operation.input, chance))
+        wrong = values.spoiled(json.loads(body or b"{}"), chance)
+        assert_answered(operation, *carry(service, operation, request, json.dumps(wrong).encode()), wrong)
 
 
 def ask(service, operation, value):
@@ -121,6 +139,13 @@ def missing(shape, value, path):
             return [x for each in value.values() for x in missing(shape.value, each, f"{path}{{}}")]
         case _:
             return []
+
+
+def assert_answered(operation, status, parsed, request):
+    if status < 300:
+        assert missing(operation.output, parsed, operation.name) == [], request
+    else:
+        assert_known(operation, status, parsed)
 
 
 def assert_known(operation, status, parsed):

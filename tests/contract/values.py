@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sagelocal.wire import patterns
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable
 
     from botocore.model import Shape
@@ -214,3 +215,84 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "long": (10**30, "text"),
     "boolean": ("text",),
 }
+
+
+DEEPEST = 6
+"""Structures and lists inside of each other; deeper ones stay as small as they may be."""
+
+
+def some(shape: Shape, chance: random.Random, depth: int = 0) -> Any:
+    """Return a valid value that chance chose: some optional members, any of the allowed words, any bound."""
+    if shape.type_name in SOME:
+        return SOME[shape.type_name](shape, chance)
+    low = int(shape.metadata.get("min", 0))
+    high = min(int(shape.metadata.get("max", low + 2)), low + 2)
+    places = range(low if depth > DEEPEST else chance.randint(low, high))
+    match shape.type_name:
+        case "structure":
+            return _some_members(shape, chance, depth)
+        case "list":
+            return [some(shape.member, chance, depth + 1) for _ in places]
+        case "map":
+            return {_some_text(shape.key, chance): some(shape.value, chance, depth + 1) for _ in places}
+        case kind:
+            return PLAIN[kind](shape)
+
+
+def _some_members(shape: Shape, chance: random.Random, depth: int) -> dict[str, Any]:
+    names = [name for name, each in shape.members.items() if not each.serialization.get("eventstream")]
+    if getattr(shape, "is_tagged_union", False):
+        names = [chance.choice(names)]
+    else:
+        rate = 0 if depth > DEEPEST else chance.choice((0.1, 0.5, 0.9))
+        names = [each for each in names if each in shape.required_members or chance.random() < rate]
+    return {name: some(shape.members[name], chance, depth + 1) for name in names}
+
+
+def _some_number(shape: Shape, chance: random.Random) -> float:
+    low, high = shape.metadata.get("min", 0), shape.metadata.get("max", 2**31 - 1)
+    found = chance.choice((low, high, max(low, min(high, chance.randint(0, 100)))))
+    return float(found) if shape.type_name in ("float", "double") else int(found)
+
+
+def _some_text(shape: Shape, chance: random.Random) -> str:
+    if allowed := getattr(shape, "enum", None):
+        return str(chance.choice(allowed))
+    low, high = int(shape.metadata.get("min", 0)), int(shape.metadata.get("max", 10**6))
+    return chance.choice(_texts(shape.metadata.get("pattern", ""), low, high))
+
+
+SOME: dict[str, Callable[[Shape, random.Random], Any]] = {
+    "string": _some_text,
+    "boolean": lambda _, chance: chance.random() < 0.5,
+    **dict.fromkeys(("integer", "long", "float", "double"), _some_number),
+}
+
+
+@cache
+def _texts(pattern: str, low: int, high: int) -> tuple[str, ...]:
+    """Return the likely texts that a shape allows, the longest and the shortest, or one that is made."""
+    compiled = patterns.compiled(pattern) if pattern else None
+    likely = (*LIKELY, "x" * max(low, 1), "x" * min(high, 2000), "é€𝄞", "..", "a/b")
+    found = [
+        each for each in likely if low <= len(each) <= high and (compiled is None or compiled.fullmatch(each))
+    ]
+    return tuple(found) or (_text(pattern, low, high),)
+
+
+JUNK: tuple[Any, ...] = (
+    *(None, True, 0, -1, 10**30, 1.5, float("inf"), "", "x", "x" * 5000, "\0", "../../x", "é€𝄞"),
+    *([], {}, [None], [[[]]], {"": None}, {"a": {"b": []}}),
+)
+
+
+def spoiled(body: Any, chance: random.Random) -> Any:
+    """Return a JSON value with one place of it, at any depth, taken away or replaced by junk."""
+    if isinstance(body, dict) and body and chance.random() < 0.85:
+        key = chance.choice(sorted(body))
+        rest = {name: each for name, each in body.items() if name != key}
+        return rest if chance.random() < 0.15 else rest | {key: spoiled(body[key], chance)}
+    if isinstance(body, list) and body and chance.random() < 0.85:
+        place = chance.randrange(len(body))
+        return [spoiled(each, chance) if place == number else each for number, each in enumerate(body)]
+    return chance.choice(JUNK)

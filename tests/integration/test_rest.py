@@ -284,3 +284,25 @@ def test_model_packages_are_searched(sagemaker, name):
     suggested = sagemaker.get_search_suggestions(Resource="ModelPackage", SuggestionQuery=hint)
     assert {"PropertyName": status} in suggested["PropertyNameSuggestions"]
     assert "cannot search" in refusal(sagemaker.search, Resource="HubContent")[1]
+
+
+def test_an_update_of_a_part_keeps_the_rest_of_it(sagemaker, name):
+    repository = {"CodeRepositoryName": name}
+    config = {"RepositoryUrl": "https://example.com/r.git", "Branch": "main"}
+    sagemaker.create_code_repository(**repository, GitConfig=config)
+    secret = "arn:aws:secretsmanager:us-east-1:123456789012:secret:s"
+    sagemaker.update_code_repository(**repository, GitConfig={"SecretArn": secret})
+    assert sagemaker.describe_code_repository(**repository)["GitConfig"] == config | {"SecretArn": secret}
+
+
+def test_a_job_of_the_second_automl_is_not_described_by_the_first(sagemaker, name):
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://b/in"}}
+    sagemaker.create_auto_ml_job_v2(
+        AutoMLJobName=name,
+        AutoMLJobInputDataConfig=[{"DataSource": source}],
+        OutputDataConfig={"S3OutputPath": "s3://b/out"},
+        AutoMLProblemTypeConfig={"TabularJobConfig": {"TargetAttributeName": "y"}},
+        RoleArn="arn:aws:iam::123456789012:role/SageMakerRole",
+    )
+    assert sagemaker.describe_auto_ml_job_v2(AutoMLJobName=name)["AutoMLJobStatus"] == "Failed"
+    assert refusal(sagemaker.describe_auto_ml_job, AutoMLJobName=name)[0] == "ResourceNotFound"

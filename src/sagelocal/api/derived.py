@@ -40,6 +40,9 @@ class Derived:
         self._kind = convention.kind
         self._store = store
         self._account = account
+        self._parts = _parts(convention)
+        made = convention.operations["Create"].input
+        self._needed = frozenset(made.required_members if made else ())
 
     def handlers(self) -> dict[str, Handler]:
         """Return operation → handler, of the operations that the model has."""
@@ -65,7 +68,7 @@ class Derived:
         name, arn, members = self._identify(request)
         moment = now()
         kept = {key: value for key, value in request.items() if key not in _NOT_KEPT}
-        body = {key: value for key, value in kept.items() if value != {}}
+        body = {key: value for key, value in kept.items() if value != {} or key in self._needed}
         body |= members | dict(self._convention.failed)
         body |= {"CreationTime": moment, "LastModifiedTime": moment, "CreatedBy": self._account.owner}
         body |= {self._convention.arn_member: arn}
@@ -79,6 +82,8 @@ class Derived:
     def describe(self, call: Call) -> dict[str, Any]:
         """Describe a resource, by its name or ARN."""
         resource = self.find(call.parameters)
+        if self.row.other_with in resource.body:
+            raise self._convention.not_found(f"{resource.arn} is not one that {call.operation} describes")
         return resource.body | {"LastModifiedTime": resource.modified}
 
     def list(self, call: Call) -> dict[str, Any]:
@@ -106,14 +111,17 @@ class Derived:
         def change(body: dict[str, Any]) -> None:
             removed = [each for each in request if each.endswith(_REMOVE)]
             others = {*self._convention.key, *_NOT_KEPT, *removed}
-            body |= {key: value for key, value in request.items() if key not in others}
+            given = {key: value for key, value in request.items() if key not in others}
+            body |= given | {
+                key: body[key] | given[key] for key in self._parts if key in body and key in given
+            }
             for key in removed:
                 member = key.removesuffix(_REMOVE)
                 left = {k: v for k, v in body.get(member, {}).items() if k not in request[key]}
                 body.update({member: left})
             body |= {"LastModifiedTime": now(), "LastModifiedBy": self._account.owner}
             body |= _EXTRA.get(self.row.noun, _nothing)(body)
-            for member in [each for each, value in body.items() if value == {}]:
+            for member in [each for each, value in body.items() if value == {} and each not in self._needed]:
                 del body[member]
 
         return self._store.update(self.row.word, name, change).body
@@ -209,6 +217,19 @@ class Derived:
         return bool(resource.body.get(member) == wanted)
 
 
+def _parts(convention: Convention) -> tuple[str, ...]:
+    """Return the members of an Update that have a shape of their own: what that lacks stays as it is."""
+    made, changed = (
+        operation.input.members if operation is not None and operation.input is not None else {}
+        for operation in map(convention.operations.get, ("Create", "Update"))
+    )
+    return tuple(
+        name
+        for name, shape in changed.items()
+        if shape.type_name == "structure" and name in made and made[name].name != shape.name
+    )
+
+
 def _nothing(_: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
@@ -233,6 +254,14 @@ def _schedule(body: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value}
 
 
+def _cluster(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what every cluster's description has: its groups, and how its scaling stands."""
+    found: dict[str, Any] = {"InstanceGroups": body.get("InstanceGroups", [])}
+    if "AutoScaling" in body:
+        found["AutoScaling"] = {"Status": "Failed"} | body["AutoScaling"]
+    return found
+
+
 def _renamed(**names: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """Return what copies members under the names that the answers give to them."""
 
@@ -248,6 +277,8 @@ _EXTRA: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "ModelExplainabilityJobDefinition": _definition,
     "ModelQualityJobDefinition": _definition,
     "MonitoringSchedule": _schedule,
+    "Cluster": _cluster,
+    "FeatureGroup": lambda _: {"NextToken": ""},  # the model has every description end with one
     "AutoMLJob": _renamed(EndTime="CreationTime", AutoMLJobInputDataConfig="InputDataConfig"),
     "AutoMLJobV2": _renamed(EndTime="CreationTime", InputDataConfig="AutoMLJobInputDataConfig"),
     "NotebookInstance": _renamed(

@@ -32,6 +32,8 @@ class Row:
     parents: tuple[tuple[str, str], ...] = ()
     """Members that name another resource, with that one's word in ARNs: it must exist, and it cannot be
     deleted before this one."""
+    other_with: str = ""
+    """A member that only those have which another noun's operations made: these do not describe them."""
     exists: str = ""
     missing: str = ""
 
@@ -99,6 +101,7 @@ ROWS = (
     Row(
         noun="AutoMLJob",
         word="automl-job",
+        other_with="AutoMLProblemTypeConfig",
         reason="sagelocal keeps AutoML jobs and runs none; a hyperparameter tuning job runs here",
     ),
     Row(

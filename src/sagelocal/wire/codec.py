@@ -152,20 +152,20 @@ class Codec:
                 name,
                 member.serialization.get("name", name),
                 self.encoder(member),
-                member.type_name == "structure",
+                member.type_name == "structure" and name not in shape.required_members,
             )
             for name, member in shape.members.items()
         ]
 
         def encode(value: dict[str, Any]) -> dict[str, Any]:
             result = {}
-            for name, wire_name, convert, is_structure in members:
+            for name, wire_name, convert, may_lack in members:
                 inner = value.get(name)
                 if inner is None:
                     continue
                 written = convert(inner)
                 # The SDK's response classes refuse an empty structure where AWS leaves the member out.
-                if written != {} or not is_structure:
+                if written != {} or not may_lack:
                     result[wire_name] = written
             return result
 
