@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import functools
 import gc
@@ -104,7 +105,8 @@ class _Server(uvicorn.Server):
 
 @contextlib.contextmanager
 def _locked(data_dir: Path) -> Iterator[None]:
-    data_dir.mkdir(parents=True, exist_ok=True)
+    # Requests are kept in it, and these may hold passwords: it is nobody else's to read.
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (data_dir / address_book.LOCK).open("a") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -123,8 +125,9 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
         try:
             listener.bind((settings.host, settings.port))
         except OSError as error:
+            hint = "; --port 0 finds a free one" if error.errno == errno.EADDRINUSE else ""
             raise StartError(
-                f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; --port 0 finds one"
+                f"cannot listen on {settings.host}:{settings.port}: {error.strerror}{hint}"
             ) from error
         listener.listen(_BACKLOG)
         yield listener

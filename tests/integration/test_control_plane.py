@@ -265,6 +265,11 @@ REFUSED = [
         training_job("x", EnableManagedSpotTraining=True),
         "Invalid MaxWaitTimeInSeconds. It must be present",
     ),
+    (
+        "create_training_job",
+        training_job("x", InputDataConfig=[training_job("x")["InputDataConfig"][0] | {"ChannelName": ".."}]),
+        "ChannelName '..' is no name of a folder",
+    ),
     ("create_model", {"ModelName": "x"}, "needs either PrimaryContainer or Containers"),
     ("create_model", {"ModelName": "x", "PrimaryContainer": {}}, "needs an Image"),
     (

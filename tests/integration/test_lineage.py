@@ -135,6 +135,20 @@ def test_an_endpoint_leads_back_to_the_data_that_its_model_was_trained_on(aws, s
     sagemaker.delete_endpoint(EndpointName=name)
 
 
+def test_a_service_with_an_emulator_of_its_own_tells_that_one(serve):
+    """What its environment has of AWS may be a real account's: nothing must go there."""
+    service = serve(AWS_ENDPOINT_URL="")
+    group = {"ModelPackageGroupName": "g"}
+    mail = Mail(service.client, ["arn:aws:sagemaker:us-east-1:123456789012:model-package/g"])
+    sagemaker = service.client("sagemaker")
+    sagemaker.create_model_package_group(**group)
+    container = {"Image": models.IMAGE, "ModelDataUrl": "s3://b/model.tar.gz"}
+    specification = {"Containers": [container], "SupportedContentTypes": ["text/csv"]}
+    sagemaker.create_model_package(**group, InferenceSpecification=specification)
+    until(lambda: mail.values("ModelPackageStatus"), "not told")
+    assert service.data_dir.stat().st_mode & 0o077 == 0
+
+
 def test_a_job_of_an_experiment_is_a_component_of_its_trial(s3, sagemaker):
     name = jobs.unique("experiment")
     sagemaker.create_experiment(ExperimentName=name)

@@ -76,6 +76,8 @@ def _check_channels(request: Mapping[str, Any]) -> None:
                     f"{', '.join(groups) or 'none'}"
                 )
     counts = Counter(channel["ChannelName"] for channel in channels)
+    if dots := {".", ".."} & set(counts):
+        raise ValidationException(f"ChannelName {min(dots)!r} is no name of a folder")
     twice = [name for name, count in counts.items() if count > 1]
     if twice:
         raise ValidationException(f"Channel {twice[0]!r} is in InputDataConfig twice; names must be unique")

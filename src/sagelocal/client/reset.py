@@ -39,7 +39,7 @@ def add(commands: Subparsers) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         "reset", help="remove all state: jobs, endpoints, models, and the emulator's objects"
     )
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
     return parser
 
 

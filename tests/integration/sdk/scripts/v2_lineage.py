@@ -2,7 +2,7 @@
 
 import sagemaker
 from sagemaker.experiments.run import Run, load_run
-from sagemaker.lineage.artifact import DatasetArtifact, ModelArtifact
+from sagemaker.lineage.artifact import ModelArtifact
 from sagemaker.lineage.query import LineageQueryDirectionEnum
 from sagemaker.lineage.visualizer import LineageTableVisualizer
 from sagemaker.sklearn.estimator import SKLearn
@@ -63,13 +63,9 @@ of_package = tables.show(model_package_arn=package.model_package_arn)
 print(of_package)
 assert set(of_package["Type"]) == {"Image", "Model", "Approval", "ModelGroup"}
 
-(found,) = DatasetArtifact.list(source_uri=data, sagemaker_session=session)
-dataset = DatasetArtifact.load(artifact_arn=found.artifact_arn, sagemaker_session=session)
 (found,) = ModelArtifact.list(source_uri=job["ModelArtifacts"]["S3ModelArtifacts"], sagemaker_session=session)
 trained = ModelArtifact.load(artifact_arn=found.artifact_arn, sagemaker_session=session)
 assert trained.training_job_arns() == [job["TrainingJobArn"]]
 assert [each.source.source_uri for each in trained.dataset_artifacts()] == [data]
 up = trained.training_job_arns(direction=LineageQueryDirectionEnum.BOTH)
 assert job["TrainingJobArn"] in up
-print("trials", dataset.downstream_trials_v2())
-assert len(dataset.downstream_trials_v2()) == 1
