@@ -15,6 +15,7 @@ SCRIPTS = {
     "v2_tuning_registry": "tune, register, approve, deploy the package",
     "v2_pipeline": "a pipeline with a condition and a registration",
     "v2_lineage": "a run of an experiment, and lineage from the package back to the data",
+    "v3_lineage": "a run, ModelBuilder's register and deploy, lineage from the endpoint to the data",
     "v3_train": "ModelTrainer, an endpoint, transform",
     "v3_processing": "processors, with a source folder and requirements",
     "v3_pipeline": "a pipeline with a condition and a registration",
