@@ -34,6 +34,7 @@ from sagelocal.api.training import TrainingJobs
 from sagelocal.api.transform import TransformJobs
 from sagelocal.api.tuning_jobs import TuningJobs
 from sagelocal.container import images as container_images
+from sagelocal.dataplane.control import DataPlane, Identity
 from sagelocal.eventbridge import EventBridge
 from sagelocal.gateway import Gateway
 from sagelocal.jobs.hosting import EndpointController
@@ -69,6 +70,7 @@ class App:
     gateway: Gateway
     launcher: Launcher
     hosting: EndpointController
+    data_plane: DataPlane
     meters: Meters
     captures: Captures
     queue: Asynchronous
@@ -100,6 +102,7 @@ class App:
         self.scaler.close()
         self.queue.close()
         self.hosting.close()
+        self.data_plane.close()
         self.meters.close()
         self.captures.close()
         self.feed.close()
@@ -119,16 +122,18 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
     gateway = Gateway(
         services=ground.services,
         dispatch=dispatch,
-        hosts=frozenset(name.strip().lower() for name in settings.hosts.split(",") if name.strip()),
+        hosts=_hosts(settings),
         version=__version__,
         faults=ground.plan,
         verifier=_verifier(settings),
+        planned=serving.data_plane.plan,
     )
     return App(
         settings=settings,
         gateway=gateway,
         launcher=launcher,
         hosting=serving.hosting,
+        data_plane=serving.data_plane,
         meters=serving.meters,
         captures=serving.captures,
         queue=serving.queue,
@@ -164,6 +169,7 @@ class _Serving:
     """What stands behind endpoints."""
 
     router: Router
+    data_plane: DataPlane
     meters: Meters
     captures: Captures
     queue: Asynchronous
@@ -192,6 +198,8 @@ def _serving(ground: _Ground) -> _Serving:
         Router, account=settings.account, region=settings.region, meters=meters, captures=captures
     )
     router = of_account(idle_seconds=settings.serverless_idle_seconds)
+    data_plane = DataPlane(identity=_identity(settings), environ=ground.environ, faults=ground.plan)
+    router.changed = data_plane.route
     hosting = EndpointController(
         store=ground.store, settings=settings, router=router, environ=ground.environ, faults=ground.plan
     )
@@ -206,10 +214,18 @@ def _serving(ground: _Ground) -> _Serving:
     scaler = Scaler(
         store=ground.store,
         scale=hosting.scale,
-        invocations=lambda endpoint, variant: meters.of(endpoint, variant).total,
+        invocations=lambda endpoint, variant: (
+            meters.of(endpoint, variant).total + data_plane.total(endpoint, variant)
+        ),
     )
     return _Serving(
-        router=router, meters=meters, captures=captures, queue=queue, hosting=hosting, scaler=scaler
+        router=router,
+        data_plane=data_plane,
+        meters=meters,
+        captures=captures,
+        queue=queue,
+        hosting=hosting,
+        scaler=scaler,
     )
 
 
@@ -265,6 +281,20 @@ def _pipelines(ground: _Ground, others: Dispatch) -> tuple[Runs, tuple[object, .
         ),
         PipelineExecutions(records=rows, runs=runs, account=ground.account),
     )
+
+
+def _identity(settings: Settings) -> Identity:
+    return Identity(
+        account=settings.account,
+        region=settings.region,
+        hosts=_hosts(settings),
+        version=__version__,
+        credentials=settings.credentials,
+    )
+
+
+def _hosts(settings: Settings) -> frozenset[str]:
+    return frozenset(name.strip().lower() for name in settings.hosts.split(",") if name.strip())
 
 
 def _verifier(settings: Settings) -> signatures.Verifier | None:

@@ -1,9 +1,9 @@
 """Predictions make way for control-plane calls, so that a busy endpoint leaves the rest of the API its rate.
 
-Both come through the same event loop, where a call waits for all that is ready before it. While somebody
-makes control-plane calls, only a few predictions at a time are let into the loop, and the others wait; when
-nobody does, predictions know no bound. A prediction whose model takes long keeps nobody waiting: it needs the
-loop at its beginning and at its end only.
+Most predictions are the data plane's. The others come through the API's event loop, where a call waits for
+all that is ready before it. While somebody makes control-plane calls, only a few predictions at a time are
+let into the loop, and the others wait; when nobody does, predictions know no bound. A prediction whose model
+takes long keeps nobody waiting: it needs the loop at its beginning and at its end only.
 """
 
 from __future__ import annotations

@@ -78,13 +78,16 @@ class Gateway:
         version: str = "",
         faults: Faults | None = None,
         verifier: Verifier | None = None,
+        planned: Callable[[], None] = lambda: None,
     ) -> None:
+        """`planned` is called when the plan of faults has changed, before that is answered."""
         self._services = services
         self._dispatch = dispatch
         self._hosts = hosts
         self._version = version
         self._faults = faults or Faults()
         self._verifier = verifier
+        self._planned = planned
         self._protocols = protocol.Protocols()
         self._courtesy = Courtesy()
         # The path of every request: before its body is read, and then; the operation's handler is the last.
@@ -227,6 +230,7 @@ class Gateway:
             exchange.answer = fault_api.answer(
                 self._faults, self._services.operations, request.method, exchange.body
             )
+            self._planned()
 
     def _decode(self, exchange: Exchange) -> None:
         assert exchange.match is not None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import fcntl
-import functools
 import gc
 import logging
 import os
@@ -15,19 +15,17 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from sagelocal import app
+from sagelocal import app, connection
 from sagelocal.client import addresses as address_book
-from sagelocal.connection import Connection
 from sagelocal.emulator import command as emulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from sagelocal.dataplane.control import DataPlane
     from sagelocal.settings import Settings
 
-_KEEP_ALIVE_SECONDS = 75  # longer than clients pause between two polls of a job
-_DRAIN_SECONDS = 10
 _BACKLOG = 2048
 
 
@@ -50,20 +48,8 @@ def serve(settings: Settings, environ: Mapping[str, str]) -> None:
     ):
         os.environ.update(addresses)  # boto3 reads them: the service's own calls are not to reach AWS
         service = app.build(settings, {**environ, **addresses})
-        config = uvicorn.Config(
-            service.gateway,
-            loop="uvloop",
-            http=functools.partial(Connection, gateway=service.gateway),  # type: ignore[arg-type]
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=_DRAIN_SECONDS,
-        )
-        server = _Server(config, addresses, settings, {**environ, **addresses})
+        config = connection.configuration(service.gateway, service.data_plane)
+        server = _Server(config, service.data_plane, addresses, settings, {**environ, **addresses})
         # uvicorn restores these at its end, and raises there once more what it caught.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, server.handle_exit)
@@ -81,17 +67,21 @@ class _Server(uvicorn.Server):
     def __init__(
         self,
         config: uvicorn.Config,
+        data_plane: DataPlane,
         addresses: Mapping[str, str],
         settings: Settings,
         environ: Mapping[str, str],
     ) -> None:
         super().__init__(config)
+        self._data_plane = data_plane
         self._addresses = addresses
         self._settings = settings
         self._aws = environ.get("AWS_ENDPOINT_URL") or environ.get("AWS_ENDPOINT_URL_S3", "")
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        loop = asyncio.get_running_loop()
+        self._data_plane.accept(connection.adopter(self.config, self.server_state, loop))
         lines = [f"{name}={value}" for name, value in self._addresses.items()]
         for each in sockets or []:
             host, port = each.getsockname()[:2]

@@ -83,6 +83,8 @@ class Router:
         self._loads: dict[tuple[str, str], lanes.Load] = {}
         self.wanted: Callable[[], None] = _nothing
         """Called when a serverless variant has a request and no model server."""
+        self.changed: Callable[[str, Traffic | None], None] = _ignored
+        """Called when an endpoint's traffic goes elsewhere; with None when it goes nowhere."""
 
     def set(self, endpoint: str, traffic: Traffic) -> None:
         """Send an endpoint's traffic there from now on; what runs on the old instances ends there."""
@@ -108,11 +110,13 @@ class Router:
             for variant in traffic.variants
         )
         self._routes[endpoint] = _Route(traffic, made, capture)
+        self.changed(endpoint, traffic)
 
     def remove(self, endpoint: str) -> None:
         """Forget an endpoint."""
         if self._routes.pop(endpoint, None) is None:
             return
+        self.changed(endpoint, None)
         for key in [key for key in list(self._loads) if key[0] == endpoint]:
             del self._loads[key]
         if self._captures is not None:
@@ -337,4 +341,8 @@ async def _until_end(head: client.Head, stack: AsyncExitStack) -> AsyncIterator[
 
 
 def _nothing() -> None:
+    """Do nothing."""
+
+
+def _ignored(_endpoint: str, _traffic: Traffic | None) -> None:
     """Do nothing."""

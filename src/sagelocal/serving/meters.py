@@ -71,6 +71,10 @@ class Meters(Ticking):
         """Return the meter of a variant."""
         return self._meters.setdefault((endpoint, variant), Meter())
 
+    def totals(self) -> dict[tuple[str, str], int]:
+        """Return the invocations of all variants since the service started."""
+        return {key: meter.total for key, meter in list(self._meters.items())}
+
     def tick(self) -> None:
         """Publish what gathered, if CloudWatch takes it."""
         try:
