@@ -8,6 +8,7 @@ import pytest
 from tests.integration import served_models as models
 
 OVER = {"Completed", "Failed", "Stopped"}
+FORKED = "The script runs in a process forked from a preloaded interpreter"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -75,13 +76,31 @@ def test_every_row_is_scored_in_its_place_object_by_object(transform, model):
     assert "FailureReason" not in job
 
 
+def lines(aws, group, **where):
+    events = aws("logs").filter_log_events(logGroupName=f"/aws/sagemaker/{group}", **where)["events"]
+    return [event["message"] for event in events]
+
+
 def test_the_first_job_of_an_image_waits_for_its_preloaded_interpreter(aws, transform, model):
     job, _ = transform(model, {"a.csv": models.CSV})
-    events = aws("logs").filter_log_events(
-        logGroupName="/aws/sagemaker/TransformJobs", logStreamNamePrefix=f"{job['TransformJobName']}/"
-    )["events"]
-    lines = [event["message"] for event in events]
-    assert "The script runs in a process forked from a preloaded interpreter" in lines
+    assert FORKED in lines(aws, "TransformJobs", logStreamNamePrefix=f"{job['TransformJobName']}/")
+
+
+def test_an_endpoint_is_forked_from_the_interpreter_that_jobs_have_left(aws, transform, model):
+    transform(model, {"a.csv": models.CSV})
+    name = models.unique("forked")
+    aws("sagemaker").create_endpoint(EndpointName=name, EndpointConfigName=models.make_config(aws))
+    try:
+        assert models.wait(aws, name)["EndpointStatus"] == "InService"
+        runtime = aws("sagemaker-runtime")
+        answer = runtime.invoke_endpoint(EndpointName=name, Body=models.CSV, ContentType="text/csv")
+        assert json.load(answer["Body"]) == models.WANT
+        end = time.monotonic() + models.SECONDS
+        while FORKED not in lines(aws, f"Endpoints/{name}"):  # its log is sent while it serves
+            assert time.monotonic() < end
+            time.sleep(0.05)
+    finally:
+        aws("sagemaker").delete_endpoint(EndpointName=name)
 
 
 def test_single_records_are_sent_one_by_one(transform, model):

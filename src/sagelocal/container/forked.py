@@ -163,6 +163,7 @@ def start(
             "argv": [str(runner.python), *argv[1:]],
             "env": {**env, "PWD": cwd} if isolation.bwrap else dict(env),  # as bubblewrap sets it
             "cwd": cwd,
+            "nice": os.nice(0),  # as a child of this process would be
             "spaces": list(spaces),
             "modules": modules,
             "limits": dict(limits),

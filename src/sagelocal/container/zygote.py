@@ -210,6 +210,7 @@ def _become(
         _die_with_monitor()
         _connect(output)
         os.chdir(request["cwd"])
+        os.nice(max(0, request["nice"] - os.nice(0)))
         with open(request["argv"][1], "rb"):
             pass  # what cannot be read is for the interpreter itself to complain of
         for name, value in request["limits"].items():

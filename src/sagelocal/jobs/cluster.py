@@ -71,7 +71,7 @@ class Cluster:
         self._pipes: list[pipes.Pipe] = []
         self._running: list[Process] = []
         self._checkpoints = self._make_checkpoints()
-        self._preloading = Preloading(job, prepared.made, prepared.image, say)
+        self._preloading = Preloading.of_job(job, prepared.made, prepared.image, say)
 
     def start(self) -> None:
         """Restore the checkpoints and start every host's container.

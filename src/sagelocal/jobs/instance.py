@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from sagelocal import errors, logs
 from sagelocal import settings as configuration
-from sagelocal.jobs import access, fleet_routes, model_shelf, modelserver
+from sagelocal.jobs import access, fleet_routes, model_shelf, modelserver, preloading
 from sagelocal.jobs import folder as folders
 from sagelocal.jobs.kinds import LONGEST_REASON
 from sagelocal.serving import traffic
@@ -201,6 +201,10 @@ class Instance:
             storage=S3Storage(wait=self._settings.storage_wait_seconds),
             environ=self._environ,
             say=say,
+            # A runner for its own sake would hold as much memory as the endpoint.
+            preloading=lambda made, image: preloading.Preloading(
+                self._settings, self._environ, made, image, say, wishes=False
+            ),
         )
 
     def _open_shelf(self) -> None:

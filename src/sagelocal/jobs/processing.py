@@ -117,7 +117,7 @@ class Processing:
         if self._job.stopping:
             return End(status=JobStatus.STOPPED)
         image = images.resolve(self._plan.image, self._job.settings["image_policy"])
-        self._preloading = Preloading(self._job, made, image, self._say)
+        self._preloading = Preloading.of_job(self._job, made, image, self._say)
         self._job.mark_started()
         running = [self._start(host, made, isolated) for host in self._plan.hosts]
         continuous = outputs.Continuous(self._folders, self._say)

@@ -193,7 +193,7 @@ def _server(job: Job, storage: Storage, say: Callable[[str], None]) -> modelserv
         storage=storage,
         environ=access.variables(job.environ, role_arn=role, job_arn=arn),
         say=say,
-        preloading=lambda made, image: preloading.Preloading(job, made, image, say),
+        preloading=lambda made, image: preloading.Preloading.of_job(job, made, image, say),
     )
 
 
