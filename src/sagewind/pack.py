@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import zlib
 from typing import TYPE_CHECKING
 
 from sagewind import naming
@@ -46,6 +47,35 @@ def pack(folder: Path) -> tuple[str, bytes]:
             archive.addfile(member, io.BytesIO(content))
     whole = plain.getvalue()
     return naming.content_hash(whole), gzip.compress(whole, mtime=0)
+
+
+def unpack(archive: bytes, *, name: str) -> tuple[str, dict[str, bytes]]:
+    """Return the hash of an archive's content, as `pack` makes it, and its files by their paths.
+
+    `name` is what the archive is called in an error.
+
+    Raises:
+        PackError: it is no gzipped tar, or a member is neither a file nor a folder inside it.
+
+    """
+    try:
+        whole = gzip.decompress(archive)
+        with tarfile.open(fileobj=io.BytesIO(whole), mode="r:") as opened:
+            members = [each for each in opened.getmembers() if not each.isdir()]
+            files = {each.name.removeprefix("./"): _content(opened, each, name) for each in members}
+    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+        raise PackError(f"{name} is no tar.gz: {error}") from error
+    if not files:
+        raise PackError(f"{name} holds no files")
+    return naming.content_hash(whole), files
+
+
+def _content(opened: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> bytes:
+    reader = opened.extractfile(member) if member.isreg() else None
+    inside = not member.name.startswith("/") and ".." not in member.name.split("/")
+    if reader is None or not inside:
+        raise PackError(f"{name} holds {member.name!r}; allowed are files inside the archive, no links")
+    return reader.read()
 
 
 def _files(folder: Path) -> list[Path]:

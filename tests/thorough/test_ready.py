@@ -3,6 +3,7 @@
 import pytest
 from tests.thorough.test_broken_folder import FOLDER, PLACES, Cloud
 
+from sagewind import pack
 from sagewind.steps import ready
 
 BUCKET = "sagemaker-us-east-1-123456789012"
@@ -53,3 +54,18 @@ def test_what_is_there_is_not_sent_again(project, cloud):
     sent = [call["Key"] for call in cloud.account.called("PutObject")][len(before) :]
     assert again == first
     assert not [key for key in sent if key.endswith((".csv", ".tar.gz"))]
+
+
+def test_code_that_is_packed_on_s3_already_is_known_by_its_content_and_its_files_are_there(project, cloud):
+    until = "2026-01-05T00:00:00+00:00"
+    of_folder = ready.ready(project, data="", run_name="run-1", until=until, clients=cloud)
+    folder, address = project.parents[1] / "script", "s3://elsewhere/code/sourcedir.tar.gz"
+    cloud.s3.put("elsewhere", "code/sourcedir.tar.gz", pack.pack(folder)[1])
+    text = project.read_text()
+    assert "directory: ../script," in text
+    project.write_text(text.replace("directory: ../script,", f'directory: "{address}",'))
+    of_archive = ready.ready(project, data="", run_name="run-1", until=until, clients=cloud)
+    assert of_archive == of_folder | {"code": address}
+    assert of_archive["code_hash"]
+    files = of_archive["scripts"].removeprefix(f"s3://{BUCKET}/")
+    assert cloud.s3.body(BUCKET, f"{files}train.py") == (folder / "train.py").read_bytes()

@@ -56,3 +56,44 @@ def test_a_link_out_of_the_folder_is_refused(code, tmp_path):
     (code / "link.py").symlink_to(tmp_path / "outside")
     with pytest.raises(pack.PackError, match="link out of the folder"):
         pack.pack(code)
+
+
+def test_what_was_packed_is_unpacked_under_the_same_hash(code):
+    key, archive = pack.pack(code)
+    assert pack.unpack(archive, name="code") == (
+        key,
+        {"inner/more.py": b"x = 1\n", "train.py": b"print(1)\n"},
+    )
+
+
+def packed(*members: tarfile.TarInfo) -> bytes:
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w:gz") as archive:
+        for member in members:
+            archive.addfile(member, io.BytesIO(b"x" * member.size))
+    return plain.getvalue()
+
+
+def member(name, kind=tarfile.REGTYPE):
+    made = tarfile.TarInfo(name)
+    made.type = kind
+    made.linkname = "/etc/passwd"
+    return made
+
+
+@pytest.mark.parametrize(
+    ("archive", "says"),
+    [
+        (packed(member("../train.py")), "holds '../train.py'"),
+        (packed(member("/train.py")), "holds '/train.py'"),
+        (packed(member("train.py", tarfile.SYMTYPE)), "holds 'train.py'"),
+        (packed(member("train.py", tarfile.LNKTYPE)), "holds 'train.py'"),
+        (packed(member("pipe", tarfile.FIFOTYPE)), "holds 'pipe'"),
+        (packed(member("folder", tarfile.DIRTYPE)), "holds no files"),
+        (b"print(1)", "is no tar.gz"),
+        (packed(member("train.py"))[:-9], "is no tar.gz"),  # cut off
+    ],
+)
+def test_an_archive_that_leads_elsewhere_or_is_none_is_refused(archive, says):
+    with pytest.raises(pack.PackError, match=says):
+        pack.unpack(archive, name="s3://bucket/sourcedir.tar.gz")

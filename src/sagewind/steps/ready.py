@@ -138,24 +138,34 @@ def to_schema(model: spec.Model) -> columns.Schema | None:
 
 
 def _code(model: spec.Model, objects: Objects, base: Address) -> dict[str, Any]:
-    """Put the code as one archive for training and serving, and file by file for the evaluation."""
+    """Put the code as one archive for training and serving, and file by file for the evaluation.
+
+    An archive that is on S3 already stays where it is, under its own name.
+    """
+    if model.is_algorithm:
+        return {"code": "", "scripts": "", "code_hash": "", "requirements": ""}
+    code, archive = _archive(model, objects, base)
+    key, files = pack.unpack(archive, name=code)
+    home = base / "code" / key / "files"
+    for name, content in sorted(files.items()):
+        put_once(objects, home / name, content, "text/plain")
+    return {
+        "code": code,
+        "scripts": f"{home}/",
+        "code_hash": key,
+        "requirements": str(home / "requirements.txt") if "requirements.txt" in files else "",
+    }
+
+
+def _archive(model: spec.Model, objects: Objects, base: Address) -> tuple[str, bytes]:
+    """Return where the packed code is, put there from the spec's folder, and the archive itself."""
     folder = load.source_directory(model)
     if folder is None:
-        return {"code": model.source.directory, "scripts": "", "code_hash": "", "requirements": ""}
+        return model.source.directory, objects.read(Address.parse(model.source.directory))
     key, archive = pack.pack(folder)
-    home = base / "code" / key
-    put_once(objects, home / "sourcedir.tar.gz", archive, "application/gzip")
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        if path.is_file() and not any(part.startswith((".", "__")) for part in relative.parts):
-            put_once(objects, home / "files" / relative.as_posix(), path.read_bytes(), "text/plain")
-    needed = folder / "requirements.txt"
-    return {
-        "code": str(home / "sourcedir.tar.gz"),
-        "scripts": f"{home / 'files'}/",
-        "code_hash": key,
-        "requirements": str(home / "files" / "requirements.txt") if needed.is_file() else "",
-    }
+    address = base / "code" / key / "sourcedir.tar.gz"
+    put_once(objects, address, archive, "application/gzip")
+    return str(address), archive
 
 
 def _data(model: spec.Model, objects: Objects, base: Address, table: _Table) -> dict[str, Any]:
