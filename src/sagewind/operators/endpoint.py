@@ -160,9 +160,7 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
 
     def _create(self, context: Context, plan: Plan) -> Any:
         request = self._endpoint_request()
-        own = self._identity(context).tags(plan["config"])
-        tags = {tag["Key"]: tag for tag in [*request.get("Tags", []), *own]}
-        request |= {"EndpointConfigName": plan["config"], "Tags": list(tags.values())}
+        request |= {"EndpointConfigName": plan["config"], "Tags": self._tags(context, plan)}
         try:
             self._caller().call("create_endpoint", **request)
         except CallError as error:
@@ -186,7 +184,7 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
     def _start_rehearsal(self, context: Context, plan: Plan) -> Any:
         name = self._rehearsal = rehearsal_name(plan)
         self.log.info("rehearsing %s as %s; %s stays as it is", plan["config"], name, plan["endpoint"])
-        tags = self._identity(context).tags(plan["config"])
+        tags = self._tags(context, plan)
         try:
             self._caller().call(
                 "create_endpoint", EndpointName=name, EndpointConfigName=plan["config"], Tags=tags
@@ -195,6 +193,12 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
             if not error.taken:
                 raise
         return self._await(context, {**plan, "stage": "rehearsal"}, name)
+
+    def _tags(self, context: Context, plan: Plan) -> list[dict[str, str]]:
+        """Return the request's own tags, with those that say whose it is."""
+        own = self._identity(context).tags(plan["config"])
+        tags = {tag["Key"]: tag for tag in [*self._endpoint_request().get("Tags", []), *own]}
+        return list(tags.values())
 
     def _judge_rehearsal(self, context: Context, plan: Plan) -> Any:
         name = self._rehearsal = rehearsal_name(plan)
