@@ -20,14 +20,18 @@ if TYPE_CHECKING:
 Objection = tuple[tuple[str, ...], str]
 
 
-def objections(model: spec.Model) -> Iterator[Objection]:
-    """Yield what does not agree; nothing of it costs more than a look at a file's first line."""
+def objections(model: spec.Model, *, alone: bool = False) -> Iterator[Objection]:
+    """Yield what does not agree; nothing of it costs more than a look at a file's first line.
+
+    A spec that is `alone` is not held against the files that it names.
+    """
     yield from _image(model)
     yield from _schedules(model)
     yield from _roles(model)
     yield from _measured(model)
-    yield from _table(model)
-    yield from _code(model)
+    if not alone:
+        yield from _table(model)
+        yield from _code(model)
 
 
 def source_directory(model: spec.Model) -> Path | None:

@@ -48,10 +48,10 @@ class _Place:
         return LoadError(f"{node.start_mark.name}:{node.start_mark.line + 1}: {message}")
 
 
-def load(path: Path | str, *, environ: Mapping[str, str] | None = None) -> spec.Model:
+def load(path: Path | str, *, environ: Mapping[str, str] | None = None, alone: bool = False) -> spec.Model:
     """Read a model's spec, laid over by the environment that SAGEWIND_ENVIRONMENT names, if it does.
 
-    See that the files which it names are there.
+    See that the files which it names are there, unless it is read `alone`: only to be shown.
 
     Raises:
         LoadError: the file is missing or no YAML, a key is unknown, missing, given twice or of a wrong value,
@@ -62,7 +62,7 @@ def load(path: Path | str, *, environ: Mapping[str, str] | None = None) -> spec.
     root = _overlaid(_compose(file), file, os.environ if environ is None else environ)
     model: spec.Model = _build(spec.Model, root, _Place(file))
     model = dataclasses.replace(model, path=file.resolve())
-    for keys, message in consistent.objections(model):
+    for keys, message in consistent.objections(model, alone=alone):
         raise _Place(file).error(_find(root, *keys), message)
     return model
 

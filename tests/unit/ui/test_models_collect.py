@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 from typing import Any
 
@@ -108,5 +109,20 @@ def test_the_specs_of_a_bundle_are_found_also_those_that_are_broken(tmp_path):
 
 
 def test_a_variable_names_the_folders_where_airflow_has_no_dag_files(tmp_path):
-    found = specs.read([tmp_path], environ={specs.VARIABLE: str(DAGS / "models")})
-    assert list(found.models) == ["diabetes", "iris", "wine"]
+    shutil.copytree(DAGS / "models", tmp_path / "models")  # without code and data
+    found = specs.read([DAGS / "models"], environ={specs.VARIABLE: str(tmp_path / "models")})
+    assert {name: str(each.path.parent) for name, each in found.models.items()} == dict.fromkeys(
+        ("diabetes", "iris", "wine"), str(tmp_path / "models")
+    )
+    assert found.broken == ()
+
+
+def test_a_spec_is_read_again_when_what_is_laid_over_it_changes(tmp_path, monkeypatch):
+    monkeypatch.setenv("SAGEWIND_ENVIRONMENT", "prod")
+    shutil.copytree(DAGS / "models", tmp_path / "models")
+    over = tmp_path / "environments.yaml"
+    for moment, bucket in enumerate(("first-bucket", "second-bucket"), start=1):
+        over.write_text(f"prod: {{account: {{bucket: {bucket}}}}}\n")
+        os.utime(over, (moment, moment))
+        found = specs.read([], environ={specs.VARIABLE: str(tmp_path / "models")})
+        assert found.models["iris"].account.bucket == bucket

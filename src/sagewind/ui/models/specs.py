@@ -1,7 +1,7 @@
 """Which models there are: the specs `models/*.yaml` of every DAG bundle, read again when a file has changed.
 
 Where the API server has no DAG files (some managed Airflows), SAGEWIND_MODELS names folders of specs, parted
-as PATH is.
+as PATH is; code and data need not be beside them there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sagewind import load
+from sagewind import load, overlay
 from sagewind.errors import SagewindError
 from sagewind.ui.models.values import Broken
 
@@ -40,7 +40,7 @@ def read(folders: Iterable[Path], environ: Mapping[str, str] = os.environ) -> Sp
     broken: dict[str, Broken] = {}
     for folder in named or folders:
         for file in sorted(folder.glob("*.yaml")):
-            found = _load(file, file.stat().st_mtime_ns)
+            found = _load(file, _changed(file), alone=bool(named))
             if isinstance(found, Broken):
                 broken.setdefault(found.name, found)
             else:
@@ -61,10 +61,16 @@ def of_bundles() -> list[Path]:
     return folders
 
 
+def _changed(file: Path) -> tuple[int, int]:
+    """Return when a spec was written last, and what is laid over all of them (0: nothing is)."""
+    over = file.parent.parent / overlay.FILE
+    return file.stat().st_mtime_ns, over.stat().st_mtime_ns if over.exists() else 0
+
+
 @functools.lru_cache(maxsize=1024)
-def _load(file: Path, changed: int) -> spec.Model | Broken:
+def _load(file: Path, changed: tuple[int, int], *, alone: bool) -> spec.Model | Broken:
     del changed  # only a key: a file that was written again is read again
     try:
-        return load.load(file)
+        return load.load(file, alone=alone)
     except SagewindError as error:
         return Broken(name=file.stem, why=str(error))
