@@ -79,12 +79,13 @@ fuzz: .venv-fuzz/ready ## feed sagelocal what nobody would send; SECONDS for eac
 	@for target in wire archives rows; do .venv-fuzz/bin/python -m tests.fuzz.run $$target $(or $(SECONDS),60); done
 
 .PHONY: check
-check: .venv/ready ## formatting, lint, types, layers, the compose file
+check: .venv/ready ## formatting, lint, types, layers, the compose file, the CloudFormation template
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yaml
+	$(BIN)/cfn-lint infra/sagewind.yaml
 
 .PHONY: lock
 lock: | $(UV) ## resolve the requirements anew, with hashes
