@@ -17,6 +17,7 @@ from airflow.utils.db import initdb
 from tests.integration.infra import recording
 
 from sagewind import aws, load
+from sagewind.janitor import Janitor
 from sagewind.jobs.kinds import PROCESSING, TRAINING, TRANSFORM, TUNING
 from sagewind.jobs.service import CallError, Jobs
 from sagewind.ui.models.amazon import Amazon
@@ -47,6 +48,7 @@ def main() -> None:
         odd = {each.task_id: each.state for each in run.get_task_instances() if each.state != "success"}
         told.append([dag_id, run.state, odd])
     stop()
+    sweep()
     look()
     Path(os.environ["TOLD"]).write_text(json.dumps(told))
 
@@ -59,6 +61,13 @@ def stop() -> None:
         made = [each for each in recording.read(calls) if each.operation == operation]
         with contextlib.suppress(CallError):
             Jobs(aws.client("sagemaker"), kind).stop(made[0].params[kind.name_key])
+
+
+def sweep() -> None:
+    """Take away what nobody needs, as the DAG `janitor` does when it is no longer new."""
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=2)
+    done = Janitor(aws.client("sagemaker"), now=later, run_is_over=lambda _: True).sweep(delete=True)
+    assert done.failed == (), done
 
 
 def look() -> None:
