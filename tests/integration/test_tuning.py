@@ -140,6 +140,20 @@ def test_all_training_jobs_fail(aws, source):
     assert "BestTrainingJob" not in job
 
 
+def test_an_objective_that_no_job_prints_is_said(aws, source):
+    what = request(source, jobs=1)
+    definition = what["TrainingJobDefinition"]["AlgorithmSpecification"]["MetricDefinitions"][0]
+    definition["Regex"] = "never=(.*)"
+    job = tune(aws("sagemaker"), what)
+    assert job["FailureReason"].startswith("No objective metrics found after running 1 training jobs.")
+    assert job["TuningJobCompletionDetails"] == {"NumberOfTrainingJobsObjectiveNotImproving": 0}
+
+    definition["Name"] = "other"
+    sagemaker = aws("sagemaker")
+    with pytest.raises(sagemaker.exceptions.ClientError, match=r"A metric is required .*'score', .* other"):
+        sagemaker.create_hyper_parameter_tuning_job(**what)
+
+
 def test_a_warm_start_knows_its_parent(aws, source):
     sagemaker = aws("sagemaker")
     parent = request(source, jobs=1, parallel=1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sagelocal.algorithms import catalog
 from sagelocal.api import listing, stopping, training_definitions
 from sagelocal.api.kinds import TRAINING_JOB, TUNING_JOB
 from sagelocal.errors import NotSupported, ValidationException
@@ -52,6 +53,7 @@ class TuningJobs:
             raise ValidationException(str(error)) from error
         for definition in tuning.definitions:
             training_definitions.check(definition.job)
+            _check_metric(definition)
             self._images(definition.job["AlgorithmSpecification"]["TrainingImage"])
         self._check_parents(request, tuning)
         answer = self._records.create(
@@ -124,6 +126,19 @@ class TuningJobs:
                     f"The parent tuning job {name!r} has the objective {theirs.type} {theirs.metric}; "
                     f"this one's is {ours.type} {ours.metric}, and they must be the same"
                 )
+
+
+def _check_metric(definition: defining.Definition) -> None:
+    """Check that the objective is a metric of the training jobs."""
+    job, wanted = definition.job, definition.objective.metric
+    spec = catalog.of_training({**job, "HyperParameters": job.get("StaticHyperParameters", {})})
+    given = job["AlgorithmSpecification"].get("MetricDefinitions", [])
+    names = [each["Name"] for each in (catalog.metric_definitions(spec) if spec else given)]
+    if wanted not in names:
+        raise ValidationException(
+            "A metric is required for this hyperparameter tuning job objective. Provide a metric in the "
+            f"metric definitions: the objective is {wanted!r}, and they have {', '.join(names) or 'none'}"
+        )
 
 
 def _row(resource: Resource, document: Mapping[str, Any]) -> Resource:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 KIND = "hyper-parameter-tuning-job"
 LOOK_SECONDS = 0.25
 """Between two looks at the training jobs."""
+NO_METRIC = (
+    "No objective metrics found after running {count} training jobs. Please ensure that the custom algorithm "
+    "is emitting the objective metric as defined by the regular expression provided."
+)
 ALL_FAILED = "All training jobs failed. Please take a look at the training jobs failures to get more details."
 
 
@@ -208,7 +212,16 @@ class Tuner:
             body["HyperParameterTuningEndTime"] = body["LastModifiedTime"] = moment
             seconds = sum(child.get("TrainingTimeInSeconds", 0) for child in self._bodies)
             body["ConsumedResources"] = {"RuntimeInSeconds": seconds}
+            body["TuningJobCompletionDetails"] = {
+                "NumberOfTrainingJobsObjectiveNotImproving": summaries.not_improving(
+                    self._trials, self._tuning
+                )
+            }
             if failed:
-                body["FailureReason"] = ALL_FAILED[:LONGEST_REASON]
+                body["FailureReason"] = self._failure()[:LONGEST_REASON]
 
         self._job.finish(change)
+
+    def _failure(self) -> str:
+        ended_well = any(trial.status != JobStatus.FAILED for trial in self._trials)
+        return NO_METRIC.format(count=len(self._trials)) if ended_well else ALL_FAILED

@@ -63,12 +63,22 @@ def inherited(trial: Trial) -> Trial:
 
 def has_reached(trials: Sequence[Trial], tuning: Tuning) -> bool:
     """Tell whether TuningJobCompletionCriteria are met: the target, or no improvement for too long."""
-    objective = tuning.definitions[0].objective
-    scores = [objective.score(trial.value) for trial in trials if trial.is_over and trial.value is not None]
+    scores = _scores(trials, tuning)
     if not scores:
         return False
-    if tuning.target is not None and max(scores) >= objective.score(tuning.target):
+    if tuning.target is not None and max(scores) >= tuning.definitions[0].objective.score(tuning.target):
         return True
     if tuning.most_not_improving is None:
         return False
-    return len(scores) - 1 - scores.index(max(scores)) >= tuning.most_not_improving
+    return not_improving(trials, tuning) >= tuning.most_not_improving
+
+
+def not_improving(trials: Sequence[Trial], tuning: Tuning) -> int:
+    """Return how many training jobs have ended since the best one was started."""
+    scores = _scores(trials, tuning)
+    return len(scores) - 1 - scores.index(max(scores)) if scores else 0
+
+
+def _scores(trials: Sequence[Trial], tuning: Tuning) -> list[float]:
+    objective = tuning.definitions[0].objective
+    return [objective.score(trial.value) for trial in trials if trial.is_over and trial.value is not None]
