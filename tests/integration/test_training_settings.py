@@ -5,6 +5,8 @@ import contextlib
 import pytest
 from tests.integration import training_jobs as jobs
 
+from sagelocal.jobs import transitions
+
 SCRIPT = """
 import json, os, sys
 print(os.environ["SM_MODEL_DIR"], os.getcwd(), sys.argv[1:])
@@ -15,6 +17,15 @@ import signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("deaf", flush=True)
 time.sleep(600)
+"""
+UNTIL_TOLD = """
+import os, time
+import boto3
+s3 = boto3.client("s3")
+print("waits", flush=True)
+told = {"Bucket": "training-tests", "Prefix": "go/" + os.environ["TRAINING_JOB_NAME"]}
+while not s3.list_objects_v2(**told)["KeyCount"]:
+    time.sleep(0.05)
 """
 
 
@@ -92,3 +103,27 @@ def test_a_script_that_ignores_its_signal_is_killed_after_the_grace(world):
     jobs.wait_for_line(logs, name, "deaf")
     sagemaker.stop_training_job(TrainingJobName=name)
     assert jobs.wait(sagemaker, name)["TrainingJobStatus"] == "Stopped"
+
+
+def test_a_job_that_waits_for_room_says_so_and_runs_in_its_turn(world):
+    sagemaker, s3, logs = world(SAGELOCAL_MAX_RUNNING_JOBS="1")
+    first, second, third = (jobs.unique("queue") for _ in range(3))
+    sagemaker.create_training_job(**jobs.request(s3, first, {"t.py": UNTIL_TOLD}))
+    jobs.wait_for_line(logs, first, "waits")
+    for name in (second, third):
+        sagemaker.create_training_job(**jobs.request(s3, name, {"t.py": "print('ran')"}))
+    waiting = jobs.wait(sagemaker, second, until={"Pending"})
+    assert (waiting["TrainingJobStatus"], "TrainingStartTime" in waiting) == ("InProgress", False)
+    assert waiting["SecondaryStatusTransitions"][-1]["StatusMessage"] == transitions.MESSAGES["Pending"]
+    jobs.wait(sagemaker, third, until={"Pending"})
+
+    sagemaker.stop_training_job(TrainingJobName=third)
+    stopped = jobs.wait(sagemaker, third)
+    assert (stopped["TrainingJobStatus"], "TrainingStartTime" in stopped) == ("Stopped", False)
+
+    s3.put_object(Bucket=jobs.BUCKET, Key=f"go/{first}", Body=b"")
+    done = jobs.wait(sagemaker, second)
+    assert [step["Status"] for step in done["SecondaryStatusTransitions"]] == [
+        *("Starting", "Pending", "Downloading", "Training", "Uploading", "Completed")
+    ]
+    assert done["TrainingStartTime"] >= jobs.wait(sagemaker, first)["TrainingEndTime"]
