@@ -233,7 +233,8 @@ class Training:
     def _advance(self, secondary: str, *, message: str = "", **members: Any) -> None:
         def change(body: dict[str, Any]) -> None:
             body.update(members)
-            if body["TrainingJobStatus"] not in TERMINAL:
+            backwards = body["TrainingJobStatus"] == JobStatus.STOPPING and secondary != "Uploading"
+            if body["TrainingJobStatus"] not in TERMINAL and not backwards:
                 transitions.advance(body, secondary, time.time(), message)
 
         self._job.update(change)

@@ -43,8 +43,8 @@ def attempt(tmp_path):
     """Run a job whose attempts end so, and return its body and the statuses that it went through."""
     store = Store(tmp_path / "state.db")
 
-    def run(*endings):
-        store.create("training-job", "j", "arn:j", BODY)
+    def run(*endings, **members):
+        store.create("training-job", "j", "arn:j", {**BODY, **members})
         folder = JobFolder(tmp_path / "job")
         folder.root.mkdir()
         job = Job(
@@ -92,6 +92,11 @@ def test_interruptions_are_no_errors(attempt):
     body, steps = attempt(interrupted, interrupted, interrupted, DONE)
     assert body["TrainingJobStatus"] == "Completed"
     assert steps.count("Interrupted") == 3
+
+
+def test_a_job_that_is_being_stopped_does_not_begin_to_download(attempt):
+    body, steps = attempt(training.StoppedError(), TrainingJobStatus="Stopping")
+    assert (body["TrainingJobStatus"], steps) == ("Stopped", ["Stopped"])
 
 
 def test_a_stop_before_the_start_is_an_end(attempt):
