@@ -12,6 +12,7 @@ import pytest
 
 from sagelocal.container import forked, isolation, process
 from sagelocal.container.environments import Environment
+from sagelocal.container.exits import Exit
 from sagelocal.jobs import runners
 
 PATIENCE_SECONDS = 180
@@ -124,7 +125,7 @@ class Bench:
     def is_ready(self):
         return runners.find(self.root, self.made, self.environ).address.exists()
 
-    def start(self, text, *arguments, plain=False, env=None, files=(), limits=None):
+    def start(self, text, *arguments, plain=False, env=None, files=(), limits=None, network=True):
         (self.code / "t.py").write_text(text)
         for name in files:
             (self.code / name).touch()
@@ -138,6 +139,7 @@ class Bench:
             hostname="algo-1",
             hidden=(self.secret,),
             environment=Path(sys.prefix),
+            network=network,
             visible=(self.root / "job",) if str(self.root).startswith("/tmp") else (),
         )
         runner = runners.find(self.root, self.made, self.environ)
@@ -261,6 +263,24 @@ def test_a_deaf_script_is_killed(bench):
     )
     _until(lambda: bench.lines)
     assert started.stop(0.1).signal == 9
+
+
+ALONE = """
+import socket
+server = socket.create_server(("127.0.0.1", 0))
+socket.create_connection(server.getsockname())
+print([name for _, name in socket.if_nameindex()])
+"""
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_job_without_network_has_a_loopback_of_its_own(bench, plain):
+    if bench.isolated.bwrap:
+        assert not isolation.may_use_network(bench.isolated, 1, pytest.fail)
+        assert bench.run(ALONE, plain=plain, network=False) == (Exit(0), ["['lo']"])
+    said = []
+    assert isolation.may_use_network(bench.isolated, 1 + bool(bench.isolated.bwrap), said.append)
+    assert len(said) == 1
 
 
 ESCAPES = """

@@ -238,6 +238,18 @@ open("/tmp/mine", "w").write("x")
     assert any("training-tests" in line for line in lines)
 
 
+def test_a_job_with_network_isolation_reaches_nothing(train, logs):
+    script = (
+        "import os, socket, urllib.parse\n"
+        "place = urllib.parse.urlsplit(os.environ['AWS_ENDPOINT_URL'])\n"
+        "print('reached', socket.socket().connect_ex((place.hostname, place.port)) == 0)"
+    )
+    for isolated in (True, False):
+        job = train({"t.py": script}, EnableNetworkIsolation=isolated)
+        assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+        assert f"reached {not isolated}" in jobs.log_lines(logs, job["TrainingJobName"])
+
+
 def test_ten_thousand_lines_arrive_in_order(train, logs):
     job = train({"t.py": "for n in range(10000): print('line', n)"})
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")

@@ -158,7 +158,8 @@ def start(
         spaces: dict[str, int] = {}
         if isolation.bwrap:
             holder, init = _hold(isolation, view, env)
-            spaces = {name: os.open(f"/proc/{init}/ns/{name}", os.O_RDONLY) for name in _SPACES}
+            names = _SPACES if view.network else (*_SPACES, "net")
+            spaces = {name: os.open(f"/proc/{init}/ns/{name}", os.O_RDONLY) for name in names}
         request = {
             "argv": [str(runner.python), *argv[1:]],
             "env": {**env, "PWD": cwd} if isolation.bwrap else dict(env),  # as bubblewrap sets it

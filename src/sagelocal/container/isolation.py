@@ -13,10 +13,15 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sagelocal.container import layout
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 PROBE_SECONDS = 10
+_CUT = "--unshare-net"
 TMP = Path("/tmp")  # noqa: S108  (the job's own takes its place)
 ETC_HOSTS = Path("/etc/hosts")
 
@@ -53,6 +58,8 @@ class View:
     """Readable even if it is below a hidden folder or `/tmp`."""
     writable: tuple[Path, ...] = ()
     """Writable under its own path (for a socket's folder, say)."""
+    network: bool = True
+    """Whether it may use the machine's network; otherwise it has a loopback of its own and nothing else."""
     hidden: tuple[Path, ...] = ()
     """Empty for the job: the service's state, other jobs, credentials."""
 
@@ -72,6 +79,27 @@ def probe(setting: str) -> Isolation:
         return Isolation(bwrap=bwrap, overlay=True)
     tried = _try(bwrap)
     return Isolation(reason=f"bubblewrap does not work here: {tried}") if tried else Isolation(bwrap=bwrap)
+
+
+def may_use_network(isolation: Isolation, hosts: int, say: Callable[[str], None]) -> bool:
+    """Tell whether a job with EnableNetworkIsolation reaches the network all the same, and say why it does.
+
+    `hosts` is the number of its containers: those of one job reach each other through the machine's network.
+    """
+    if hosts > 1:
+        obstacle = "the job's hosts reach each other through it"
+    elif not isolation.bwrap:
+        obstacle = isolation.reason
+    else:
+        obstacle = _obstacle_to_cutting(isolation)
+    if obstacle:
+        say(f"EnableNetworkIsolation: the job reaches the network nevertheless: {obstacle}")
+    return bool(obstacle)
+
+
+@functools.cache
+def _obstacle_to_cutting(isolation: Isolation) -> str:
+    return _try(isolation.bwrap, _CUT)
 
 
 def _find() -> str:
@@ -102,7 +130,8 @@ def _try(bwrap: str, *more: str) -> str:
 
 def command(isolation: Isolation, view: View, *, cwd: str, info: int) -> list[str]:
     """Return the bubblewrap command line up to `--`; it tells its child's process id on descriptor `info`."""
-    arguments = [isolation.bwrap, *_namespaces(view.hostname), *_machine()]
+    cut = [] if view.network else [_CUT]
+    arguments = [isolation.bwrap, *_namespaces(view.hostname), *cut, *_machine()]
     arguments += ["--bind", str(view.scratch), str(TMP)]
     for path in _led_to(view.environment):
         arguments += ["--ro-bind", str(path), str(path)]

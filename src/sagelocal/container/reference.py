@@ -85,8 +85,10 @@ test needs these environments.
 - FastFile: the files and their content are the same, but all of it is fetched before the script
   starts, not when it is read: the start is later, and the disk must hold the whole channel. The job's
   log says so. (To read on access needs a file system of our own, FUSE, which a user may seldom mount.)
-- No GPU, no MPI, no limits of processors from the instance type, no network isolation. Memory is
-  limited with `SAGELOCAL_LIMITS=instance` only, and for each process by itself (RLIMIT_AS).
+- No GPU, no MPI, no limits of processors from the instance type. Memory is limited with
+  `SAGELOCAL_LIMITS=instance` only, and for each process by itself (RLIMIT_AS).
+- `EnableNetworkIsolation` is kept for training and processing jobs of one host, where bubblewrap may
+  make network namespaces; the log says where it is not. Model servers reach the network.
 - A script, or the model server of a transform job, is forked from an interpreter of its environment
   that has imported the framework, where there is one and nothing in the job is read when an
   interpreter starts (`PYTHONHASHSEED`, `OMP_NUM_THREADS`, ...), but not with TensorFlow; its log says

@@ -36,7 +36,7 @@ from typing import Any
 HEADER = struct.Struct(">I")
 MOST_DESCRIPTORS = 8
 REQUEST_SECONDS = 10.0
-_CLONE = {"mnt": 0x00020000, "uts": 0x04000000, "ipc": 0x08000000, "user": 0x10000000, "pid": 0x20000000}
+_CLONE = {"mnt": 1 << 17, "uts": 1 << 26, "ipc": 1 << 27, "user": 1 << 28, "pid": 1 << 29, "net": 1 << 30}
 """CLONE_NEW*, <linux/sched.h>."""
 _NS_GET_USERNS = 0xB701  # <linux/nsfs.h>
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_CAPBSET_DROP = 1, 4, 15, 24
@@ -232,7 +232,7 @@ def _become(
 
 def _join(spaces: dict[str, int], foreign: int | None) -> None:
     """Join the job's namespaces, the mounts last since they hide /proc, and keep no privilege in them."""
-    for name in ("ipc", "uts", "mnt"):
+    for name in ("ipc", "uts", "net", "mnt"):
         if name in spaces:
             _setns(spaces[name], name)
     if foreign is not None:

@@ -154,6 +154,7 @@ class Cluster:
             tree=tree,
             isolated=self._prepared.isolated,
             made=self._prepared.made,
+            network=self._prepared.network,
             hidden=(self._job.data_dir, Path.home() / ".aws"),
             on_line=partial(self._take, host.name),
             preloaded=leave,

@@ -118,6 +118,7 @@ def start(
     made: Environment,
     hidden: tuple[Path, ...],
     on_line: Callable[[str], None],
+    network: bool = True,
     preloaded: process.Preloaded | None = None,
     limits: Mapping[str, int] | None = None,
 ) -> process.Process:
@@ -132,6 +133,7 @@ def start(
         hostname=host.name,
         environment=made.root,
         visible=(*interpreter_folders(made.python), *what.visible),
+        network=network,
         hidden=hidden,
     )
     base = isolated.base(tree)

@@ -40,6 +40,8 @@ class Prepared:
     isolated: Isolation
     commands: dict[str, hosts.Command]
     """By host."""
+    network: bool
+    """Whether the containers may use the network."""
     piped: list[tuple[Channel, list[Source]]]
     """The channels that come through pipes, and their objects."""
 
@@ -85,6 +87,7 @@ class Preparation:
             image=image,
             made=made,
             isolated=isolated.result(),
+            network=self._network(isolated.result()),
             commands=self._commands(image, made, isolated.result()),
             piped=data.result(),
         )
@@ -94,6 +97,10 @@ class Preparation:
             self._say(image.note)
         if isolated.reason:
             self._say(f"Not isolated: {isolated.reason}. /opt/ml is {self._first.root}")
+
+    def _network(self, isolated: Isolation) -> bool:
+        wanted = not self._job.body.get("EnableNetworkIsolation")
+        return wanted or isolation.may_use_network(isolated, len(self._plan.hosts), self._say)
 
     @property
     def _first(self) -> Layout:

@@ -98,6 +98,7 @@ class Processing:
         self._tails = {host: failure.Tail() for host in plan.hosts}
         self._folders: list[outputs.Folder] = []
         self._message = ""
+        self._network = True
         self._preloading: Preloading | None = None
 
     def run(self) -> None:
@@ -118,6 +119,7 @@ class Processing:
             return End(status=JobStatus.STOPPED)
         image = images.resolve(self._plan.image, self._job.settings["image_policy"])
         self._preloading = Preloading.of_job(self._job, made, image, self._say)
+        self._network = self._may_use_network(isolated)
         self._job.mark_started()
         running = [self._start(host, made, isolated) for host in self._plan.hosts]
         continuous = outputs.Continuous(self._folders, self._say)
@@ -211,6 +213,7 @@ class Processing:
             hostname=host,
             environment=made.root,
             visible=hosts.interpreter_folders(made.python),
+            network=self._network,
             hidden=(self._job.data_dir, Path.home() / ".aws"),
         )
         command = [base.relocated(word) for word in self._plan.command]
@@ -229,6 +232,10 @@ class Processing:
             self._preloading.tell(running, leave)
         running.when_ended(self._job.wake.ring)
         return running
+
+    def _may_use_network(self, isolated: Isolation) -> bool:
+        wanted = not self._job.body.get("NetworkConfig", {}).get("EnableNetworkIsolation")
+        return wanted or isolation.may_use_network(isolated, len(self._plan.hosts), self._say)
 
     def _limits(self) -> dict[str, int]:
         cluster = self._job.body.get("ProcessingResources", {}).get("ClusterConfig", {})
