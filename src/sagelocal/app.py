@@ -242,7 +242,11 @@ def _resources(ground: _Ground, launcher: Launcher, serving: _Serving) -> tuple[
 
     return (
         TrainingJobs(
-            records=records(kinds.TRAINING_JOB), jobs=launcher, images=images, experiments=experiments
+            records=records(kinds.TRAINING_JOB),
+            tuning=records(kinds.TUNING_JOB),
+            jobs=launcher,
+            images=images,
+            experiments=experiments,
         ),
         TransformJobs(
             records=records(kinds.TRANSFORM_JOB), models=models, jobs=launcher, experiments=experiments

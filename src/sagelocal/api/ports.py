@@ -17,6 +17,9 @@ class Jobs(Protocol):
     def stop(self, kind: str, name: str) -> None:
         """Stop a job that was just marked `Stopping`."""
 
+    def forget(self, kind: str, name: str) -> None:
+        """Remove the folder of a job that has ended."""
+
 
 class Executions(Protocol):
     """Runs executions of pipelines that are in the store."""

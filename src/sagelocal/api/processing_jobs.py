@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from sagelocal.api import stopping
+from sagelocal.api import deleting, stopping
 from sagelocal.api.kinds import PROCESSING_JOB
 from sagelocal.errors import NotSupported, ValidationException
 from sagelocal.jobs import preferences, processing_plan
@@ -64,6 +64,11 @@ class ProcessingJobs:
     def stop(self, call: Call) -> None:
         """Ask the job to stop: its container gets a signal and 120 seconds."""
         stopping.stop(PROCESSING_JOB, self._records, self._jobs, call.parameters)
+
+    @operation("DeleteProcessingJob")
+    def delete(self, call: Call) -> None:
+        """Delete a job that has ended."""
+        deleting.delete(PROCESSING_JOB, self._records, self._jobs, call.parameters)
 
 
 def _resources(request: Mapping[str, Any]) -> dict[str, Any]:

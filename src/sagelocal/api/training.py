@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sagelocal.algorithms import catalog
-from sagelocal.api import stopping, training_definitions
+from sagelocal.api import deleting, stopping, training_definitions
 from sagelocal.api.kinds import TRAINING_JOB
 from sagelocal.api.records import now
 from sagelocal.errors import NotSupported, ValidationException
@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 class TrainingJobs:
     """CreateTrainingJob, DescribeTrainingJob, ListTrainingJobs, StopTrainingJob."""
 
-    def __init__(self, *, records: Records, jobs: Jobs, images: Images, experiments: Given) -> None:
+    def __init__(
+        self, *, records: Records, tuning: Records, jobs: Jobs, images: Images, experiments: Given
+    ) -> None:
         self._records = records
+        self._tuning = tuning
         self._experiments = experiments
         self._jobs = jobs
         self._images = images
@@ -107,6 +110,20 @@ class TrainingJobs:
     def stop(self, call: Call) -> None:
         """Ask the job to stop: its container gets a signal and 120 seconds, and its artifacts are kept."""
         stopping.stop(TRAINING_JOB, self._records, self._jobs, call.parameters)
+
+    @operation("DeleteTrainingJob")
+    def delete(self, call: Call) -> None:
+        """Delete a job that has ended and holds no warm pool."""
+        deleting.delete(TRAINING_JOB, self._records, self._jobs, call.parameters, holder=self._holder)
+
+    def _holder(self, body: Mapping[str, Any]) -> str:
+        """Return what still needs a job that has ended."""
+        pool = warm_pools.now_is(body, now())
+        if pool is not None and pool["Status"] == warm_pools.AVAILABLE:
+            return "it retains an available warm pool"
+        tuning = body.get("TuningJobArn")
+        is_listed = tuning is not None and any(each.arn == tuning for each in self._tuning.all())
+        return f"{tuning} lists it; delete that first" if is_listed else ""
 
     def _take_over_a_pool(self, request: Mapping[str, Any]) -> None:
         """Have the job take over the pool that was kept for longest, if one fits."""

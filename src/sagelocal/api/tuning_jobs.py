@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sagelocal.algorithms import catalog
-from sagelocal.api import listing, stopping, training_definitions
+from sagelocal.api import deleting, listing, stopping, training_definitions
 from sagelocal.api.kinds import TRAINING_JOB, TUNING_JOB
 from sagelocal.errors import NotSupported, ValidationException
 from sagelocal.jobs import status
@@ -83,6 +83,18 @@ class TuningJobs:
     def stop(self, call: Call) -> None:
         """Ask the job to stop: its training jobs are stopped too."""
         stopping.stop(TUNING_JOB, self._records, self._jobs, call.parameters)
+
+    @operation("DeleteHyperParameterTuningJob")
+    def delete(self, call: Call) -> None:
+        """Delete a job that has ended; its training jobs stay."""
+        deleting.delete(
+            TUNING_JOB,
+            self._records,
+            self._jobs,
+            call.parameters,
+            in_use=ValidationException,
+            missing=ValidationException,
+        )
 
     @operation("ListTrainingJobsForHyperParameterTuningJob")
     def list_training_jobs(self, call: Call) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import select
+import shutil
 import signal
 import sys
 import threading
@@ -119,6 +120,15 @@ class Launcher:
         if process is not None:
             os.kill(process, signal.SIGTERM)
 
+    def forget(self, kind: str, name: str) -> None:
+        """Remove the folder of a job whose end is written, once its supervisor has gone."""
+        with self._changed:
+            running = self._running
+            self._changed.wait_for(
+                lambda: self._closing or all((each.kind.kind, each.name) != (kind, name) for each in running)
+            )
+        shutil.rmtree(self.folder(kind, name).root, ignore_errors=True)
+
     def stop_all(self) -> None:
         """Stop every job, and wait until the last has ended."""
         with self._changed:
@@ -133,6 +143,7 @@ class Launcher:
         """End the rounds; jobs run on."""
         with self._changed:
             self._closing = True
+            self._changed.notify_all()
         self._bell.ring()
         if self._thread.is_alive():
             self._thread.join()
