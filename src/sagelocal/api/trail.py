@@ -56,14 +56,13 @@ class Trail:
         component = self._account.arn(experiments.COMPONENT, name)
         members = trail.component | {"Source": trail.source(change.arn)}
         members["TrialComponentSource"] = members["Source"]
-        is_new = self._make(experiments.COMPONENT, name, "TrialComponent", change, members)
-        if not is_new:
+        if not self._make(experiments.COMPONENT, name, "TrialComponent", change, members):
             self._store.update(experiments.COMPONENT, name, lambda body: body.update(members))
         for place in trail.inputs:
             self._link(self._artifact(place.uri, place.type, change), component, _CONTRIBUTED)
         for place in trail.outputs:
             self._link(component, self._artifact(place.uri, place.type, change), _PRODUCED)
-        if is_new:
+        if not change.before:
             self._join_trial(change, component)
 
     def _join_trial(self, change: Change, component: str) -> None:
@@ -134,10 +133,13 @@ class Trail:
 
     def _of_containers(self, containers: Iterable[Mapping[str, Any]], change: Change) -> Iterator[str]:
         for container in containers:
-            members = (("Image", "Image"), ("ModelDataUrl", "Model"), ("ModelPackageName", "Model"))
-            for member, artifact_type in members:
+            for member, artifact_type in (("Image", "Image"), ("ModelDataUrl", "Model")):
                 if member in container:
                     yield self._artifact(container[member], artifact_type, change)
+            if package := container.get("ModelPackageName"):
+                is_arn = package.startswith("arn:")
+                arn = package if is_arn else self._account.arn("model-package", package)
+                yield self._artifact(arn, "Model", change)
 
     def _artifact(self, uri: str, artifact_type: str, change: Change) -> str:
         """Return the ARN of a URI's artifact; it is made when there is none."""

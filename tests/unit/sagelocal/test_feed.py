@@ -149,7 +149,7 @@ def test_every_approval_of_a_version_is_an_action(store, feed):
 
 def test_an_endpoint_has_an_action_for_each_configuration(store, feed):
     package = ACCOUNT.arn("model-package", "g/1")
-    create(store, "model", "m", {"PrimaryContainer": {"Image": IMAGE, "ModelPackageName": package}})
+    create(store, "model", "m", {"PrimaryContainer": {"Image": IMAGE, "ModelPackageName": "g/1"}})
     create(store, "endpoint-config", "c", {"ProductionVariants": [{"ModelName": "m"}]})
     create(store, "endpoint", "e", {"EndpointStatus": "Creating", "EndpointConfigName": "c"})
     feed.carry()
