@@ -48,6 +48,12 @@ def test_a_job_gets_what_it_does_not_have():
     assert "ExperimentConfig" not in creation("Tuning", {})
 
 
-def test_a_registration_is_known_by_its_token():
-    request = creation("RegisterModel", {"ModelPackageGroupName": "g", "Tags": [], "ModelPackageName": "n"})
-    assert request == {"ModelPackageGroupName": "g", "ClientToken": attempt().digest[:36]}
+def test_a_registration_is_known_by_its_token_and_says_which_execution_made_it():
+    given = {"ModelPackageGroupName": "g", "Tags": [], "ModelPackageName": "n"}
+    assert creation("RegisterModel", given) == {
+        "ModelPackageGroupName": "g",
+        "ClientToken": attempt().digest[:36],
+        "MetadataProperties": {"GeneratedBy": ARN},
+    }
+    own = {"CommitId": "abc", "GeneratedBy": "somebody"}
+    assert creation("RegisterModel", given | {"MetadataProperties": own})["MetadataProperties"] == own
