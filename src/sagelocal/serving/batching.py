@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-INLINE_SECONDS = 0.003
-"""A turn expected to take longer than this runs in a thread, so that pings and other connections go on."""
-INLINE_BYTES = 128 * 1024
-"""Bodies that take no longer than that to read; larger ones are read in a thread, each by itself."""
+INLINE_SECONDS = 0.005
+"""A turn expected to take longer than this runs in a thread, so that pings and other connections go on; but
+where some of what waits fits into that time, the rest waits for the next turn: threads cost more."""
+READ_SECONDS = 6e-9
+"""For each byte of a body. A guess: plain numbers take less, all else up to twice that."""
 MAX_BATCH_ROWS = 8192
 _PROBE_ROWS = 256
 _SAMPLE_BYTES = 4096
@@ -75,10 +76,10 @@ class Batcher:
 
     def _turn(self) -> None:
         self._scheduled = False
-        batch, rows, size = self._take()
+        batch, seconds = self._take()
         if not batch:
             return
-        if size <= INLINE_BYTES and self._call_seconds + rows * self._row_seconds <= INLINE_SECONDS:
+        if seconds <= INLINE_SECONDS:
             _deliver(batch, self.answer(batch))
             if self._waiting:
                 self._scheduled = True
@@ -88,19 +89,20 @@ class Batcher:
         future = self._loop.run_in_executor(self._thread, self.answer, batch)
         future.add_done_callback(lambda done: self._finished(batch, done))
 
-    def _take(self) -> tuple[list[Request], int, int]:
-        """Take what waits, as far as it makes a turn; also return a guess of its rows, and its bytes."""
+    def _take(self) -> tuple[list[Request], float]:
+        """Take what waits, as far as it makes a turn; also return how long that may take."""
         batch: list[Request] = []
-        rows = size = 0
+        rows, seconds = 0, self._call_seconds
         while self._waiting and rows < MAX_BATCH_ROWS:
             request = self._waiting[0]
-            size += len(request.body)
-            if batch and (size > INLINE_BYTES or not self._engine.row_wise):
-                size -= len(request.body)
+            own = _guess(request)
+            more = own * self._row_seconds + len(request.body) * READ_SECONDS
+            if batch and (not self._engine.row_wise or seconds <= INLINE_SECONDS < seconds + more):
                 break
             batch.append(self._waiting.popleft())
-            rows += _guess(request)
-        return batch, rows, size
+            rows += own
+            seconds += more
+        return batch, seconds
 
     def _finished(self, batch: list[Request], done: asyncio.Future[list[handlers.Answer]]) -> None:
         self._busy = False

@@ -88,7 +88,7 @@ def _table(text: bytes, layout: _Layout, *, strict: bool) -> Any:
         return None
     starts, ends = places
     digits = text[: -len(layout.tail)].translate(None, b".-+e[] ")
-    found = _found(codes, np.frombuffer(digits, dtype=np.uint8), starts, ends)
+    found = _found(text, np.frombuffer(digits, dtype=np.uint8), starts, ends)
     if found is None or (strict and not _is_json(found)):
         return None
     values = _values(digits, found, strict=strict)
@@ -105,9 +105,13 @@ def _table(text: bytes, layout: _Layout, *, strict: bool) -> Any:
 
 def _places(codes: Any, layout: _Layout, width: int) -> tuple[Any, Any] | None:
     """Return where each number starts and ends; None when there is one within what is between two."""
-    commas = _separators(codes[: -len(layout.tail)])
+    inner = codes[: -len(layout.tail)]
+    is_one = inner == ord(",")
+    if layout is _CSV:
+        is_one |= inner == ord("\n")
+    commas = np.flatnonzero(is_one)
     starts = np.concatenate(([0], commas + len(layout.comma)))
-    ends = np.append(commas, len(codes) - len(layout.tail))
+    ends = np.append(commas, len(inner))
     if len(layout.comma) > 1 and not (codes[commas + 1] == ord(" ")).all():
         return None
     if len(layout.line) > len(layout.comma):  # by two brackets
@@ -134,13 +138,14 @@ class _Found(NamedTuple):
     """Whether it is to be read by itself."""
 
 
-def _found(codes: Any, digits: Any, starts: Any, ends: Any) -> _Found | None:
+def _found(text: bytes, digits: Any, starts: Any, ends: Any) -> _Found | None:
     """Look at all numbers; None when a sign or a point is where none can be, or too many are odd."""
-    exponents = np.flatnonzero(codes == ord("e"))
+    codes = np.frombuffer(text, dtype=np.uint8)
+    exponents = np.flatnonzero(codes == ord("e")) if b"e" in text else starts[:0]
     after = codes[exponents + 1]
     negative = codes[starts] == ord("-")
     fractions = _fractions(codes, starts, ends)
-    tails = np.append(_separators(digits), len(digits))
+    tails = np.append(np.flatnonzero(digits < ord("0")), len(digits))
     lengths = np.diff(tails, prepend=-1) - 1
     odd = lengths > LONGEST
     odd[np.searchsorted(ends, exponents)] = True
@@ -148,18 +153,13 @@ def _found(codes: Any, digits: Any, starts: Any, ends: Any) -> _Found | None:
         fractions is None
         or lengths.min() < 1
         or np.count_nonzero(odd) > len(odd) // _ODD_SHARE
-        or np.count_nonzero(codes == ord("+")) != np.count_nonzero(after == ord("+"))
+        or text.count(b"+") != np.count_nonzero(after == ord("+"))
         or np.count_nonzero(codes == ord("-"))
         != np.count_nonzero(negative) + np.count_nonzero(after == ord("-"))
     ):
         return None
     leads_with_zero = digits[tails - lengths] == ord("0")
     return _Found(negative, fractions, tails, lengths, leads_with_zero, odd)
-
-
-def _separators(codes: Any) -> Any:
-    """Return where commas and line ends are."""
-    return np.flatnonzero((codes == ord(",")) | (codes == ord("\n")))
 
 
 def _fractions(codes: Any, starts: Any, ends: Any) -> Any:
