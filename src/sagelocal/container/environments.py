@@ -37,7 +37,9 @@ MARK = "sagelocal.json"
 """The file in an environment that says what it is; its modification time is the last use."""
 WORDS_KEPT = 4000
 _LOCAL_LINE = re.compile(
-    r"^\s*(-r|-c|-e|--requirement|--constraint|--editable|\.|file:|[\w.-]+/)", re.MULTILINE
+    r"^\s*(-r|-c|-e|--requirement|--constraint|--editable|\.|file:|[\w.-]+/|\S+\.(whl|zip|tar\.gz)\b)"
+    r"|@\s*file:",
+    re.MULTILINE,
 )
 
 
@@ -95,7 +97,7 @@ class Environments:
         base = self._ensure(base_key, image.uri, lambda draft: _make_base(draft, image))
         if requirements is None or not _has_content(requirements):
             return base
-        local = _digest(source) if source and _LOCAL_LINE.search(requirements) else ""
+        local = _digest(source) if source and names_files(requirements) else ""
         key = _key(FORMAT, base_key, requirements, local)
         return self._ensure(
             key,
@@ -253,6 +255,11 @@ def _uv(*arguments: str, cwd: Path | None = None) -> None:
     if done.returncode != 0:
         words = (done.stderr or done.stdout).strip()
         raise EnvironmentMakingError(words[-WORDS_KEPT:] or f"uv ended with exit code {done.returncode}")
+
+
+def names_files(requirements: str) -> bool:
+    """Tell whether a requirements.txt may name files beside it: what they hold counts as well as the text."""
+    return _LOCAL_LINE.search(requirements) is not None
 
 
 def _has_content(requirements: str) -> bool:
