@@ -179,9 +179,7 @@ class S3Storage:
     def _pages(self, address: Address) -> Iterator[Item]:
         token: dict[str, str] = {}
         while True:
-            page = self._call(
-                address.uri, "list_objects_v2", Bucket=address.bucket, Prefix=address.key, **token
-            )
+            page = patience.outlast(partial(self._page, address, token), UnreachableError, self._wait)
             for entry in page.get("Contents", []):
                 yield Item(
                     uri=Address(address.bucket, entry["Key"]).uri,
@@ -192,6 +190,16 @@ class S3Storage:
             if not page.get("IsTruncated"):
                 return
             token = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def _page(self, address: Address, token: dict[str, str]) -> dict[str, Any]:
+        with _translated(address.uri):
+            page: dict[str, Any] = self._client.list_objects_v2(
+                Bucket=address.bucket, Prefix=address.key, **token
+            )
+        if "IsTruncated" not in page:
+            # botocore takes an answer that broke off before its body for an empty one.
+            raise UnreachableError(f"{address.uri}: the listing broke off")
+        return page
 
     def open(self, uri: str) -> IO[bytes]:
         """Open a stream."""

@@ -83,6 +83,16 @@ def test_lines_and_an_empty_object_are_read():
     assert io.BufferedReader(resuming).read() == b""
 
 
+def test_a_listing_that_breaks_off_is_no_empty_one():
+    class Listing(Client):
+        def list_objects_v2(self, **_):
+            self.asked.append("list")
+            entry = {"Key": "k", "Size": 1, "ETag": self.etag}
+            return {"IsTruncated": False, "Contents": [entry]} if len(self.asked) > 1 else {}
+
+    assert [item.key for item in storage.S3Storage(Listing()).list("s3://b/k")] == ["k"]
+
+
 @pytest.mark.parametrize("trouble", [GONE, refusal(503, "SlowDown"), refusal(500, "InternalError")])
 def test_a_call_is_made_again_while_the_store_is_out_of_order(tmp_path, trouble):
     storage.S3Storage(Client(trouble, trouble)).download("s3://b/k", tmp_path / "k")
