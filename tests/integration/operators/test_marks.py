@@ -20,6 +20,9 @@ from tests.integration.operators.test_training import SLOW
 from sagewind.operators import marks
 from sagewind.operators.sagemaker import SageMakerTrainingOperator
 
+# Of the tables of Airflow 3.2.1.
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
+
 
 @pytest.fixture
 def session(environment):
