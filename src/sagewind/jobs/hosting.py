@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 GOOD_TAG = "sagewind:good-config"
 """On an endpoint: the configuration that passed its checks last, to go back to."""
 
+IN_PROGRESS = "in-progress endpoint"
+"""What AWS says of an endpoint that is being made or changed, when asked to change or delete it."""
+
 KIND = kinds.ENDPOINT
 _TAIL = 40
 
@@ -71,17 +74,38 @@ class Hosting:
         return bool(first and second and first["CreationTime"] > second["CreationTime"])
 
     def delete(self, name: str, *, seconds: float, interval: float) -> bool:
-        """Delete an endpoint and wait until it is gone, at most `seconds`; return whether it is."""
+        """Delete an endpoint and wait until it is gone, at most `seconds`; return whether it is.
+
+        AWS lets none go that is being made or changed: it is asked again when that is over.
+
+        Raises:
+            CallError: AWS refused for another reason.
+
+        """
+        waited = 0.0
+        while found := self.describe(name):
+            if KIND.phase(found) is not Phase.STOPPING:
+                self.ask_to_delete(name)
+            if waited >= seconds:
+                return False
+            self._sleep(interval)
+            waited += interval
+        return True
+
+    def ask_to_delete(self, name: str) -> bool:
+        """Ask for the deletion of an endpoint; return whether AWS agrees, false while it is under way.
+
+        Raises:
+            CallError: AWS refused for another reason.
+
+        """
         try:
             self._caller.call("delete_endpoint", EndpointName=name)
         except CallError as error:
+            if IN_PROGRESS in error.message:
+                return False
             if not error.absent:
                 raise
-        end = time.monotonic() + seconds
-        while self.describe(name):
-            if time.monotonic() >= end:
-                return False
-            self._sleep(interval)
         return True
 
 

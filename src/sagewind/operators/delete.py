@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.operators import sagemaker as provider
@@ -10,6 +9,7 @@ from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 from airflow.providers.common.compat.sdk import AirflowException
 
 from sagewind.jobs import limits, resources
+from sagewind.jobs.hosting import Hosting
 from sagewind.jobs.service import CallError
 from sagewind.operators import base
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-_WAIT_SECONDS = 900.0
+    from sagewind.jobs.service import Caller
+
+_WAIT_SECONDS = 4500.0
+"""AWS takes up to an hour to give up on an endpoint that does not come up, and deletes none before."""
 
 
 class DeleteOperator(base.SagewindOperator):
@@ -32,20 +35,28 @@ class DeleteOperator(base.SagewindOperator):
         """Delete one resource; return what it was, `None` when it was not there or is not ours."""
         caller = self._caller()
         try:
-            found = resources.describe(caller, method, **{key: name})
-            if found is None:
-                self.log.info("%s %s is not there", method, name)
-                return None
-            arn = str(found[key.removesuffix("Name") + "Arn"])
-            if self.only_owned and not resources.owned(caller, arn, context["ti"].dag_id):
-                self.log.warning("%s %s was not made by this DAG: it is left alone", method, name)
-                return None
-            caller.call(f"delete_{method}", **{key: name})
+            found = self._ours(caller, context, method, key, name)
+            if found is not None:
+                caller.call(f"delete_{method}", **{key: name})
+                self.log.info("%s %s is deleted", method, name)
         except CallError as error:
             if error.absent:
                 return None
             raise base.airflow_error(error, f"deleting {method} {name}") from error
-        self.log.info("%s %s is deleted", method, name)
+        return found
+
+    def _ours(
+        self, caller: Caller, context: Context, method: str, key: str, name: str
+    ) -> dict[str, Any] | None:
+        """Return a resource's description; `None` when it is not there or is not ours."""
+        found = resources.describe(caller, method, **{key: name})
+        if found is None:
+            self.log.info("%s %s is not there", method, name)
+            return None
+        arn = str(found[key.removesuffix("Name") + "Arn"])
+        if self.only_owned and not resources.owned(caller, arn, context["ti"].dag_id):
+            self.log.warning("%s %s was not made by this DAG: it is left alone", method, name)
+            return None
         return found
 
 
@@ -107,11 +118,14 @@ class SageMakerDeleteEndpointOperator(DeleteOperator):
 
     def execute(self, context: Context) -> None:
         """Delete endpoint, configuration and models, in that order."""
-        found = self._delete(context, "endpoint", "EndpointName", self.endpoint_name)
-        if found is None:
-            return
-        if self.wait_for_completion:
-            self._wait_gone()
+        caller = self._caller()
+        try:
+            found = self._ours(caller, context, "endpoint", "EndpointName", self.endpoint_name)
+            if found is None:
+                return
+            self._delete_endpoint(Hosting(caller))
+        except CallError as error:
+            raise base.airflow_error(error, f"deleting endpoint {self.endpoint_name}") from error
         name = found.get("EndpointConfigName")
         if not name or not self.delete_config:
             return
@@ -121,12 +135,13 @@ class SageMakerDeleteEndpointOperator(DeleteOperator):
             if variant.get("ModelName"):
                 self._delete(context, "model", "ModelName", variant["ModelName"])
 
-    def _wait_gone(self) -> None:
+    def _delete_endpoint(self, hosting: Hosting) -> None:
+        name = self.endpoint_name
+        if not self.wait_for_completion:
+            if not hosting.ask_to_delete(name):
+                raise AirflowException(f"endpoint {name} is being made or changed: AWS deletes it later only")
+            return
         interval = min(5.0, limits.interval(None, self._endpoint))
-        end = time.monotonic() + _WAIT_SECONDS
-        while resources.describe(self._caller(), "endpoint", EndpointName=self.endpoint_name):
-            if time.monotonic() >= end:
-                raise AirflowException(
-                    f"endpoint {self.endpoint_name} is still there after {_WAIT_SECONDS:.0f} s"
-                )
-            time.sleep(interval)
+        if not hosting.delete(name, seconds=_WAIT_SECONDS, interval=interval):
+            raise AirflowException(f"endpoint {name} is still there after {_WAIT_SECONDS:.0f} s")
+        self.log.info("endpoint %s is deleted", name)

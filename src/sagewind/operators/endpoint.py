@@ -18,9 +18,10 @@ from sagewind.jobs.deployment import Move
 from sagewind.jobs.golden import Golden
 from sagewind.jobs.hosting import KIND, Hosting
 from sagewind.jobs.kinds import Phase
-from sagewind.jobs.service import CallError
+from sagewind.jobs.service import Caller, CallError
 from sagewind.operators import base
 from sagewind.operators.triggers import SageMakerJobTrigger
+from sagewind.requests import EXPIRES_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 _PATIENCE = 3600
+_KILL_SECONDS = 4.0
 _BACKSTOP = dt.timedelta(minutes=10)
 _VOLATILE = frozenset({"stage", "good", "reason"})
 _Provided = provider.SageMakerEndpointOperator
@@ -111,9 +113,15 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
     def on_kill(self) -> None:
         """Delete the rehearsal, if there is one; an update of the live endpoint cannot be stopped."""
         name = getattr(self, "_rehearsal", "")
-        if name:
-            self.log.info("deleting the rehearsal %s: its task is being killed", name)
-            self.hook.client("sagemaker").delete_endpoint(EndpointName=name)
+        if not name:
+            return
+        self.log.info("deleting the rehearsal %s: its task is being killed", name)
+        asking = Hosting(Caller(self.hook.client("sagemaker"), patience=_KILL_SECONDS))
+        try:
+            if not asking.ask_to_delete(name):
+                self.log.warning("AWS deletes none that is being made: %s is left, tagged as expiring", name)
+        except CallError as error:
+            self.log.warning("the rehearsal %s could not be deleted: %s", name, error)
 
     # Stages.
 
@@ -175,7 +183,7 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
         try:
             self._caller().call("update_endpoint", **{**request, "EndpointConfigName": plan["config"]})
         except CallError as error:
-            if "in-progress" not in error.message:
+            if hosting.IN_PROGRESS not in error.message:
                 raise
             self.log.info("%s; waiting for it to settle", error.message)
             return self._await(context, {**plan, "stage": "settle"}, plan["endpoint"])
@@ -184,21 +192,13 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
     def _start_rehearsal(self, context: Context, plan: Plan) -> Any:
         name = self._rehearsal = rehearsal_name(plan)
         self.log.info("rehearsing %s as %s; %s stays as it is", plan["config"], name, plan["endpoint"])
-        tags = self._tags(context, plan)
+        request = {"EndpointName": name, "EndpointConfigName": plan["config"]}
         try:
-            self._caller().call(
-                "create_endpoint", EndpointName=name, EndpointConfigName=plan["config"], Tags=tags
-            )
+            self._caller().call("create_endpoint", **request, Tags=self._tags(context, plan, temporary=True))
         except CallError as error:
             if not error.taken:
                 raise
         return self._await(context, {**plan, "stage": "rehearsal"}, name)
-
-    def _tags(self, context: Context, plan: Plan) -> list[dict[str, str]]:
-        """Return the request's own tags, with those that say whose it is."""
-        own = self._identity(context).tags(plan["config"])
-        tags = {tag["Key"]: tag for tag in [*self._endpoint_request().get("Tags", []), *own]}
-        return list(tags.values())
 
     def _judge_rehearsal(self, context: Context, plan: Plan) -> Any:
         name = self._rehearsal = rehearsal_name(plan)
@@ -312,6 +312,15 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
 
     def _endpoint_request(self) -> dict[str, Any]:
         return dict(self.config.get("Endpoint", self.config))
+
+    def _tags(self, context: Context, plan: Plan, *, temporary: bool = False) -> list[dict[str, str]]:
+        """Return an endpoint's tags: those asked for, whose it is, and when a rehearsal is a leftover."""
+        tags = {tag["Key"]: tag for tag in self._endpoint_request().get("Tags", [])}
+        if temporary:
+            expires = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=2 * self.max_ingestion_time)
+            tags[EXPIRES_TAG] = {"Key": EXPIRES_TAG, "Value": expires.isoformat(timespec="seconds")}
+        tags |= {tag["Key"]: tag for tag in self._identity(context).tags(plan["config"])}
+        return list(tags.values())
 
     def _hosting(self) -> Hosting:
         return Hosting(self._caller())
