@@ -7,18 +7,13 @@ DynamoDB table and from what Firehose landed.
 import contextlib
 import datetime as dt
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 from tests.integration import training_jobs as jobs
+from tests.integration import whole_dags
 from tests.integration.operators import hosting
 
 from sagewind import scaffold
-
-SECONDS = 600
-"""A bound for slow machines, no measure."""
 
 DAG_FILE = '''
 """Airflow DAG: parts of a model's life, run by themselves."""
@@ -123,33 +118,16 @@ def ended(sagelocal_service, aws, tmp_path_factory):
     put_table(aws("dynamodb"), name)
     put_objects(s3, name)
     s3.upload_file(str(project / "dags" / "data" / "sorter.csv"), jobs.BUCKET, f"{name}.csv")
-    environ = {key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW", "AWS"))}
-    environ |= sagelocal_service.addresses | {
-        "AWS_ENDPOINT_URL_SAGEMAKER": sagelocal_service.url,
-        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": sagelocal_service.url,
-        "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
-        "AIRFLOW_HOME": str(project / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(project / "dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "SPEC": str(project / "dags" / "models" / "sorter.yaml"),
-        "TOLD": str(project / "told.json"),
-        "NAME": name,
-        "BUCKET": jobs.BUCKET,
-        "TABLE": f"s3://{jobs.BUCKET}/{name}.csv",
-    }
-    environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    output = project / "output.txt"
-    with output.open("wb") as said:
-        done = subprocess.run(
-            [sys.executable, file],
-            env=environ,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            check=False,
-            timeout=SECONDS,
-        )
-    assert done.returncode == 0, output.read_text()[-3000:]
-    return name, json.loads((project / "told.json").read_text()), output.read_text()
+    told, said = whole_dags.run(
+        file,
+        project,
+        sagelocal_service,
+        SPEC=str(project / "dags" / "models" / "sorter.yaml"),
+        NAME=name,
+        BUCKET=jobs.BUCKET,
+        TABLE=f"s3://{jobs.BUCKET}/{name}.csv",
+    )
+    return name, told, said
 
 
 def test_a_temporary_endpoint_is_gone_when_the_run_has_failed(ended, aws):

@@ -19,6 +19,7 @@ def model_fn(model_dir):
     time.sleep(behaviour.get("load_seconds", 0))
     if behaviour.get("broken"):
         raise RuntimeError("this model does not load")
+    print("this model is loaded", flush=True)
     return behaviour
 
 def input_fn(body, content_type):

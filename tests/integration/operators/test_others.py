@@ -86,10 +86,11 @@ def scoring(attempt, config, **arguments):
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
-def test_a_transform_with_its_model(attempt, s3, deferrable):
+def test_a_transform_with_its_model_and_its_log(attempt, s3, capsys, deferrable):
     name = jobs.unique("score")
     run = scoring(attempt, transform(s3, name), deferrable=deferrable)
     result = run.run()
+    assert "this model is loaded" in capsys.readouterr().out
     assert result["Transform"]["TransformJobStatus"] == "Completed"
     assert result["Model"]["ModelName"] == name
     assert result["Summary"]["BillableSeconds"] >= 0
