@@ -9,10 +9,14 @@ from types import SimpleNamespace
 import pytest
 import sqlalchemy as sa
 from airflow import models
+from airflow.listeners.listener import get_listener_manager
 from airflow.models.base import Base
+from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.trigger import Trigger
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+from airflow.sdk import DAG
+from airflow.serialization.serialized_objects import DagSerialization
 from sqlalchemy import orm
 from tests.integration import training_jobs as jobs
 from tests.integration.operators.test_training import SLOW
@@ -70,6 +74,15 @@ def waiting(attempt, s3, aws, deferred):
         jobs.wait(aws("sagemaker"), name)
 
 
+@pytest.fixture
+def listening():
+    """Have Airflow call the listener, as with our plugin."""
+    manager = get_listener_manager()
+    manager.add_listener(marks)
+    yield
+    manager.clear()
+
+
 def mark(instance, state="failed"):
     instance.state = state
     marks.stop([instance])
@@ -116,3 +129,17 @@ def test_of_a_run_the_jobs_are_stopped_where_airflow_does_not_tell_of_each_task(
     session.commit()
     assert jobs.wait(aws("sagemaker"), name)["TrainingJobStatus"] == "Stopped"
     assert status(aws, kept) == "InProgress"
+
+
+def test_who_marks_a_run_in_airflows_api_stops_its_jobs(session, waiting, aws, listening):
+    api = pytest.importorskip("airflow.api_fastapi.core_api.services.public.dag_run", reason="3.3 has it")
+    instance, name = waiting()
+    with DAG("d", schedule=None) as dag:
+        SageMakerTrainingOperator(task_id="t", config={})
+    values = {"dag_id": "d", "run_id": instance.run_id, "run_type": "manual", "state": "running"}
+    session.execute(sa.insert(DagRun).values(**values, run_after=dt.datetime.now(dt.UTC)))
+    run = session.scalars(sa.select(DagRun)).one()
+    known = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    api.patch_dag_run_state(dag=known, dag_run=run, state=api.DagRunMutableStates.FAILED, session=session)
+    session.commit()
+    assert jobs.wait(aws("sagemaker"), name)["TrainingJobStatus"] == "Stopped"
