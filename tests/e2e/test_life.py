@@ -61,6 +61,7 @@ def test_a_spec_with_a_script_lives_to_its_scores(stack: Running) -> None:
     done = stack.run("run", "diabetes")
     assert done.returncode == 0, done.stdout + done.stderr
     [run_id] = re.findall(r"^run (\S+) of the DAG diabetes$", done.stdout, flags=re.MULTILINE)
+    assert "/sagewind/models/diabetes/versions/1" in done.stdout
     enrolled = json.loads(done.stdout[done.stdout.index("\n{") :])
     judged = stack.airflow.result("diabetes", run_id, "gate.judge")
     assert judged["metrics"]["r2"] > 0.25

@@ -49,9 +49,13 @@ def run(call: Call) -> int:
         if last.state != "success":
             demo.tell_failure(console, airflow, run_id, last, call.home, dag=name)
             return 1
-        for task in _TOLD:
-            if task in airflow.tasks(name, run_id):
-                sys.stdout.write(f"{json.dumps(airflow.result(name, run_id, task), indent=2)}\n")
+        known = airflow.tasks(name, run_id)
+        told = [airflow.result(name, run_id, task) for task in _TOLD if task in known]
+        for each in told:
+            if "page" in each:
+                where = memory.address("airflow") + each["page"]
+                console.print(f"\nversion {each['version']} with its card: {where}", soft_wrap=True)
+            sys.stdout.write(f"{json.dumps(each, indent=2)}\n")
     return 0
 
 
