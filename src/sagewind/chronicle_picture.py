@@ -7,6 +7,7 @@ the pointer rests on it.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -116,11 +117,12 @@ class _Drawing:
         yield _label(_CHAMPIONS + 19, "champion")
         reigns = self.chronicle.reigns
         ends = [*(self.x(each.start.date()) for each in reigns[1:]), float(_LEFT + _WIDTH)]
-        for place, (reign, end) in enumerate(zip(reigns, ends, strict=True)):
+        shades = itertools.cycle("ab")
+        for reign, end in zip(reigns, ends, strict=True):
             x = self.x(reign.start.date())
             if reign.champion is None or end <= x:
                 continue
-            number, shade = str(reign.champion), "ab"[place % 2]
+            number, shade = str(reign.champion), next(shades)
             yield (
                 f'<rect x="{x:.1f}" y="{_CHAMPIONS}" width="{end - x:.1f}" height="{_LANE}" class="{shade}">'
                 f"<title>version {number} from {reign.start:%Y-%m-%d %H:%M}</title></rect>"
