@@ -215,7 +215,7 @@ class _Run:
         self._tell = tell
         self._client = client.Client(server.socket)
         self._room = asyncio.Semaphore(request.plan.concurrency)
-        self._rows = 0
+        self._rows = self._left = 0
         self._read = self._bytes = 0
         self._begin = self._told = time.monotonic()
 
@@ -233,7 +233,7 @@ class _Run:
             f"[sagemaker logs]: MaxConcurrentTransforms={plan.concurrency}, MaxPayloadInMB={limit}, "
             f"BatchStrategy={strategy}"
         )
-        waiting = iter(found)
+        waiting, self._left = iter(found), len(found)
         sizes = [source.size for source in found]
         self._bytes = sum(sizes) if all(sizes) else 0
         failures: list[str] = []
@@ -288,11 +288,18 @@ class _Run:
                     cast("IO[bytes]", gzip.GzipFile(fileobj=counted)) if self._request.is_gzip else counted
                 )
                 await batch.transform(self._request.plan, given, target, self._invoke, self._progress)
+            self._answered()
             await asyncio.to_thread(self._storage.upload, path, target_uri, self._request.accept)
         except objects.StorageError as error:
             raise batch.TransformError(failure.fault(error), str(error)) from error
         finally:
             path.unlink(missing_ok=True)
+
+    def _answered(self) -> None:
+        """Count an object whose records are answered; after the last the server ends, beside the upload."""
+        self._left -= 1
+        if not self._left and self._server.process is not None:
+            self._server.process.terminate()
 
     async def _invoke(self, body: bytes) -> batch.Result:
         headers = {"Content-Type": self._request.content_type, "Accept": self._request.accept}
