@@ -120,9 +120,9 @@ def _service(folder: Path, trained: Trained, table: Path) -> Iterator[Callable[[
         s3.upload_file(str(table), control.BUCKET, "in/rows.csv")
 
         def score(name: str) -> Scored:
-            with Peak(service.pid) as peak:
+            with Peak(service.pid, _emulator(service.pid)) as peak:
                 seconds, output = _transform(sagemaker, s3, name)
-            return Scored(seconds=seconds, megabytes=peak.megabytes - _emulator(service.pid), output=output)
+            return Scored(seconds=seconds, megabytes=peak.megabytes, output=output)
 
         yield score
 
@@ -153,10 +153,7 @@ def _transform(sagemaker: Any, s3: Any, name: str) -> tuple[float, bytes]:
     return seconds, body
 
 
-def _emulator(pid: int) -> float:
-    """Return the memory of the AWS emulator that the service started."""
-    return sum(
-        processes.memory(child.pid)
-        for child in psutil.Process(pid).children()
-        if any("emulator/boot.py" in word for word in child.cmdline())
-    )
+def _emulator(pid: int) -> list[int]:
+    """Return the process of the AWS emulator that the service started."""
+    children = psutil.Process(pid).children()
+    return [child.pid for child in children if any("emulator/boot.py" in word for word in child.cmdline())]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 from benchmarks import contenders, environments, processes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from benchmarks.models import Trained
@@ -36,10 +36,11 @@ pd.DataFrame(model.predict(table.to_numpy())).to_csv(sys.argv[3], header=False, 
 
 
 class Peak:
-    """The highest memory (PSS, MB) of a process and its children while the block runs."""
+    """The highest memory (PSS, MB) of a process and its children, `without` some, while the block runs."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, without: Sequence[int] = ()) -> None:
         self._pid = pid
+        self._without = without
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch)
         self.megabytes = 0.0
@@ -54,7 +55,7 @@ class Peak:
 
     def _watch(self) -> None:
         while not self._over.wait(0.1):
-            self.megabytes = max(self.megabytes, processes.memory(self._pid))
+            self.megabytes = max(self.megabytes, processes.memory(self._pid, self._without))
 
 
 @dataclass(frozen=True, kw_only=True)

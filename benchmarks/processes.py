@@ -97,10 +97,10 @@ def _tree(pid: int) -> list[psutil.Process]:
     return []
 
 
-def memory(pid: int) -> float:
-    """Return the proportional set size of a process and its children, in MB."""
+def memory(pid: int, without: Sequence[int] = ()) -> float:
+    """Return the proportional set size of a process and its children, `without` some of these, in MB."""
     total = 0
-    for each in [pid, *(child.pid for child in _tree(pid))]:
+    for each in {pid, *(child.pid for child in _tree(pid))}.difference(without):
         with contextlib.suppress(OSError, StopIteration):
             lines = Path(f"/proc/{each}/smaps_rollup").read_text().splitlines()
             total += int(next(line for line in lines if line.startswith("Pss:")).split()[1]) * 1024

@@ -13,7 +13,7 @@ import ctypes
 
 LARGE = 4 << 20
 """Bytes. Below it are the arrays of some thousand rows, made and dropped all the time."""
-KEPT = 16 << 20
+KEPT = 8 << 20
 """Bytes that may lie free at the heap's end: what the arrays of one part of a table need together."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 

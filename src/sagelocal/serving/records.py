@@ -81,33 +81,57 @@ def blocks(stream: IO[bytes], limit: int | None) -> Iterator[Payload]:
     A block ends at the last line end within `limit` bytes, so that the payloads are the same but for their
     records.
     """
-    size = limit or _BLOCK_BYTES
-    rest, first = b"", 1
-    while True:
-        data = rest + _up_to(stream, size + 1 - len(rest))
-        if len(data) <= size:  # all that is left
-            if data:
-                yield Payload(first, data.count(b"\n") + (not data.endswith(b"\n")), data, None)
-            return
-        cut = data.rfind(b"\n", 0, size) + 1
-        if not cut:
-            if limit is not None:
-                raise _too_large(first, len(data), limit)
-            size *= 2
-            rest = data
-            continue
-        count = data.count(b"\n", 0, cut)
-        yield Payload(first, count, data[:cut], None)
-        first += count
-        rest = data[cut:]
-
-
-def _up_to(stream: IO[bytes], size: int) -> bytes:
+    size, first = limit or _BLOCK_BYTES, 1
     parts: list[bytes] = []
-    while size > 0 and (chunk := stream.read(size)):
+    while True:
+        parts += _up_to(stream, size + 1 - sum(map(len, parts)))
+        held = sum(map(len, parts))
+        if held <= size:  # all that is left
+            if held:
+                yield Payload(
+                    first, _lines_of(parts) + (not parts[-1].endswith(b"\n")), b"".join(parts), None
+                )
+            return
+        whole, rest = _cut(parts)
+        if whole:
+            count, parts = _lines_of(whole), rest
+            yield Payload(first, count, _joined(whole), None)
+            first += count
+        elif limit is not None:
+            raise _too_large(first, held, limit)
+        else:
+            size *= 2
+
+
+def _up_to(stream: IO[bytes], size: int) -> list[bytes]:
+    """Read `size` bytes, fewer at the end of the stream; in several parts."""
+    parts: list[bytes] = []
+    while size > 0 and (chunk := stream.read(min(size, _READ_BYTES))):
         parts.append(chunk)
         size -= len(chunk)
-    return b"".join(parts)
+    return parts
+
+
+def _cut(parts: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Cut after the last line end that is not the last byte of all; nothing before it: there is none."""
+    for place in reversed(range(len(parts))):
+        part = parts[place]
+        end = part.rfind(b"\n", 0, len(part) - (place == len(parts) - 1)) + 1
+        if end:
+            rest = [part[end:], *parts[place + 1 :]]
+            return [*parts[:place], part[:end]], [each for each in rest if each]
+    return [], parts
+
+
+def _joined(parts: list[bytes]) -> bytes:
+    """Join parts and let go of them: payloads are most of the memory that a job takes."""
+    data = b"".join(parts)
+    parts.clear()
+    return data
+
+
+def _lines_of(parts: list[bytes]) -> int:
+    return sum(part.count(b"\n") for part in parts)
 
 
 def _too_large(number: int, size: int, limit: int) -> RecordError:
