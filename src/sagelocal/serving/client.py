@@ -17,6 +17,9 @@ LONGEST_ADDRESS = 100
 """Bytes of a unix socket's path; Linux allows 107, others less."""
 
 
+_PIECE_BYTES = 1 << 16
+
+
 class UnreachableError(ConnectionError):
     """Nothing answers on the socket, or the server went away in the middle of an answer."""
 
@@ -48,6 +51,8 @@ class _Connection(asyncio.Protocol):
         self._chunks: list[bytes] = []
         self._parts: asyncio.Queue[bytes | UnreachableError | None] | None = None
         self._head: asyncio.Future[tuple[int, dict[str, str]]] | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
         self.served = 0
 
     @property
@@ -58,8 +63,15 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
 
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        self._writable.set()
         error = UnreachableError(f"the model server closed the connection: {exc or 'no reason'}")
         if self._reply is not None and not self._reply.done():
             self._reply.set_exception(error)
@@ -111,10 +123,21 @@ class _Connection(asyncio.Protocol):
         if self._transport is None:
             raise UnreachableError("the connection is closed")
         self._reply = asyncio.get_running_loop().create_future()
-        self._transport.write(head + body if len(body) < 65536 else head)  # noqa: PLR2004  (one packet when small)
-        if len(body) >= 65536:  # noqa: PLR2004
-            self._transport.write(body)
+        if len(body) < _PIECE_BYTES:
+            self._transport.write(head + body)  # one packet
+        else:
+            self._transport.write(head)
+            await self._write(body)
         return await self._reply
+
+    async def _write(self, body: bytes) -> None:
+        """Write a large body piece by piece, as it is taken: the transport would copy what has to wait."""
+        whole = memoryview(body)
+        for start in range(0, len(whole), _PIECE_BYTES):
+            if self._transport is None:
+                return  # the reply tells why
+            self._transport.write(whole[start : start + _PIECE_BYTES])
+            await self._writable.wait()
 
     async def begin(self, head: bytes, body: bytes) -> Head:
         """Send a request and return the answer's head; its parts come as the server sends them."""

@@ -18,9 +18,10 @@ KEPT = 8 << 20
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
-def give_back_large() -> None:
-    """Have every block from `LARGE` on mapped by itself; without glibc nothing happens."""
+def give_back_large(kept: int = 0) -> None:
+    """Have every block from `LARGE` on mapped by itself, and `kept` bytes of others stay; only with glibc."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, LARGE)
-        mallopt(_M_TRIM_THRESHOLD, KEPT)
+        if kept:
+            mallopt(_M_TRIM_THRESHOLD, kept)

@@ -147,7 +147,7 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
     parser.add_argument("--max-body", type=int, default=MAX_BODY_BYTES, help="bytes of a request at most")
     arguments = parser.parse_args(argv)
     begin = time.perf_counter()
-    memory.give_back_large()
+    memory.give_back_large(memory.KEPT)
     start: Callable[[], Coroutine[Any, Any, Backend]]
     try:
         module = handlers.import_program(arguments.model_dir, environ)

@@ -1,0 +1,44 @@
+"""The service's HTTP client: bodies larger than what a socket takes at once."""
+
+import asyncio
+import hashlib
+
+import pytest
+
+from sagelocal.serving import client
+
+LARGE = bytes(range(256)) * 40_000
+
+
+def ask(tmp_path, answer):
+    """Ask a server that answers with `answer(reader, writer)` the hash of a large body."""
+
+    async def both():
+        server = await asyncio.start_unix_server(answer, tmp_path / "s")
+        one = client.Client(tmp_path / "s")
+        async with server:
+            try:
+                return await one.post("/", {}, LARGE, 60)
+            finally:
+                one.close()
+
+    return asyncio.run(both())
+
+
+def test_a_large_body_arrives_whole(tmp_path):
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        told = hashlib.sha256(await reader.readexactly(len(LARGE))).hexdigest()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 64\r\n\r\n" + told.encode())
+        writer.close()
+
+    assert ask(tmp_path, answer).body.decode() == hashlib.sha256(LARGE).hexdigest()
+
+
+def test_a_server_that_goes_away_in_the_middle_of_a_body_is_unreachable(tmp_path):
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    with pytest.raises(client.UnreachableError):
+        ask(tmp_path, answer)
