@@ -16,7 +16,7 @@ import socket
 import struct
 import sys
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sagelocal.serving import handlers, parts, sharing
 
@@ -161,7 +161,7 @@ class Worker(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._ready: asyncio.Future[int] | None = None
         self._answered: Callable[[handlers.Answer | None], None] | None = None
-        self._request: Request | None = None
+        self._deliver: Callable[[Any], None] | None = None
         self._parts: parts.Parts | None = None
         self._buffer = bytearray()
         self._closing = False
@@ -177,7 +177,8 @@ class Worker(asyncio.Protocol):
 
     def ask(self, request: Request, answered: Callable[[handlers.Answer | None], None]) -> None:
         """Send a request; `answered` gets the answer, or None when the worker died."""
-        self._answered, self._request = answered, request
+        # Not the request: its body would stay here as long as the worker is at it.
+        self._answered, self._deliver = answered, request.deliver
         kind, accept = request.content_type.encode(), request.accept.encode()
         head = b"".join((_FRAME.pack(len(kind), len(accept), len(request.body)), kind, accept))
         if self._transport is None:
@@ -225,8 +226,8 @@ class Worker(asyncio.Protocol):
                 self._end_parts(parts.WHOLE if status == ENDED else parts.BROKEN)
             elif self._parts is None:
                 self._parts = parts.Parts()
-                if self._request is not None:
-                    self._request.deliver((status & _STATUS, content_type, self._parts))
+                if self._deliver is not None:
+                    self._deliver((status & _STATUS, content_type, self._parts))
             else:
                 self._parts.feed(body)
 
@@ -311,12 +312,14 @@ class Pool:
             worker.close()
 
     def _give(self, worker: Worker, request: Request) -> None:
-        worker.ask(request, lambda answer: self._answered(worker, request, answer))
+        worker.ask(request, functools.partial(self._answered, worker, request.deliver))
 
-    def _answered(self, worker: Worker, request: Request, answer: handlers.Answer | None) -> None:
+    def _answered(
+        self, worker: Worker, deliver: Callable[[Any], None], answer: handlers.Answer | None
+    ) -> None:
         if answer is None:
             words = f"worker process {worker.pid} died while it answered a request"
-            request.deliver(handlers.failure(WorkerDiedError(words)))
+            deliver(handlers.failure(WorkerDiedError(words)))
             return
         # The next request goes out before this answer, so that the worker does not wait for the network.
         if self._waiting:
@@ -324,4 +327,4 @@ class Pool:
         else:
             self._idle.append(worker)
         if answer is not SENT:
-            request.deliver(answer)
+            deliver(answer)
