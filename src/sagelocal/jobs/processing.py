@@ -108,8 +108,7 @@ class Processing:
             end = self._process()
         except JobFailedError as error:
             end = End(status=JobStatus.FAILED, reason=str(error))
-        for report in self._reports.values():
-            report.close()
+        objects.in_parallel([report.close for report in self._reports.values()])
         self._job.finish(partial(self._write_end, end))
 
     def _process(self) -> End:

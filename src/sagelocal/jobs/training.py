@@ -262,8 +262,7 @@ class Training:
         wrong = self._services.metrics.close()
         if wrong:
             self._say(f"Metrics did not reach CloudWatch: {wrong}")
-        for report in self._reports.values():
-            report.close()
+        objects.in_parallel([report.close for report in self._reports.values()])
 
     def _say(self, text: str) -> None:
         self._reports[self._plan.hosts[0].name].say(text)

@@ -14,6 +14,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from sagelocal import errors, logs, settings
@@ -26,6 +27,7 @@ from sagelocal.serving import batch, client, dataprocessing, jsonpath, memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from sagelocal.jobs.supervisor import Job
     from sagelocal.storage import Storage
@@ -125,13 +127,20 @@ def run(job: Job) -> None:
             container_log.write(line)
 
         outcome, reason = _carry_out(job, say, data_log.write)
-    for sink in (container_log, data_log):
-        try:
-            sink.close()
-        except logs.LogsLostError as error:
-            job.folder.supervisor_log.open("a").write(f"{error}\n")
+    objects.in_parallel(
+        [partial(_close, sink, job.folder.supervisor_log) for sink in (container_log, data_log)]
+    )
     kind = JOB_KINDS[job.kind]
     job.finish(lambda body: kind.end(body, outcome, reason))
+
+
+def _close(sink: logs.LogSink, note: Path) -> None:
+    """Deliver the rest of a log's lines; what cannot be delivered is noted."""
+    try:
+        sink.close()
+    except logs.LogsLostError as error:
+        with note.open("a") as lines:
+            lines.write(f"{error}\n")
 
 
 def _carry_out(job: Job, say: Callable[[str], None], tell: Callable[[str], None]) -> tuple[JobStatus, str]:
