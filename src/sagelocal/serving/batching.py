@@ -176,9 +176,9 @@ class Batcher:
 
 def _guess(request: Request) -> int:
     """Guess a request's rows, by those at its beginning."""
-    sample = request.body[:_SAMPLE_BYTES]
-    found = sample.count(b"]" if request.content_type == codecs.JSON else b"\n")
-    return found * len(request.body) // len(sample) if found else 1
+    mark, size = b"]" if request.content_type == codecs.JSON else b"\n", len(request.body)
+    found = request.body.count(mark, 0, _SAMPLE_BYTES) or 1
+    return found if size <= _SAMPLE_BYTES else found * size // _SAMPLE_BYTES
 
 
 def _deliver(batch: list[Request], answers: list[handlers.Answer]) -> None:

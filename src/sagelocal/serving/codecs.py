@@ -162,9 +162,13 @@ def _encode_json(prediction: Any) -> bytes:
     return json.dumps(prediction, default=_to_list).encode()
 
 
+_MANY = 64
+"""Fewer numbers are sooner written one by one."""
+
+
 def _digits(values: Any) -> bytes:
     """Write numbers of one digit each, as classes mostly are, all at a time; return nothing for others."""
-    is_whole = values.ndim == 1 and values.dtype.kind in "iu" and len(values)
+    is_whole = values.ndim == 1 and values.dtype.kind in "iu" and len(values) >= _MANY
     if not is_whole or values.min() < 0 or values.max() > 9:  # noqa: PLR2004
         return b""
     text = np.full((len(values), 3), (ord("0"), ord(","), ord(" ")), dtype=np.uint8)
