@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.integration import training_jobs as jobs
+from tests.integration import whole_dags
 
 from sagewind import scaffold
 from sagewind.approvals import Approvals
@@ -20,8 +17,6 @@ from sagewind.registry import Artifacts, Candidate, Lineage, Registry, Serving
 
 ROOT = Path(__file__).parents[2]
 EVIL = "<script>alert(1)</script>"
-SECONDS = 300
-"""A bound for slow machines, no measure."""
 
 AUTH = '''
 """An auth manager by which nobody may see the DAG `hidden`."""
@@ -77,7 +72,7 @@ def got(path, headers):
 
 views = client.get("/api/v2/plugins", headers={"Authorization": "Bearer " + get_auth_manager().generate_jwt(
     SimpleAuthManagerUser(username="root", role="admin"))}).json()["plugins"]
-print(json.dumps({
+told = {
     "views": [view for plugin in views for view in plugin["external_views"]],
     "imported early": before,
     "strangers": {path: got(path, {}) for path in paths},
@@ -87,7 +82,9 @@ print(json.dumps({
         f"/sagewind/models/{name}/versions/7", f"/sagewind/models/{name}/versions/2/card",
         f"/sagewind/models/{name}/versions/0",
     ]},
-}))
+}
+with open(os.environ["TOLD"], "w") as file:
+    json.dump(told, file)
 """
 
 
@@ -138,29 +135,18 @@ def told(sagelocal_service: Any, aws: Any, tmp_path_factory: Any) -> tuple[str, 
         aws("s3").create_bucket(Bucket=jobs.BUCKET)
     registered(aws, name)
     (project / "choosy.py").write_text(AUTH)
-    environ = {key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW", "AWS"))}
-    environ |= sagelocal_service.addresses | {
-        "AWS_ENDPOINT_URL_SAGEMAKER": sagelocal_service.url,
-        "AIRFLOW_HOME": str(project / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(project / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__AUTH_MANAGER": "choosy.Choosy",
-        "AIRFLOW__API_AUTH__JWT_SECRET": "s" * 64,
-        "PYTHONPATH": str(project),
-        "NAME": name,
-    }
-    environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    done = subprocess.run(
-        [sys.executable, "-c", PROBE],
-        env=environ,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=SECONDS,
+    (project / "probe.py").write_text(PROBE)
+    answers, _ = whole_dags.run(
+        project / "probe.py",
+        project,
+        sagelocal_service,
+        AIRFLOW__CORE__DAGS_FOLDER=str(project / "dags"),
+        AIRFLOW__CORE__PLUGINS_FOLDER=str(ROOT / "plugins"),
+        AIRFLOW__CORE__AUTH_MANAGER="choosy.Choosy",
+        AIRFLOW__API_AUTH__JWT_SECRET="s" * 64,
+        NAME=name,
     )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return name, json.loads(done.stdout.strip().splitlines()[-1])
+    return name, answers
 
 
 def test_every_route_wants_to_know_who_asks(told):

@@ -17,7 +17,9 @@ SECONDS = 600
 """A bound for slow machines, no measure."""
 
 
-def run(file: Path, home: Path, service: Service, **variables: str) -> tuple[Any, str]:
+def run(
+    file: Path, home: Path, service: Service, *, seconds: float = SECONDS, **variables: str
+) -> tuple[Any, str]:
     """Run a file with the services' addresses; return what it wrote as JSON to `$TOLD`, and what it said."""
     environ = {key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW", "AWS"))}
     environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -38,7 +40,7 @@ def run(file: Path, home: Path, service: Service, **variables: str) -> tuple[Any
             stdout=said,
             stderr=subprocess.STDOUT,
             check=False,
-            timeout=SECONDS,
+            timeout=seconds,
         )
     assert done.returncode == 0, output.read_text()[-3000:]
     return json.loads((home / "told.json").read_text()), output.read_text()

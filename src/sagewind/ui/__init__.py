@@ -1,1 +1,1 @@
-"""What Sagewind adds to Airflow's pages: a link from each SageMaker task to its job, and the job's page."""
+"""What Sagewind adds to Airflow's pages: the Models page, and from each SageMaker task a link to its job."""

@@ -7,15 +7,13 @@ of Airflow and those of the jobs apart. What only AWS itself asks of a role is l
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration import whole_dags
 from tests.integration.conftest import start
 from tests.integration.infra import policies, recording
 from tests.integration.infra.policies import Need
@@ -122,35 +120,13 @@ def recorded(stack: Any, emulator: Any, aws: Any, tmp_path_factory: Any) -> dict
 
 
 def run(folder: Path, dags: Path, local: Any) -> None:
-    environ = {key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW", "AWS"))}
-    environ |= local.addresses | {
-        "AWS_ENDPOINT_URL_SAGEMAKER": local.url,
-        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": local.url,
-        "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
-        "AIRFLOW_HOME": str(folder / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "TOLD": str(folder / "told.json"),
-        **recording.environment(folder / "airflow.jsonl"),
-    }
-    environ["PYTHONPATH"] = os.pathsep.join((environ["PYTHONPATH"], str(ROOT)))
-    environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    output = folder / "output.txt"
-    with output.open("wb") as said:
-        done = subprocess.run(
-            [sys.executable, Path(__file__).with_name("whole_run.py")],
-            env=environ,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            check=False,
-            timeout=SECONDS,
-        )
-    assert done.returncode == 0, output.read_text()[-3000:]
-    told = json.loads((folder / "told.json").read_text())
-    assert [(dag_id, state) for dag_id, state, _ in told if state != "success"] == [], (
-        told,
-        output.read_text()[-6000:],
+    recorder = recording.environment(folder / "airflow.jsonl")
+    recorder["PYTHONPATH"] += f"{os.pathsep}{ROOT}"
+    script = Path(__file__).with_name("whole_run.py")
+    told, said = whole_dags.run(
+        script, folder, local, seconds=SECONDS, AIRFLOW__CORE__DAGS_FOLDER=str(dags), **recorder
     )
+    assert [(dag_id, state) for dag_id, state, _ in told if state != "success"] == [], (told, said[-6000:])
 
 
 def statements(aws: Any, stack: dict[str, Any], of: str) -> list[dict[str, Any]]:
