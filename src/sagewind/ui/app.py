@@ -24,6 +24,7 @@ def create() -> FastAPI:
     app = FastAPI(title="Sagewind", docs_url=None, redoc_url=None, openapi_url=None)
     app.get("/jobs/{kind}/{name}", dependencies=_MAY_SEE_TASKS, response_class=HTMLResponse)(show)
     amazon, asking = Amazon(), Asking(seconds=_PATIENCE_SECONDS)
+    amazon.prepare()  # before somebody's patience is counted
     collector = Collector(amazon=amazon, asking=asking, runs=of_runs)
     app.include_router(Pages(amazon=amazon, asking=asking, collector=collector).router())
     return app

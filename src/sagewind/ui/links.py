@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 PREFIX = "/sagewind"
 _ICON = (
-    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='{colour}' "
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='{fill}' stroke='{stroke}' "
     "stroke-width='1.7' stroke-linecap='round' stroke-linejoin='round'>"
     "<path d='M12 2.5 20.5 7.2v9.6L12 21.5 3.5 16.8V7.2Z'/>"
-    "<path d='m3.8 7.4 8.2 4.5 8.2-4.5M12 12v9.3'/></svg>"
+    "<path fill='none' d='m3.8 7.4 8.2 4.5 8.2-4.5M12 12v9.3'/></svg>"
 )
 
 
-def _icon(colour: str) -> str:
-    return "data:image/svg+xml," + quote(_ICON.format(colour=colour), safe="")
+def _icon(stroke: str, fill: str) -> str:
+    return "data:image/svg+xml," + quote(_ICON.format(stroke=stroke, fill=fill), safe="")
 
 
 MODELS_VIEW = {
@@ -37,8 +37,8 @@ MODELS_VIEW = {
     "destination": "nav",
     "url_route": "sagewind-models",
     "nav_top_level": True,
-    "icon": _icon("#6b84a8"),
-    "icon_dark_mode": _icon("#d4d4d8"),
+    "icon": _icon("#2f5288", "#ffffffb0"),  # seen on the bar, and on the blue of the page that is open
+    "icon_dark_mode": _icon("#d4d4d8", "none"),
 }
 """The Models page, in a frame of Airflow's at `/plugin/sagewind-models`."""
 _LOCAL = "AWS_ENDPOINT_URL_SAGEMAKER"

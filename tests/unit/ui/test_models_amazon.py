@@ -7,6 +7,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from botocore.exceptions import NoRegionError
 from tests.unit.ui import models_shown as shown
 
 from sagewind import load, requests
@@ -186,6 +187,26 @@ def test_who_we_are_is_asked_once_for_an_account():
     assert len(account.called("GetCallerIdentity")) == 1
     elsewhere = dataclasses.replace(MODEL, account=dataclasses.replace(MODEL.account, bucket="other-bucket"))
     assert asked.base(elsewhere) == "s3://other-bucket/diabetes/"
+
+
+def test_clients_are_made_before_anybody_waits_and_without_a_region_the_page_is_there_all_the_same():
+    account, made = Account(), []
+
+    def make(service):
+        made.append(service)
+        return client(service, {}, account)
+
+    Amazon(make).prepare()
+    assert sorted(made) == ["s3", "sagemaker", "sts"]
+    assert account.calls == []
+
+    def nowhere(service):
+        raise NoRegionError
+
+    asked = Amazon(nowhere)
+    asked.prepare()
+    with pytest.raises(NoRegionError):
+        asked.standing(MODEL)
 
 
 VERIFIED = {

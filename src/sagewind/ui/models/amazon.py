@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from sagewind import aws, chronicle, daily, requests
 from sagewind.objects import Address, Objects
@@ -40,6 +41,15 @@ class Amazon:
         self._clients: dict[str, Any] = {}
         self._places: dict[spec.Account, aws.Account] = {}
         self._making, self._placing = threading.Lock(), threading.Lock()
+
+    def prepare(self) -> None:
+        """Make the clients that the page needs: slow the first time, and nobody is called.
+
+        Without a region there are none; then each cell says so.
+        """
+        with contextlib.suppress(BotoCoreError):
+            for service in ("sts", "sagemaker", "s3"):
+                self.client(service)
 
     def client(self, service: str) -> Any:
         """Return the one client of a service; boto3 must not make two at once."""
