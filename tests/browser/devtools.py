@@ -98,10 +98,6 @@ class Page:
             width=width, height=height, deviceScaleFactor=1, mobile=False,
         )  # fmt: skip
 
-    def theme(self, name: str) -> None:
-        """Have the window prefer `light` or `dark`."""
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
-
     def picture(self, file: Path, of: str = "body") -> None:
         """Keep what is seen of an element, by its CSS selector, as a PNG, when nothing moves any more."""
         last, now = "", "-"
