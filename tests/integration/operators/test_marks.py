@@ -132,7 +132,9 @@ def test_of_a_run_the_jobs_are_stopped_where_airflow_does_not_tell_of_each_task(
 
 
 def test_who_marks_a_run_in_airflows_api_stops_its_jobs(session, waiting, aws, listening):
-    api = pytest.importorskip("airflow.api_fastapi.core_api.services.public.dag_run", reason="3.3 has it")
+    api = pytest.importorskip("airflow.api_fastapi.core_api.services.public.dag_run")
+    if not hasattr(api, "patch_dag_run_state"):
+        pytest.skip("Airflow 3.2 does it in the route, and tells only of the run")
     instance, name = waiting()
     with DAG("d", schedule=None) as dag:
         SageMakerTrainingOperator(task_id="t", config={})
