@@ -28,8 +28,9 @@ def test_each_line_is_shown_and_only_those_of_one_poll_may_be_twice(chaos):
     )
 
     def shown() -> list[int]:
-        tasks = chaos.airflow.tasks("chaos_train", run_id)
-        lines = chaos.airflow.log("chaos_train", run_id, tasks["work"]) if "work" in tasks else []
+        task = chaos.airflow.tasks("chaos_train", run_id).get("work")
+        begun = task is not None and task.try_number > 0
+        lines = chaos.airflow.log("chaos_train", run_id, task) if begun else []
         return [int(number) for line in lines for number in re.findall(r"\bline (\d+)\b", line)]
 
     chaos.wait("the log is noted", lambda: NOTED in shown())

@@ -80,7 +80,7 @@ def request(kind: str, s3: Any, name: str, seconds: float) -> dict[str, Any]:
 def found(kind: str, sagemaker: Any, name: str) -> dict[str, str]:
     """Return the status of everything of `kind` whose name starts so."""
     table = KINDS[kind]
-    answer = getattr(sagemaker, table.listing)(NameContains=name)
+    answer = getattr(sagemaker, table.listing)(NameContains=name, MaxResults=100)
     return {each[table.name]: each[table.status] for each in answer[table.summaries]}
 
 
