@@ -1,6 +1,6 @@
 """How the tests are shared out when several processes run them (`pytest -n 2`).
 
-A file's tests go to one process, since they share their services; the end-to-end tests, all of them, too: two
+A file's tests go to one process, since they share their services; all that need a whole stack, too: two
 stacks on one machine would only slow each other down. These last the longest, so they begin first.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # Some tests import it as a module before one asks for it as a plugin.
 pytest.register_assert_rewrite("sagelocal.testing")
 
-STACK = "tests/e2e/"
+STACK = ("tests/e2e/", "tests/browser/")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -27,12 +27,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return STACK if nodeid.startswith(STACK) else nodeid.partition("::")[0]
+            return STACK[0] if nodeid.startswith(STACK) else nodeid.partition("::")[0]
 
     return ByFile(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the end-to-end tests first in each of several processes."""
+    """Put the tests of a whole stack first in each of several processes."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: not item.nodeid.startswith(STACK))

@@ -72,7 +72,7 @@ class Page:
     def read(self, *words: str) -> None:
         """Wait until all these words can be read."""
         for each in words:
-            self.wait(f"document.body.innerText.includes({json.dumps(each)})")
+            self.wait(f"document.body?.innerText.includes({json.dumps(each)})")
 
     def click(self, label: str) -> None:
         """Click the button, link, tab or option that is called so."""
