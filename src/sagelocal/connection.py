@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from sagelocal.dataplane.handing import Adopter
+from sagelocal.handing import Adopter
 from sagelocal.wire.message import Answer, Request
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from uvicorn.server import ServerState
 
-    from sagelocal.dataplane.handing import Other
     from sagelocal.gateway import Gateway
+    from sagelocal.handing import Other
 
 LONGEST_HEAD = 64 * 1024
 """Bytes of request line and headers; the longest header that SageMaker itself takes has 1024."""

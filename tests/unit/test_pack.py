@@ -93,6 +93,7 @@ def member(name, kind=tarfile.REGTYPE):
         (b"print(1)", "is no tar.gz"),
         (packed(member("train.py"))[:-9], "is no tar.gz"),  # cut off
     ],
+    ids=["above", "absolute", "link", "hard link", "pipe", "folder", "no archive", "cut off"],
 )
 def test_an_archive_that_leads_elsewhere_or_is_none_is_refused(archive, says):
     with pytest.raises(pack.PackError, match=says):

@@ -158,22 +158,18 @@ def start(
         spaces: dict[str, int] = {}
         if isolation.bwrap:
             holder, init = _hold(isolation, view, env)
-            names = _SPACES if view.network else (*_SPACES, "net")
-            spaces = {name: os.open(f"/proc/{init}/ns/{name}", os.O_RDONLY) for name in names}
+            spaces = _open_spaces(init, view)
+            env = {**env, "PWD": cwd}  # as bubblewrap sets it
         request = {
             "argv": [str(runner.python), *argv[1:]],
-            "env": {**env, "PWD": cwd} if isolation.bwrap else dict(env),  # as bubblewrap sets it
+            "env": dict(env),
             "cwd": cwd,
             "nice": os.nice(0),  # as a child of this process would be
             "spaces": list(spaces),
             "modules": modules,
             "limits": dict(limits),
         }
-        try:
-            pid = _ask(connection, request, [writing, *spaces.values()])
-        finally:
-            for each in spaces.values():
-                os.close(each)
+        pid = _ask_and_close(connection, request, writing, list(spaces.values()))
         return Forked(connection, reading, pid, holder)
     except (OSError, ValueError, RefusedError) as error:
         os.close(reading)
@@ -182,6 +178,23 @@ def start(
         raise error if isinstance(error, RefusedError) else RefusedError(str(error)) from error
     finally:
         os.close(writing)
+
+
+def _open_spaces(init: int, view: isolating.View) -> dict[str, int]:
+    """Open the namespaces of a process, by name."""
+    names = _SPACES if view.network else (*_SPACES, "net")
+    return {name: os.open(f"/proc/{init}/ns/{name}", os.O_RDONLY) for name in names}
+
+
+def _ask_and_close(
+    connection: socket.socket, request: dict[str, Any], output: int, spaces: Sequence[int]
+) -> int:
+    """Have the runner fork with these files, close the namespaces here, and return the process's number."""
+    try:
+        return _ask(connection, request, [output, *spaces])
+    finally:
+        for each in spaces:
+            os.close(each)
 
 
 def _connect(runner: Runner) -> socket.socket:

@@ -20,7 +20,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sagelocal.dataplane import handing
+from sagelocal import handing
 from sagelocal.dataplane.channel import Channel, Page
 
 if TYPE_CHECKING:

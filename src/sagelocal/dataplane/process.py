@@ -20,10 +20,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import uvloop
 from uvicorn.server import ServerState
 
-from sagelocal import connection, signatures
+from sagelocal import connection, handing, signatures
 from sagelocal.api.account import Account
 from sagelocal.api.invocations import Invocations
-from sagelocal.dataplane import handing
 from sagelocal.dataplane.channel import Channel, Page
 from sagelocal.errors import ServiceUnavailable
 from sagelocal.gateway import Gateway

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from sagelocal.dataplane import handing
+from sagelocal import handing
 from sagelocal.dataplane.channel import Channel, Page
 
 
