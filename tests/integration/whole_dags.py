@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tests.integration.conftest import Service
 
-SECONDS = 600
+SECONDS = 1200
 """A bound for slow machines, no measure."""
 
 
@@ -26,6 +26,7 @@ def run(
     environ |= service.addresses | {
         "AWS_ENDPOINT_URL_SAGEMAKER": service.url,
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": service.url,
+        "AWS_DEFAULT_REGION": "us-east-1",
         "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
         "AIRFLOW_HOME": str(home / "airflow"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(file.parent),

@@ -9,9 +9,6 @@ from __future__ import annotations
 import contextlib
 import inspect
 import json
-import os
-import subprocess
-import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -21,14 +18,13 @@ from airflow.providers.amazon.aws.sensors import sagemaker as sensors
 from airflow.providers.amazon.aws.triggers import sagemaker as triggers
 from tests.integration import pipeline_definitions as pipelines
 from tests.integration import training_jobs as jobs
+from tests.integration import whole_dags
 from tests.integration.conftest import start
 from tests.integration.operators.outcomes import BASES, ROWS, Requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SECONDS = 1200
-"""A bound for slow machines, no measure."""
 LOOK_SECONDS = 0.2
 
 DAG_FILE = """
@@ -114,29 +110,9 @@ def states(request, service, tmp_path_factory) -> dict[str, str]:
 def run(service, tasks: dict[str, Any], folder) -> dict[str, str]:
     (folder / "outcomes.py").write_text(DAG_FILE)
     (folder / "tasks.json").write_text(json.dumps(tasks))
-    environ = {key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW", "AWS"))}
-    environ |= service.addresses | {
-        "AWS_ENDPOINT_URL_SAGEMAKER": service.url,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
-        "AIRFLOW_HOME": str(folder / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(folder),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "TASKS": str(folder / "tasks.json"),
-        "TOLD": str(folder / "told.json"),
-    }
-    output = folder / "output.txt"
-    with output.open("wb") as said:
-        done = subprocess.run(
-            [sys.executable, folder / "outcomes.py"],
-            env=environ,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            check=False,
-            timeout=SECONDS,
-        )
-    assert done.returncode == 0, output.read_text()[-3000:]
-    return dict(json.loads((folder / "told.json").read_text()))
+    file = folder / "outcomes.py"
+    told, _ = whole_dags.run(file, folder, service, TASKS=str(folder / "tasks.json"))
+    return dict(told)
 
 
 @contextlib.contextmanager
