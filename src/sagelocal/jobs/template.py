@@ -22,6 +22,8 @@ from sagelocal.jobs.folder import JobFolder
 from sagelocal.jobs.kinds import JOB_KINDS
 
 SERVICES = ("s3", "logs", "cloudwatch")
+LATE = ("encodings.idna", "importlib.resources.readers")
+"""What Python imports only when a name is looked up, or a file of a package is read."""
 LONGEST_PATH = 4096
 _CREDENTIALS = "AWS_ACCESS_KEY_ID"
 
@@ -50,8 +52,8 @@ def main(descriptor: int) -> int:
 
 
 def _preload() -> None:
-    for kind in JOB_KINDS:
-        importlib.import_module(supervisor.KINDS[kind])
+    for name in (*(supervisor.KINDS[kind] for kind in JOB_KINDS), *LATE):
+        importlib.import_module(name)
     isolation.probe("auto")
     if _CREDENTIALS in os.environ:  # otherwise botocore would go and look for some on the network
         aws.keep(SERVICES)
