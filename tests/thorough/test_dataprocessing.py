@@ -146,3 +146,9 @@ def test_what_cannot_be_read_is_the_records_fault(record, answer, kind):
         processing.after([record], answer, kind, several=False)
 
     assert caught.value.record == 0
+
+
+def test_a_path_that_doubles_what_it_selects_is_bounded():
+    path = jsonpath.parse("$" + "[0:,0:]" * 40)
+    with pytest.raises(jsonpath.PathError, match="selects more than 1,000,000 values"):
+        path.apply([1, 2])

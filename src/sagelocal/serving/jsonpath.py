@@ -57,6 +57,10 @@ class Path:
         return selected if isinstance(selected, list) else [selected]
 
 
+MOST = 1_000_000
+"""How many values a step may select of fewer: each `[0:,0:]` doubles them, and memory ends."""
+
+
 def parse(text: str) -> Path:
     """Parse a path.
 
@@ -128,6 +132,8 @@ def _places(places: tuple[int | slice, ...], value: list[Any], text: str) -> Any
     selected: list[Any] = []
     for place in places:
         selected += _slice(value, place, text) if isinstance(place, slice) else [_item(value, place, text)]
+        if len(selected) > max(MOST, len(value)):
+            raise PathError(f"the path {text!r} selects more than {MOST:,} values of a record")
     return selected
 
 
