@@ -17,6 +17,8 @@ LOCKS := main dev fuzz mwaa uv sdk2 sdk3
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 # How many processes run the tests.
 WORKERS ?= 2
+# A test that hangs fails after this long, and says where it hung; the longest takes a third of it.
+HANG_SECONDS := 900
 # Debian's names of what tests and benchmarks use beyond Python packages.
 DEBIAN := postgresql redis-server chromium bubblewrap nginx-light
 # It doubles the time of every import.
@@ -44,7 +46,7 @@ status: .venv/ready ## what of the stack runs
 
 .PHONY: test
 test: .venv/ready ## all tests; `make test ARGS=tests/unit` for some
-	@$(BIN)/pytest --numprocesses $(WORKERS) --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest --numprocesses $(WORKERS) --no-loadscope-reorder --timeout $(HANG_SECONDS) $(ARGS)
 
 .PHONY: chaos
 chaos: .venv/ready ## kill each part of the stack at each moment of each kind of work

@@ -1,4 +1,4 @@
-"""How the tests are shared out when several processes run them (`pytest -n 2`).
+"""How the tests are shared out when several processes run them (`pytest -n 2`), and what is told meanwhile.
 
 A file's tests go to one process, since they share their services; all that need a whole stack, too: two
 stacks on one machine would only slow each other down. These last the longest, so they begin first.
@@ -7,6 +7,7 @@ stacks on one machine would only slow each other down. These last the longest, s
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,3 +37,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests of a whole stack first in each of several processes."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: not item.nodeid.startswith(STACK))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Name what failed at once: a run that is cut off would never tell."""
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        sys.stderr.write(f"\nFAILED {report.nodeid} ({report.when})\n{report.longreprtext}\n")
