@@ -9,7 +9,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 from sagewind import preload
 from sagewind.operators import marks
-from sagewind.ui import guard, lazy, links
+from sagewind.ui import guard, lazy, links, notes
 
 
 class SagewindPlugin(AirflowPlugin):
@@ -23,7 +23,8 @@ class SagewindPlugin(AirflowPlugin):
             "args": [],
             "kwargs": {"allowed": guard.hosts(os.environ)},
             "name": "Host guard",
-        }
+        },
+        {"middleware": notes.taking, "args": [], "kwargs": {}, "name": "Notes"},
     ]
     external_views = [links.MODELS_VIEW]  # noqa: RUF012
     operator_extra_links = [links.JobLink()]  # noqa: RUF012

@@ -75,6 +75,11 @@ def test_a_spec_with_a_script_lives_to_its_scores(stack: Running) -> None:
     endpoint = stack.client("sagemaker").describe_endpoint(EndpointName="diabetes")
     assert endpoint["EndpointStatus"] == "InService"
 
+    told = stack.airflow._get(f"/dags/diabetes/dagRuns/{run_id}/taskInstances/train.job")
+    note = json.loads(told["note"].removeprefix("```json").removesuffix("```"))
+    assert note == stack.airflow.result("diabetes", run_id, "train.job")["Summary"]
+    assert note["CostUSD"] > 0
+
     bill = stack.airflow.result("diabetes", run_id, "bill")
     assert {line["task"] for line in bill["lines"]} == {"train.job", "evaluate.job"}
 
