@@ -44,19 +44,21 @@ class Jobs:
                 if running.child is not None:
                     running.child.wait()
 
-    def add(self, name, end, status="InProgress"):
+    def add(self, name, end, status="InProgress", **more):
         body = {
             "TrainingJobStatus": status,
+            "CreationTime": time.time(),
             "SecondaryStatus": "Starting",
             "SecondaryStatusTransitions": [
                 {"Status": "Starting", "StatusMessage": "Starting", "StartTime": 1.0}
             ],
             "HyperParameters": {"end": end},
+            **more,
         }
         self.store.create(KIND, name, f"arn:{name}", body)
 
-    def run(self, launcher, name, end):
-        self.add(name, end)
+    def run(self, launcher, name, end, **more):
+        self.add(name, end, **more)
         launcher.submit(KIND, name)
 
     def stop(self, launcher, name):
@@ -128,6 +130,42 @@ def test_a_job_that_waits_is_stopped_without_a_start(jobs):
     assert not launcher.folder(KIND, "c").was_started()
     messages = [each["StatusMessage"] for each in body["SecondaryStatusTransitions"]]
     assert messages[-1] == "The job was stopped before it started"
+
+
+@pytest.mark.parametrize("lives", [1, 2])
+@pytest.mark.parametrize(
+    ("limit", "ends", "says"),
+    [
+        (
+            {"EnableManagedSpotTraining": True, "StoppingCondition": {"MaxWaitTimeInSeconds": 1}},
+            "MaxWaitTimeExceeded",
+            "Training job exceeded MaxWaitTimeInSeconds provided",
+        ),
+        (
+            {"StoppingCondition": {"MaxPendingTimeInSeconds": 1}},
+            "Stopped",
+            "The job was stopped: it was pending for longer than MaxPendingTimeInSeconds (1)",
+        ),
+    ],
+)
+def test_a_job_waits_no_longer_than_it_may(jobs, limit, ends, says, lives):
+    launcher = jobs.launch()
+    for name in "ab":
+        jobs.run(launcher, name, "wait")
+    jobs.run(launcher, "c", "wait", **limit)
+    jobs.run(launcher, "d", "wait", StoppingCondition={"MaxPendingTimeInSeconds": 7200})
+    for _ in range(1, lives):
+        jobs.wait_until_started(launcher, "a")
+        jobs.wait_until_started(launcher, "b")
+        launcher.close()
+        launcher = jobs.launch()
+
+    body = jobs.wait("c", "Stopped")
+
+    assert body["SecondaryStatus"] == ends
+    assert body["SecondaryStatusTransitions"][-1]["StatusMessage"] == says
+    assert not launcher.folder(KIND, "c").was_started()
+    assert jobs.body("d")["TrainingJobStatus"] == "InProgress"
 
 
 def test_a_supervisor_that_dies_fails_its_job(jobs):

@@ -53,7 +53,7 @@ def returned(session, seconds, map_index=-1, key="return_value"):
 
 def noted(session):
     found = session.execute(sa.select(TaskInstanceNote.ti_id, TaskInstanceNote.content))
-    return {key: content for key, content in found}
+    return dict(found.all())
 
 
 def test_each_mapped_task_has_the_note_of_its_own_job(session):

@@ -31,8 +31,10 @@ class JobKind:
         """Tell whether the job has ended."""
         return body[self.status_key] in status.TERMINAL
 
-    def end(self, body: dict[str, Any], outcome: JobStatus, message: str) -> None:
+    def end(self, body: dict[str, Any], outcome: JobStatus, message: str, secondary: str = "") -> None:
         """Write the end of a job that had no supervisor to write it; a job that is over stays as it is.
+
+        `secondary` is the secondary status, where that says more than `outcome`.
 
         Raises:
             IllegalTransitionError: the transition table does not allow it.
@@ -47,7 +49,7 @@ class JobKind:
         if outcome == status.JobStatus.FAILED:
             body["FailureReason"] = message[:LONGEST_REASON]
         if self.has_secondary_status:
-            transitions.advance(body, outcome, moment, message[:LONGEST_REASON])
+            transitions.advance(body, secondary or outcome, moment, message[:LONGEST_REASON])
 
 
 JOB_KINDS = {

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagelocal import settings as configuration
 from sagelocal.faults import Faults
-from sagelocal.jobs import mailbox, transitions
+from sagelocal.jobs import mailbox, patience, transitions
 from sagelocal.jobs.bell import Bell
 from sagelocal.jobs.folder import JobFolder
 from sagelocal.jobs.kinds import JOB_KINDS
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sagelocal.jobs.kinds import JobKind
+    from sagelocal.jobs.patience import Patience
     from sagelocal.jobs.store import Resource, Store
     from sagelocal.settings import Settings
 
@@ -83,7 +84,8 @@ class Launcher:
         self._queue: deque[tuple[str, str]] = deque()
         self._starting: list[tuple[str, str]] = []
         self._running: list[_Running] = []
-        self._told: set[tuple[str, str]] = set()
+        self._told: dict[tuple[str, str], Patience | None] = {}
+        """The waiting jobs that say so, and how long they will wait."""
         self._closing = False
         self._thread = threading.Thread(target=self._work, name="launcher", daemon=True)
 
@@ -176,6 +178,7 @@ class Launcher:
                 self._start(JOB_KINDS[kind], name)
             for kind, name in waiting:
                 self._tell_waiting(JOB_KINDS[kind], name)
+            self._give_up()
             with self._changed:
                 self._starting = []
                 self._changed.notify_all()
@@ -201,14 +204,15 @@ class Launcher:
                 unwatched = True
         for descriptor in (self._bell.fileno(), *self._runners.watched()):
             poller.register(descriptor, select.POLLIN)
-        seconds = _ROUND_SECONDS if unwatched else _LONG_ROUND_SECONDS if self._running else None
-        poller.poll(None if seconds is None else seconds * 1000)
+        seconds = [each.until - time.time() for each in self._told.values() if each is not None]
+        seconds += [_ROUND_SECONDS if unwatched else _LONG_ROUND_SECONDS] if self._running else []
+        poller.poll(max(0.0, min(seconds)) * 1000 if seconds else None)
 
     def _admit(self) -> list[tuple[str, str]]:
         admitted = self._next()
         for job in admitted:
             self._queue.remove(job)
-        self._told.difference_update(admitted)
+            self._told.pop(job, None)
         return admitted
 
     def _next(self) -> list[tuple[str, str]]:
@@ -255,8 +259,24 @@ class Launcher:
             if kind.has_secondary_status and body.get("SecondaryStatus") == "Starting":
                 transitions.advance(body, "Pending", time.time())
 
-        self._told.add((kind.kind, name))
         self._update(kind, name, tell)
+        try:
+            self._told[kind.kind, name] = patience.of(self._store.get(kind.kind, name).body)
+        except MissingError:
+            self._told[kind.kind, name] = None  # deleted while it waited
+
+    def _give_up(self) -> None:
+        """End the jobs that have waited for as long as they may."""
+        now = time.time()
+        over = [(job, each) for job, each in self._told.items() if each is not None and each.until <= now]
+        for (kind, name), limit in over:
+            del self._told[kind, name]
+            with self._changed:
+                waits = (kind, name) in self._queue
+                if waits:
+                    self._queue.remove((kind, name))
+            if waits:
+                self._end(JOB_KINDS[kind], name, JobStatus.STOPPED, limit.message, limit.secondary)
 
     def _launch(self, kind: JobKind, name: str, folder: JobFolder) -> Supervisor:
         body = self._store.get(kind.kind, name).body
@@ -311,8 +331,8 @@ class Launcher:
 
         self._update(kind, name, mark)
 
-    def _end(self, kind: JobKind, name: str, outcome: JobStatus, message: str) -> None:
-        self._update(kind, name, lambda body: kind.end(body, outcome, message))
+    def _end(self, kind: JobKind, name: str, outcome: JobStatus, message: str, secondary: str = "") -> None:
+        self._update(kind, name, lambda body: kind.end(body, outcome, message, secondary))
 
     def _update(self, kind: JobKind, name: str, change: Any) -> None:
         try:

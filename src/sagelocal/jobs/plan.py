@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sagelocal.container import environment
-from sagelocal.jobs import preferences
+from sagelocal.jobs import patience, preferences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -178,7 +178,7 @@ def training(body: Mapping[str, Any], *, region: str, stop_grace: float = STOP_G
         ),
         checkpoints=_checkpoints(body.get("CheckpointConfig")),
         spot=body.get("EnableManagedSpotTraining", False),
-        wait_until=_wait_until(body),
+        wait_until=patience.spot(body),
         retries=body.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0),
     )
 
@@ -218,11 +218,6 @@ def _channel(entry: Mapping[str, Any], default_mode: str) -> Channel:
         shuffle_seed=entry.get("ShuffleConfig", {}).get("Seed"),
         groups=tuple(source.get("InstanceGroupNames", [])),
     )
-
-
-def _wait_until(body: Mapping[str, Any]) -> float | None:
-    wait = body.get("StoppingCondition", {}).get("MaxWaitTimeInSeconds")
-    return float(body["CreationTime"] + wait) if wait and body.get("EnableManagedSpotTraining") else None
 
 
 def _checkpoints(config: Mapping[str, Any] | None) -> Checkpoints | None:

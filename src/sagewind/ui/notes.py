@@ -1,7 +1,7 @@
 """The note of a task that ran a job: metrics, billable seconds and cost, where a person looks first.
 
-Airflow lets no task write its own note, and only the API server has the database. So as the server stores what
-such a task returns, it stores the job's summary beside it, as the task's note. A note of somebody's stays.
+Airflow lets no task write its own note, and only the API server has the database. So as the server stores
+what such a task returns, it stores the job's summary beside it, as the task's note. A person's note stays.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _after_insert(_mapper: object, connection: Connection, stored: Any) -> None:
     try:
         with connection.begin_nested():
             _write(connection, stored, note)
-    except Exception:
+    except Exception:  # noqa: BLE001 - no note is no reason to lose a result
         _log.exception("no note for the task %s of %s %s", stored.task_id, stored.dag_id, stored.run_id)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from sagewind.ui import notes
 
-SUMMARY = {"Job": "iris-1", "Reused": False, "Metrics": {"accuracy": 0.9}, "BillableSeconds": 3, "CostUSD": 0.1}
+SUMMARY = {"Job": "iris-1", "Metrics": {"accuracy": 0.9}, "BillableSeconds": 3, "CostUSD": 0.1}
 
 
 def read(note):
