@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-_TABLE = Path(__file__).parent / "prices.json"
+_NAME = "prices.json"
+_TABLE = Path(__file__).parent / _NAME
 _HOUR = Decimal(3600)
 _CENT = Decimal("0.0001")
 
@@ -75,6 +76,19 @@ def load_prices(path: Path = _TABLE) -> Prices:
     if wrong:
         raise CostError(f"price table {path}: {wrong[0]} costs {hourly[wrong[0]]}; expected more than 0")
     return Prices(hourly=hourly, **facts)
+
+
+def prices_in(folder: Path | None) -> Prices:
+    """Return the price table in a project's folder of DAGs, otherwise the one that is shipped.
+
+    A project's own is of its region, with its discounts.
+
+    Raises:
+        CostError: the project's cannot be used.
+
+    """
+    own = folder / _NAME if folder else None
+    return load_prices(own) if own and own.is_file() else load_prices()
 
 
 @dataclass(frozen=True, kw_only=True)

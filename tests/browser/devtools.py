@@ -45,8 +45,9 @@ class Page:
         """Carry out one command of the protocol; events that come in between are passed over."""
         number = next(self.numbers)
         self.socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
+        deadline = time.monotonic() + SECONDS
         while True:
-            answer = json.loads(self.socket.recv(timeout=SECONDS))
+            answer = json.loads(self.socket.recv(timeout=max(0.0, deadline - time.monotonic())))
             if answer.get("id") == number:
                 assert "error" not in answer, (method, answer)
                 return dict(answer["result"])

@@ -130,3 +130,11 @@ def test_a_price_must_be_more_than_nothing(tmp_path):
     path.write_text(json.dumps(table))
     with pytest.raises(CostError, match=r"ml.m5.large costs 0; expected more than 0"):
         cost.load_prices(path)
+
+
+def test_a_project_s_own_prices_go_before_those_that_are_shipped(tmp_path):
+    assert cost.prices_in(None) == cost.prices_in(tmp_path) == PRICES
+    own = json.loads(cost._TABLE.read_text()) | {"currency": "EUR", "hourly": {"ml.m5.large": "0.2"}}
+    (tmp_path / "prices.json").write_text(json.dumps(own))
+    found = cost.prices_in(tmp_path)
+    assert (found.currency, found.hourly) == ("EUR", {"ml.m5.large": Decimal("0.2")})

@@ -16,13 +16,15 @@ _SPANS = (
 _HOUR = 3600
 
 
-def summary(description: Mapping[str, Any], prices: Mapping[str, float]) -> dict[str, Any]:
-    """Return metrics, billable seconds and the cost; `prices` are USD an hour, by instance type."""
+def summary(
+    description: Mapping[str, Any], prices: Mapping[str, float], currency: str = "USD"
+) -> dict[str, Any]:
+    """Return metrics, billable seconds and the cost; `prices` are for an hour, by instance type."""
     seconds = billable_seconds(description)
     found: dict[str, Any] = {"Metrics": metrics(description), "BillableSeconds": seconds}
     price = prices.get(machine(description).get("InstanceType", ""))
     if price is not None and seconds is not None:
-        found["CostUSD"] = round(seconds * price / _HOUR, 6)
+        found[f"Cost{currency}"] = round(seconds * price / _HOUR, 6)
     return found
 
 

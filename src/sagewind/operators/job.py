@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowException
 
-from sagewind import naming
+from sagewind import cost, naming
 from sagewind.jobs import attach, failures, limits, masking, outcome, tail
 from sagewind.jobs.claim import Claim, Claimer, Want
 from sagewind.jobs.failures import Cause
@@ -54,7 +55,8 @@ class JobOperator(base.SagewindOperator):
     :param reuse_finished: take the result of a finished job that did exactly the same (request and input
         data), whoever ran it. Never after a person has cleared the task.
     :param instance_types: types to try in turn when AWS has no capacity.
-    :param prices: USD an hour by instance type, for the cost in the result.
+    :param prices: USD an hour by instance type, for the cost in the result; by default those of `prices.json`
+        beside the DAG file, else those that are shipped (`sagewind.cost`).
     :param stop_on_kill: stop the job when its task is killed, marked, cleared or times out.
     """
 
@@ -273,7 +275,7 @@ class JobOperator(base.SagewindOperator):
         summary = {
             "Job": claim.name,
             "Reused": claim.reused,
-            **outcome.summary(description, self.prices or {}),
+            **outcome.summary(description, *self._hourly()),
         }
         if claim.reused:
             summary["BillableSeconds"] = 0
@@ -282,6 +284,17 @@ class JobOperator(base.SagewindOperator):
         return self._result(description, summary)
 
     # Pieces.
+
+    def _hourly(self) -> tuple[Mapping[str, float], str]:
+        """Return the price of an hour by instance type, and its currency."""
+        if self.prices is not None:
+            return self.prices, "USD"
+        try:
+            table = cost.prices_in(Path(self.dag.fileloc).parent if self.has_dag() else None)
+        except cost.CostError as error:  # no reason to fail: the job is done
+            self.log.warning("no cost in the result: %s", error)
+            return {}, ""
+        return {name: float(price) for name, price in table.hourly.items()}, table.currency
 
     def _jobs(self) -> Jobs:
         return Jobs(self.hook.conn, self.kind)

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from sagewind import spec
 
-PRICES = "prices.json"
-"""A project's own price table, beside `models/`: of its region, with its discounts."""
 _UNBILLED = {"Creating", "Deleting", "Failed"}
 _RUN = (identity.DAG_TAG, identity.RUN_TAG)
 _JOBS = (
@@ -117,8 +115,7 @@ def prices_of(model: spec.Model) -> cost.Prices:
         CostError: the project's cannot be used.
 
     """
-    own = model.path.parent.parent / PRICES if model.path else None
-    return cost.load_prices(own) if own and own.is_file() else cost.load_prices()
+    return cost.prices_in(model.path.parent.parent if model.path else None)
 
 
 def month(model: spec.Model, clients: aws.Clients, *, now: dt.datetime) -> cost.Bill:

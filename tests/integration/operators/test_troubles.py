@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException
+from airflow.sdk import DAG
 from tests.integration import training_jobs as jobs
 
 from sagelocal.testing import FaultPlan
@@ -74,8 +75,17 @@ def test_throttling_and_a_lost_answer_make_no_second_job(train, aws, faults):
     assert faults.left() == []
 
 
-def test_what_a_job_gave_is_kept_beside_the_task(train):
-    run = train(prices={"ml.m5.large": 0.1})
-    result = run.run()
-    assert run.store.values["sagewind_summary"] == result["Summary"]
-    assert result["Summary"]["CostUSD"] >= 0
+@pytest.mark.parametrize(("prices", "hourly"), [({"ml.m5.large": 3.6}, 3.6), (None, 0.115)])
+def test_what_a_job_gave_is_kept_beside_the_task(train, prices, hourly):
+    run = train(prices=prices)
+    summary = run.run()["Summary"]
+    assert run.store.values["sagewind_summary"] == summary
+    assert summary["CostUSD"] == pytest.approx(summary["BillableSeconds"] * hourly / 3600, abs=1e-6)
+
+
+def test_a_price_table_that_cannot_be_read_costs_no_result(train, capsys, tmp_path):
+    (tmp_path / "prices.json").write_text("{}")
+    dag = DAG("priced", schedule=None)
+    dag.fileloc = str(tmp_path / "priced.py")
+    assert "CostUSD" not in train(dag=dag).run()["Summary"]
+    assert "no cost in the result" in capsys.readouterr().out

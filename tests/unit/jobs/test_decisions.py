@@ -278,6 +278,7 @@ def test_billable_seconds_and_cost():
     }
     found = outcome.summary(job, {"ml.m5.large": 3.6})
     assert found == {"Metrics": {"accuracy": 0.5}, "BillableSeconds": 180, "CostUSD": 0.18}
+    assert outcome.summary(job, {"ml.m5.large": 3.6}, "EUR")["CostEUR"] == 0.18
     assert outcome.billable_seconds({**job, "BillableTimeInSeconds": 30}) == 60
     assert outcome.billable_seconds({}) is None
 
