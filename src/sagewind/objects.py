@@ -5,6 +5,7 @@ The client is injected, so the same code speaks to AWS, to the local emulator an
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 PART_BYTES = 16 << 20
 """A larger object goes in parts of this size."""
 
+_ABSENT = {"404": "object", "NoSuchKey": "object", "NoSuchBucket": "bucket"}
+_REFUSED = {"403", "AccessDenied"}
 _DELETE_AT_ONCE = 1000
 """Most keys in one DeleteObjects request (S3 API reference)."""
 
@@ -31,7 +34,25 @@ class AddressError(SagewindError):
 
 
 class ObjectMissingError(SagewindError):
-    """An object that is needed does not exist."""
+    """An object that is needed does not exist, or its bucket does not."""
+
+
+class ObjectRefusedError(SagewindError):
+    """S3 does not let us read or write there."""
+
+
+@contextlib.contextmanager
+def _named(address: Address) -> Iterator[None]:
+    """Say of which object, or prefix, S3 speaks: its errors name neither key nor bucket."""
+    try:
+        yield
+    except ClientError as error:
+        code, said = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+        if code in _ABSENT:
+            raise ObjectMissingError(f"{address}: there is no such {_ABSENT[code]}") from error
+        if code in _REFUSED:
+            raise ObjectRefusedError(f"{address}: S3 refuses the role that asks: {said or code}") from error
+        raise
 
 
 @dataclass(frozen=True)
@@ -108,14 +129,11 @@ class Objects:
 
         Raises:
             ObjectMissingError: there is no such object.
+            ObjectRefusedError: it may not be read.
 
         """
-        try:
+        with _named(address):
             got = self.client.get_object(Bucket=address.bucket, Key=address.key)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in {"404", "NoSuchKey"}:
-                raise ObjectMissingError(f"{address}: there is no such object") from error
-            raise
         return bytes(got["Body"].read())
 
     def read_json(self, address: Address) -> Any:
@@ -134,11 +152,17 @@ class Objects:
         """Store an object, replacing what is there; S3 makes it visible whole or not at all.
 
         A large one goes in parts, several at a time. boto3 sends a checksum with each request.
+
+        Raises:
+            ObjectMissingError: there is no such bucket.
+            ObjectRefusedError: it may not be written.
+
         """
         data = body.encode() if isinstance(body, str) else body
         told = {"ContentType": content_type, **self._encryption}
         if len(data) <= PART_BYTES:
-            self.client.put_object(Bucket=address.bucket, Key=address.key, Body=data, **told)
+            with _named(address):
+                self.client.put_object(Bucket=address.bucket, Key=address.key, Body=data, **told)
             return
         from boto3.s3.transfer import TransferConfig  # noqa: PLC0415 - not when a DAG file is read
 
@@ -153,12 +177,18 @@ class Objects:
         self.write(address, text, content_type="application/json")
 
     def list(self, prefix: Address, *, after: str = "") -> Iterator[Entry]:
-        """Yield every object under a prefix, in key order; with `after` only those behind this name in it."""
+        """Yield every object under a prefix, in key order; with `after` only those behind this name in it.
+
+        Raises:
+            ObjectMissingError: there is no such bucket.
+            ObjectRefusedError: it may not be listed.
+
+        """
         start = {"StartAfter": (prefix / after).key} if after else {}
         pages = self.client.get_paginator("list_objects_v2").paginate(
             Bucket=prefix.bucket, Prefix=prefix.key, **start
         )
-        for page in pages:
+        for page in _each_named(pages, prefix):
             for each in page.get("Contents", ()):
                 yield Entry(
                     address=Address(prefix.bucket, each["Key"]),
@@ -178,3 +208,9 @@ class Objects:
                 for failed in answer.get("Errors", ()):
                     raise AddressError(f"s3://{bucket}/{failed['Key']}: not deleted: {failed.get('Message')}")
         return len(keys)
+
+
+def _each_named(pages: Iterable[Any], prefix: Address) -> Iterator[Any]:
+    """Yield pages; an error on the way names the prefix."""
+    with _named(prefix):
+        yield from pages

@@ -21,17 +21,17 @@ from sagewind.stack import home as homes
 from sagewind.stack.home import Home
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 START_SECONDS = 1200
 """A bound for slow machines, no measure."""
 
 
 @contextlib.contextmanager
-def started(project: Path, root: Path) -> Iterator[Stack]:
-    """Run `sagewind up` for a project, in a home of its own."""
+def started(project: Path, root: Path, **variables: str) -> Iterator[Stack]:
+    """Run `sagewind up` for a project, in a home of its own, with these variables in its environment."""
     home = Home(root=root, project=project)
-    with _up(home):
+    with _up(home, variables):
         memory = homes.read(home)
         assert memory is not None
         with Airflow(memory.address("airflow"), user=homes.USER, password=memory.password) as airflow:
@@ -39,7 +39,7 @@ def started(project: Path, root: Path) -> Iterator[Stack]:
 
 
 @contextlib.contextmanager
-def _up(home: Home) -> Iterator[None]:
+def _up(home: Home, variables: Mapping[str, str]) -> Iterator[None]:
     output = home.root.with_suffix(".txt")
     program = Path(sys.executable).with_name("sagewind")
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -49,7 +49,7 @@ def _up(home: Home) -> Iterator[None]:
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            env=environ,
+            env=environ | variables,
         )
     try:
         deadline = time.monotonic() + START_SECONDS

@@ -60,11 +60,18 @@ def features(day: dt.date) -> bytes:
 
 def project(folder: Path) -> Path:
     """Make a project with one model, `season`: the diabetes model's scripts, and a spec of its own."""
+    empty(folder)
+    spec = (Path(__file__).parent / "season.yaml").read_bytes()
+    (folder / "dags" / "models" / "season.yaml").write_bytes(spec)
+    return folder
+
+
+def empty(folder: Path) -> Path:
+    """Make a project without a model, with the scripts and tables of this one."""
     models = folder / "dags" / "models"
     models.mkdir(parents=True)
     (folder / "plugins").symlink_to(ROOT / "plugins")
     (folder / "sm_code").symlink_to(ROOT / "sm_code")
     (folder / "dags" / "data").symlink_to(ROOT / "dags" / "data")
     (folder / "dags" / "from_specs.py").write_bytes((ROOT / "dags" / "from_specs.py").read_bytes())
-    (models / "season.yaml").write_bytes((Path(__file__).parent / "season.yaml").read_bytes())
     return folder

@@ -38,7 +38,8 @@ from airflow.sdk import DAG
 
 with DAG("outcomes", schedule=None) as dag:
     after = EmptyOperator(task_id="after", trigger_rule="all_done")
-    for task_id, (of, arguments) in json.loads(Path(os.environ["TASKS"]).read_text()).items():
+    tasks = Path(os.environ.get("TASKS", Path(__file__).with_name("tasks.json")))
+    for task_id, (of, arguments) in json.loads(tasks.read_text()).items():
         made = getattr(sensors if of.endswith("Sensor") else operators, of)(
             task_id=task_id, retries=0, **arguments
         )
