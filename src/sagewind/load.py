@@ -28,21 +28,21 @@ __all__ = ["LoadError", "data_file", "error", "load", "source_directory"]
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 _NOT_IN_YAML = {"path"}
+_TEXT = "tag:yaml.org,2002:str"
 
 
 class LoadError(SagewindError, ValueError):
     """A spec file cannot be used; the message begins with `file:line:`."""
 
 
-@dataclasses.dataclass(frozen=True)
-class _Place:
+class _Place(typing.NamedTuple):
     """Where the walk is: for the messages."""
 
     file: Path
     key: str = ""
 
     def at(self, key: str) -> _Place:
-        return dataclasses.replace(self, key=f"{self.key}.{key}" if self.key else key)
+        return _Place(self.file, f"{self.key}.{key}" if self.key else key)
 
     def error(self, node: yaml.Node, message: str) -> LoadError:
         return LoadError(f"{node.start_mark.name}:{node.start_mark.line + 1}: {message}")
@@ -141,11 +141,11 @@ def _hints(kind: Any) -> dict[str, Any]:
 def _build(kind: Any, node: yaml.Node, place: _Place, **given: Any) -> Any:
     """Make a spec dataclass of a mapping node."""
     hints = _hints(kind)
-    known = [f for f in dataclasses.fields(kind) if f.name not in _NOT_IN_YAML and f.name not in given]
-    nodes = _entries(node, place, [f.name for f in known])
-    for each in known:
-        if each.name not in nodes and _required(each):
-            raise place.error(node, f"{place.at(each.name).key} is missing")
+    known = {name: required for name, required in _fields(kind).items() if name not in given}
+    nodes = _entries(node, place, list(known))
+    for name, required in known.items():
+        if required and name not in nodes:
+            raise place.error(node, f"{place.at(name).key} is missing")
     values = {key: _value(hints[key], value, place.at(key)) for key, value in nodes.items()}
     try:
         return kind(**values, **given)
@@ -175,8 +175,14 @@ def _unknown(where: str, key: str, known: list[str]) -> str:
     return f"{where} is no key of a spec{hint or ';'} allowed are {', '.join(sorted(known))}"
 
 
-def _required(field: dataclasses.Field[Any]) -> bool:
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+@functools.cache
+def _fields(kind: Any) -> dict[str, bool]:
+    """Return the keys that a section may have, and whether it must."""
+    return {
+        each.name: each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
+        for each in dataclasses.fields(kind)
+        if each.name not in _NOT_IN_YAML
+    }
 
 
 def _value(hint: Any, node: yaml.Node, place: _Place) -> Any:
@@ -229,6 +235,8 @@ def _scalar(allowed: tuple[Any, ...], node: yaml.Node, place: _Place) -> Any:
 def _parsed(node: yaml.Node) -> object:
     if not isinstance(node, yaml.ScalarNode):
         return node
+    if node.tag == _TEXT:
+        return node.value
     constructor = yaml.constructor.SafeConstructor()
     return typing.cast("object", constructor.construct_object(node))
 

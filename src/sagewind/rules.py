@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,11 +80,17 @@ def check(value: Any) -> None:
         SpecError: a field breaks its rule.
 
     """
-    for each in dataclasses.fields(value):
-        limits = each.metadata.get("rule")
-        allowed = limits.broken_by(getattr(value, each.name)) if limits else None
+    for name, limits in _limits(value.__class__):
+        allowed = limits.broken_by(getattr(value, name))
         if allowed:
-            raise SpecError(each.name, getattr(value, each.name), allowed)
+            raise SpecError(name, getattr(value, name), allowed)
+
+
+@functools.cache
+def _limits(kind: Any) -> list[tuple[str, Rule]]:
+    return [
+        (each.name, each.metadata["rule"]) for each in dataclasses.fields(kind) if "rule" in each.metadata
+    ]
 
 
 class Checked:
