@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagelocal import settings as configuration
 from sagelocal.faults import Faults
-from sagelocal.jobs import mailbox, patience, transitions
+from sagelocal.jobs import mailbox, transitions, waiting
 from sagelocal.jobs.bell import Bell
 from sagelocal.jobs.folder import JobFolder
 from sagelocal.jobs.kinds import JOB_KINDS
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sagelocal.jobs.kinds import JobKind
-    from sagelocal.jobs.patience import Patience
     from sagelocal.jobs.store import Resource, Store
+    from sagelocal.jobs.waiting import Patience
     from sagelocal.settings import Settings
 
 SUPERVISOR = (sys.executable, "-m", "sagelocal.jobs.supervisor")
@@ -261,7 +261,7 @@ class Launcher:
 
         self._update(kind, name, tell)
         try:
-            self._told[kind.kind, name] = patience.of(self._store.get(kind.kind, name).body)
+            self._told[kind.kind, name] = waiting.of(self._store.get(kind.kind, name).body)
         except MissingError:
             self._told[kind.kind, name] = None  # deleted while it waited
 

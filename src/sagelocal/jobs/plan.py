@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sagelocal.container import environment
-from sagelocal.jobs import patience, preferences
+from sagelocal.jobs import preferences, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -178,7 +178,7 @@ def training(body: Mapping[str, Any], *, region: str, stop_grace: float = STOP_G
         ),
         checkpoints=_checkpoints(body.get("CheckpointConfig")),
         spot=body.get("EnableManagedSpotTraining", False),
-        wait_until=patience.spot(body),
+        wait_until=waiting.spot(body),
         retries=body.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0),
     )
 

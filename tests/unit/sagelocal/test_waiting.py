@@ -2,18 +2,18 @@
 
 import pytest
 
-from sagelocal.jobs import patience
+from sagelocal.jobs import waiting
 
 
 def of(spot=False, **condition):
-    return patience.of(
+    return waiting.of(
         {"CreationTime": 1000.0, "EnableManagedSpotTraining": spot, "StoppingCondition": condition}
     )
 
 
 def test_a_job_without_limits_waits_for_ever():
     assert of(MaxRuntimeInSeconds=5) is None
-    assert patience.of({"CreationTime": 1000.0}) is None
+    assert waiting.of({"CreationTime": 1000.0}) is None
 
 
 def test_only_a_spot_job_has_a_limit_for_wait_and_run_together():
