@@ -6,6 +6,8 @@ botocore reads for itself. Importing botocore takes a quarter of a second, so it
 
 from __future__ import annotations
 
+import functools
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +39,7 @@ def client(service: str) -> Any:
     if service in _KEPT:
         return _KEPT[service]
     with _LOCK:
-        import boto3  # noqa: PLC0415  (a quarter second)
-        from botocore.config import Config  # noqa: PLC0415
+        from botocore.config import Config  # noqa: PLC0415  (a quarter second)
 
         config = Config(
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
@@ -46,5 +47,16 @@ def client(service: str) -> Any:
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS_OF.get(service, ATTEMPTS)},
             max_pool_connections=32,
         )
-        session: Any = boto3.session.Session()
-        return session.client(service, config=config)
+        told = tuple(sorted(each for each in os.environ.items() if each[0].startswith("AWS_")))
+        return _session(told).client(service, config=config)
+
+
+@functools.lru_cache(maxsize=1)
+def _session(_told: tuple[tuple[str, str], ...]) -> Any:
+    """Return one session for all clients, as long as the environment tells it the same.
+
+    Each session reads the SDK's megabytes of endpoints and rules anew, and keeps them.
+    """
+    import boto3  # noqa: PLC0415
+
+    return boto3.session.Session()
