@@ -93,7 +93,8 @@ test needs these environments.
   that has imported the framework, where there is one and nothing in the job is read when an
   interpreter starts (`PYTHONHASHSEED`, `OMP_NUM_THREADS`, ...), but not with TensorFlow; its log says
   so. Then `/proc/self/environ` and `ps` show the interpreter it was forked from, all jobs of one
-  interpreter share its hash seed, and `inspect.stack()` has two more frames. The packages of a
+  interpreter share its hash seed, and `inspect.stack()` has two more frames. In the end all that the
+  job made is taken apart, as an interpreter does, but not what was imported before. The packages of a
   `requirements.txt` are imported outside of the sandbox, as they are built. `SAGELOCAL_PRELOAD=0`
   starts each anew.
 - A warm pool (`KeepAlivePeriodInSeconds`) is an account of what would be kept: the environment and its
