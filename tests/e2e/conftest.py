@@ -1,4 +1,4 @@
-"""The whole stack for end-to-end tests: started as a user would, in a home of its own, once."""
+"""The whole stack for end-to-end tests: started as a user would, in a home of its own, once for a folder."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _lives(process: psutil.Process) -> bool:
         return False
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def launch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Launched]]:
     """Start `sagewind <arguments>` in a home; whatever still runs in the end is stopped."""
     launched: list[Launched] = []
@@ -139,7 +139,7 @@ def await_dags(airflow: Airflow) -> None:
         time.sleep(0.5)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(launch: Callable[..., Launched], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The stack of `sagewind up`."""
     up = launch(tmp_path_factory.mktemp("stack") / "home", "up")

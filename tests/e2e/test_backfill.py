@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Running
+    from tests.e2e.conftest import Running
 
 BUCKET = "sagemaker-us-east-1-123456789012"
 FIRST = dt.date(2026, 1, 1)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from conftest import Launched
+    from tests.e2e.conftest import Launched
 
 
 def test_the_demo_runs_on_celery(launch: Callable[..., Launched], tmp_path: Path) -> None:

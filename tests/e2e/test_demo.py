@@ -15,7 +15,7 @@ from sagelocal.settings import Settings
 from sagewind.load import load
 
 if TYPE_CHECKING:
-    from conftest import Running
+    from tests.e2e.conftest import Running
 
 PROJECT = Path(__file__).parents[2]
 DAGS = [

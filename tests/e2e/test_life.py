@@ -17,7 +17,8 @@ from sagewind.stack import home as homes
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Running
+    from tests.e2e.conftest import Running
+
     from sagewind.airflow_rest import Question
 
 SECONDS = 400

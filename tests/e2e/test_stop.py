@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from conftest import Launched
+    from tests.e2e.conftest import Launched
 
 
 @pytest.fixture(scope="module")

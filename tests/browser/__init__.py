@@ -1,0 +1,1 @@
+"""What a person sees of the stack in a browser."""
