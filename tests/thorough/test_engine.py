@@ -2,7 +2,13 @@
 
 import numpy as np
 import pytest
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, RandomForestRegressor
+import threadpoolctl
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -31,6 +37,29 @@ def test_a_forest_answers_with_predicts_bits_whatever_the_number_of_rows(model, 
     want = model.predict(unseen)
     assert chosen.predict(unseen).tolist() == want.tolist()
     assert [chosen.predict(row.reshape(1, -1))[0] for row in unseen] == want.tolist()
+
+
+@pytest.mark.parametrize("piped", [False, True])
+def test_few_rows_are_answered_on_one_thread_with_the_same_bits(piped):
+    teams = []
+
+    class HistGradientBoostingSeen(HistGradientBoostingClassifier):
+        def predict(self, X):  # noqa: N803  (scikit-learn's name)
+            found = threadpoolctl.threadpool_info()
+            teams.append({each["num_threads"] for each in found if each["user_api"] == "openmp"})
+            return super().predict(X)
+
+    model = HistGradientBoostingSeen(max_iter=5, random_state=1)
+    model = make_pipeline(StandardScaler(), model) if piped else model
+    model.fit(ROWS, LABELS)
+    usual = threadpoolctl.threadpool_info()
+    answer, many = engine.choose(model).predict, np.tile(ROWS, (3, 1))
+    for count in (1, engine.FEW_ROWS, engine.FEW_ROWS + 1):
+        assert answer(many[:count]).tobytes() == model.predict(many[:count]).tobytes()
+    few, most, all_threads = teams[0], teams[2], teams[4]
+    assert few == most == {1}
+    assert all_threads == teams[5]
+    assert threadpoolctl.threadpool_info() == usual
 
 
 def test_rows_that_scikit_learn_refuses_are_refused_in_its_words():

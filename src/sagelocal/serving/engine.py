@@ -10,6 +10,7 @@ scikit-learn would refuse or treat specially (NaN, infinities, a wrong number of
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,8 @@ ELEMENTWISE = frozenset(
         "OneHotEncoder",
     }
 )
+FEW_ROWS = 256
+"""Up to here a team of threads gains nothing even where its cores have nothing else to do."""
 PROBE_ROWS = 512
 _SEED = 20260101
 
@@ -70,7 +73,7 @@ def choose(model: Any) -> Engine:
     """Return the fastest engine that provably answers as `model.predict` does."""
     features = getattr(model, "n_features_in_", None)
     row_wise = is_row_wise(model)
-    plain = Engine(predict=_predict(model), description="model.predict", features=features, row_wise=row_wise)
+    plain = Engine(predict=_alone(model), description="model.predict", features=features, row_wise=row_wise)
     if type(model).__module__.partition(".")[0] != "sklearn":
         return plain
     forest = _forest(model)
@@ -117,6 +120,27 @@ def _predict(model: Any) -> Callable[[Any], Any]:
         with warnings.catch_warnings():
             # A model fitted on a DataFrame warns at every call that an array has no column names.
             warnings.filterwarnings("ignore", message="X does not have valid feature names")
+            return answer(rows)
+
+    return predict
+
+
+def _alone(model: Any) -> Callable[[Any], Any]:
+    """Return a `predict` that answers few rows on one thread where scikit-learn would start a team of them.
+
+    A team waits in a loop for its slowest, which is whoever shares a core with the next request. Each row is
+    computed by itself, so the bits are the same.
+    """
+    answer = _predict(model)
+    last = model.steps[-1][1] if type(model).__name__ == "Pipeline" else model
+    if not type(last).__name__.startswith("HistGradientBoosting"):
+        return answer
+    teams = importlib.import_module("threadpoolctl").ThreadpoolController()
+
+    def predict(rows: Any) -> Any:
+        if len(rows) > FEW_ROWS:
+            return answer(rows)
+        with teams.limit(limits=1, user_api="openmp"):
             return answer(rows)
 
     return predict
