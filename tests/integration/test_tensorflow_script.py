@@ -11,6 +11,9 @@ import pytest
 from sagelocal.serving import handlers, tensorflow, tensorflow_model
 from sagelocal.serving.tensorflow_requests import RequestError
 
+SECONDS = 60
+"""A bound for slow machines, no measure."""
+
 
 class Echo:
     """A model that predicts the request."""
@@ -25,10 +28,10 @@ class Echo:
 
 def handler(data, context):
     """Ask for the model's state, and then for a prediction."""
-    with urllib.request.urlopen(context.rest_uri.rpartition(":")[0]) as answer:
+    with urllib.request.urlopen(context.rest_uri.rpartition(":")[0], timeout=SECONDS) as answer:
         state = json.load(answer)["model_version_status"][0]
     try:
-        with urllib.request.urlopen(context.rest_uri, data=data.read()) as answer:
+        with urllib.request.urlopen(context.rest_uri, data=data.read(), timeout=SECONDS) as answer:
             return answer.read() + state["state"].encode() + state["version"].encode(), context.accept_header
     except urllib.error.HTTPError as error:
         with error:

@@ -131,7 +131,7 @@ def _serve(model: tensorflow_model.Model) -> str:
         os.environ[name] = ",".join(filter(None, [os.environ.get(name), _LOCAL]))
     server = _Server(model)
     threading.Thread(target=server.serve_forever, name="rest", daemon=True).start()
-    return f"http://localhost:{server.server_address[1]}/v1/models/{model.bundle.name}:predict"
+    return f"http://127.0.0.1:{server.server_address[1]}/v1/models/{model.bundle.name}:predict"
 
 
 class _Server(http.server.ThreadingHTTPServer):
