@@ -219,6 +219,17 @@ def test_lineage_is_walked_both_ways(sagemaker, name):
     assert refusal(sagemaker.describe_artifact, ArtifactArn=data)[0] == "ResourceNotFound"
 
 
+def test_lineage_leaves_out_what_was_deleted(sagemaker, name):
+    first, second = (
+        sagemaker.create_experiment(ExperimentName=f"{name}-{number}")["ExperimentArn"] for number in (1, 2)
+    )
+    sagemaker.add_association(SourceArn=first, DestinationArn=second)
+    assert [each["Arn"] for each in sagemaker.query_lineage(StartArns=[first])["Vertices"]] == [second]
+    sagemaker.delete_experiment(ExperimentName=f"{name}-2")
+    found = sagemaker.query_lineage(StartArns=[first], IncludeEdges=True)
+    assert (found["Vertices"], found["Edges"]) == ([], [])
+
+
 def test_a_model_card_has_versions(sagemaker, name):
     card = {"ModelCardName": name}
     sagemaker.create_model_card(**card, Content='{"a": 1}', ModelCardStatus="Draft")

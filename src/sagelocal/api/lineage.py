@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_QueryLineage.html
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from sagelocal.api import listing
@@ -16,7 +17,7 @@ from sagelocal.jobs.store import AlreadyExistsError, MissingError
 from sagelocal.wire.dispatch import operation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from sagelocal.api.account import Account
     from sagelocal.jobs.store import Resource, Store
@@ -133,7 +134,13 @@ class Lineage:
             front = {arn for arn in reached if arn not in seen}
             found += [arn for arn in dict.fromkeys(reached) if arn not in seen]
             seen |= front
-        return [self._store.find(arn) for arn in found], edges.values()
+        return list(self._there(found)), edges.values()
+
+    def _there(self, arns: Iterable[str]) -> Iterator[Resource]:
+        """Yield entities, without those that were deleted since they were associated."""
+        for arn in arns:
+            with contextlib.suppress(MissingError):
+                yield self._store.find(arn)
 
     def _entity(self, arn: str) -> Resource:
         try:
