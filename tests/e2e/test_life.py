@@ -68,6 +68,7 @@ def test_a_spec_with_a_script_lives_to_its_scores(stack: Running) -> None:
     assert judged["metrics"]["r2"] > 0.25
     champion = next(iter(Registry(stack.client("sagemaker")).versions("diabetes")))
     assert (champion.number, champion.status, champion.arn) == (1, "Approved", enrolled["arn"])
+    assert enrolled["status"] == "Approved"
     s3 = stack.client("s3")
     card = s3.get_object(Bucket=BUCKET, Key=enrolled["card"].removeprefix(f"s3://{BUCKET}/"))["Body"].read()
     assert b"<html" in card

@@ -50,13 +50,17 @@ def run(call: Call) -> int:
             demo.tell_failure(console, airflow, run_id, last, call.home, dag=name)
             return 1
         known = airflow.tasks(name, run_id)
-        told = [airflow.result(name, run_id, task) for task in _TOLD if task in known]
-        for each in told:
-            if "page" in each:
-                where = memory.address("airflow") + each["page"]
-                console.print(f"\nversion {each['version']} with its card: {where}", soft_wrap=True)
-            sys.stdout.write(f"{json.dumps(each, indent=2)}\n")
+        for tasks in _TOLD:
+            told: dict[str, Any] = {}
+            for task in (each for each in tasks if each in known):
+                told |= airflow.result(name, run_id, task)
+            if "page" in told:
+                where = memory.address("airflow") + told["page"]
+                console.print(f"\nversion {told['version']} with its card: {where}", soft_wrap=True)
+            if told:
+                sys.stdout.write(f"{json.dumps(told, indent=2)}\n")
     return 0
 
 
-_TOLD = ("register.enrol", "report")
+_TOLD = (("register.enrol", "register.settle"), ("report",))
+"""Tasks whose results are printed, together: the version as it was registered, and what became of it."""
