@@ -153,34 +153,53 @@ def _common(model: spec.Model) -> dict[str, Any]:
     told = model.notifications
     default: dict[str, Any] = {"retries": 2, "retry_delay": dt.timedelta(seconds=10)}
     if told.on_failure:
-        default["on_failure_callback"] = _notifier(model, "on_failure", told.on_failure)
+        keys = ("notifications", "on_failure")
+        default["on_failure_callback"] = _notifier(model, keys, told.on_failure, told.arguments)
     common: dict[str, Any] = {"default_args": default, "tags": ["sagemaker", "spec", model.name]}
     if told.on_success:
-        common["on_success_callback"] = _notifier(model, "on_success", told.on_success)
+        keys = ("notifications", "on_success")
+        common["on_success_callback"] = _notifier(model, keys, told.on_success, told.arguments)
     if model.deadline.minutes:
-        path = model.deadline.notifier or _DEFAULT_NOTIFIER
-        _named(model, ("deadline", "notifier"), path)
-        common["deadline"] = DeadlineAlert(
-            reference=DeadlineReference.DAGRUN_QUEUED_AT,
-            interval=dt.timedelta(minutes=model.deadline.minutes),
-            callback=AsyncCallback(path, kwargs={"message": f"{model.name} missed its deadline"}),
-        )
+        common["deadline"] = _deadline(model)
     return common
 
 
-def _notifier(model: spec.Model, key: str, path: str) -> Any:
-    """Make a notifier by its class's path.
+def _deadline(model: spec.Model) -> DeadlineAlert:
+    """Have the triggerer tell of a run that is not over in time.
+
+    Raises:
+        LoadError: the notifier does not exist, does not take the arguments, or cannot be awaited.
+
+    """
+    keys = ("deadline", "notifier")
+    path = model.deadline.notifier or _DEFAULT_NOTIFIER
+    arguments = dict(model.deadline.arguments) or {"message": f"{model.name} missed its deadline"}
+    made = _notifier(model, keys, path, arguments)
+    if type(made).async_notify is BaseNotifier.async_notify:
+        said = f"deadline.notifier is {path!r}, which has no async_notify: the triggerer could not run it"
+        raise load.error(model, keys, said)
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=dt.timedelta(minutes=model.deadline.minutes),
+        callback=AsyncCallback(path, kwargs=arguments),
+    )
+
+
+def _notifier(
+    model: spec.Model, keys: tuple[str, str], path: str, arguments: Mapping[str, str]
+) -> BaseNotifier:
+    """Make the notifier that stands at these keys, by its class's path.
 
     Raises:
         LoadError: there is no such class, or it does not take the arguments.
 
     """
-    made = _named(model, ("notifications", key), path)
+    made = _named(model, keys, path)
     try:
-        return made(**model.notifications.arguments)
+        return made(**arguments)
     except TypeError as error:
-        said = f"notifications.{key} is {path!r}, which does not take notifications.arguments: {error}"
-        raise load.error(model, ("notifications", key), said) from error
+        said = f"{'.'.join(keys)} is {path!r}, which does not take {keys[0]}.arguments: {error}"
+        raise load.error(model, keys, said) from error
 
 
 def _named(model: spec.Model, keys: tuple[str, ...], path: str) -> Callable[..., BaseNotifier]:

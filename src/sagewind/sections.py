@@ -260,3 +260,11 @@ class Deadline(Checked):
     minutes: float = rule(0.0, minimum=0)
     """0: there is none."""
     notifier: str = rule("", pattern=r"([\w]+(\.\w+)+)?", says=_A_CLASS)
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    """The notifier's; empty: `message`, in words of ours. Templates know `dag_run` and `deadline` only."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if "context" in self.arguments:
+            # Airflow's callbacks raise for it when the DAG file is read, which takes every spec with it.
+            raise SpecError("arguments", "context", "any name but this: Airflow gives it itself")

@@ -44,6 +44,19 @@ told = lives.pipeline(
         ),
     )
 )
+SQS = "airflow.providers.amazon.aws.notifications.sqs.SqsNotifier"
+CHIME = "airflow.providers.amazon.aws.notifications.chime.ChimeNotifier"
+queue = {"queue_url": "q", "message_body": "{{ dag_run.dag_run_id }} is late"}
+
+def late(**deadline):
+    return lives.pipeline(changed(deadline=sections.Deadline(minutes=30, **deadline))).deadline[0].callback
+
+def refusal(**deadline):
+    try:
+        late(**deadline)
+    except load.LoadError as error:
+        return str(error)
+
 temporary = lives.pipeline(changed(endpoint=dataclasses.replace(plain.endpoint, temporary=True)))
 landing = changed(data=dataclasses.replace(plain.data, starts_training=True))
 promoted = changed(score=dataclasses.replace(plain.score, on_promotion=True))
@@ -98,6 +111,11 @@ print(json.dumps({
     "asked": person.get_task("register.approve").body,
     "teardowns": [task.task_id for task in temporary.topological_sort() if task.is_teardown],
     "deadline": [alert.interval.total_seconds() for alert in told.deadline],
+    "late": [late().kwargs, late(notifier=SQS, arguments=queue).kwargs],
+    "refused": [
+        refusal(notifier=SQS),
+        refusal(notifier=CHIME, arguments={"chime_conn_id": "c", "message": "late"}),
+    ],
     "notifier": type(told.default_args["on_failure_callback"]).__name__,
     "outlets": sorted(
         asset.name for dag in (person, lives.scoring(plain)) for task in dag.tasks for asset in task.outlets
@@ -183,6 +201,17 @@ def test_new_data_starts_training_and_a_new_champion_starts_scoring_when_the_spe
 def test_deadlines_and_notifiers_are_the_specs(seen):
     assert seen["deadline"] == [1800.0]
     assert seen["notifier"] == "LogNotifier"
+    assert seen["late"] == [
+        {"message": "diabetes missed its deadline"},
+        {"queue_url": "q", "message_body": "{{ dag_run.dag_run_id }} is late"},
+    ]
+
+
+def test_a_notifier_that_would_fail_in_the_triggerer_is_refused_before(seen):
+    without_queue, not_awaitable = seen["refused"]
+    assert "SqsNotifier', which does not take deadline.arguments: " in without_queue
+    assert "'queue_url'" in without_queue
+    assert "ChimeNotifier', which has no async_notify" in not_awaitable
 
 
 def test_each_event_has_its_asset(seen):

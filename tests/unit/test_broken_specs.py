@@ -76,6 +76,11 @@ BROKEN = [
     ("run: 5", "month: plenty", "budget.month is 'plenty'"),
     ("budget:", "approval: {by: committee}\nbudget:", "approval.by is 'committee'"),
     ("budget:", "deadline: {minutes: -1}\nbudget:", "deadline.minutes is -1"),
+    (
+        "budget:",
+        "deadline: {minutes: 1, arguments: {context: me}}\nbudget:",
+        "deadline.arguments is 'context'",
+    ),
     ("budget:", "notifications: {on_failure: slack}\nbudget:", "notifications.on_failure is 'slack'"),
     ("budget:", "account: {subnets: [subnet-1]}\nbudget:", "account.security_groups is ()"),
     (
