@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from tests.chaos.starting import started
 from tests.integration import training_jobs as jobs
 from tests.integration.operators.outcomes import ROWS, Requests, Row
@@ -98,58 +100,139 @@ def test_a_task_has_the_colour_of_its_work(outcomes: dict[str, tuple[str, str]],
 
 # -- what happens by itself
 
+BUCKET = "sagemaker-us-east-1-123456789012"
+SPEC = Path(__file__).parent / "specs" / "eager.yaml"
+LANDED = 300
+"""Rows that land; the file that travels with the DAG has more."""
+
+LAND = f"""
+from pathlib import Path
+
+from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from airflow.sdk import DAG, Asset, task
+
+with DAG("land", schedule=None):
+
+    @task(outlets=[Asset(name="eager_data", uri="sagewind://eager/data")])
+    def land():
+        lines = (Path(__file__).parent / "data" / "diabetes.csv").read_text().splitlines()
+        rows = chr(10).join(lines[: {LANDED} + 1])
+        S3Hook().load_string(rows, "eager/history/ds=2026-01-01/rows.csv", "{BUCKET}")
+
+    land()
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Eager:
+    """A model that starts by itself, and what its notifiers said."""
+
+    stack: Stack
+    queue: str
+    heard: set[str] = field(default_factory=set)
+
+    def told(self, words: str) -> str:
+        """Wait for a message that begins with these words."""
+        return str(until(lambda: self._message(words), f"{words!r} is not in {self.heard}"))
+
+    def _message(self, words: str) -> str:
+        sqs = self.stack.client("sqs")
+        got = sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages", [])
+        self.heard.update(each["Body"] for each in got)
+        return next((body for body in self.heard if body.startswith(words)), "")
+
+    def started_by_assets(self, dag_id: str) -> str:
+        """Wait for the one run that an event started."""
+
+        def runs() -> list[str]:
+            found = self.stack.airflow._get(f"/dags/{dag_id}/dagRuns", run_type="asset_triggered")
+            return [run["dag_run_id"] for run in found["dag_runs"]]
+
+        [only] = until(runs, f"no event started {dag_id}")
+        return str(only)
+
+    def succeeds(self, dag_id: str, run_id: str) -> None:
+        state = finished(self.stack, dag_id, run_id)
+        assert state == "success", self.stack.airflow.tasks(dag_id, run_id)
+
+    def result(self, run_id: str, task_id: str) -> Any:
+        """Wait until a task of a training has ended well, and return its result."""
+
+        def ended() -> bool:
+            return self.stack.airflow.tasks("eager", run_id)[task_id].state == "success"
+
+        until(ended, f"{task_id} of {run_id} has no result")
+        return self.stack.airflow.result("eager", run_id, task_id)
+
 
 @pytest.fixture(scope="module")
-def eager(own: Stack) -> Stack:
-    """Have a spec come into the running stack, which tells of the ends of its runs in a queue."""
+def eager(own: Stack) -> Eager:
+    """Have a spec come into the running stack, and a DAG that lands its rows."""
+    own.client("s3").create_bucket(Bucket=BUCKET)
     queue = own.client("sqs").create_queue(QueueName="eager")["QueueUrl"]
-    spec = (Path(__file__).parent / "specs" / "eager.yaml").read_text().replace("QUEUE", queue)
+    spec = SPEC.read_text().replace("QUEUE", queue)
     (own.home.project / "dags" / "models" / "eager.yaml").write_text(spec)
-    known(own, "eager")
-    return own
+    (own.home.project / "dags" / "land.py").write_text(LAND)
+    for dag_id in ("eager", "eager_score", "land"):
+        known(own, dag_id)
+    return Eager(stack=own, queue=queue)
 
 
-def event(stack: Stack, name: str) -> None:
-    """Say that an asset has changed, as whoever lands data does by Airflow's API."""
-    [asset] = stack.airflow._get("/assets", name_pattern=name)["assets"]
-    body = {"asset_id": asset["id"], "extra": {}}
-    stack.airflow._send("POST", "/api/v2/assets/events", json=body)
+@pytest.fixture(scope="module")
+def trained(eager: Eager) -> str:
+    """Land rows; return the training which that starts."""
+    eager.succeeds("land", eager.stack.airflow.trigger("land", {}))
+    return eager.started_by_assets("eager")
 
 
-def started_by_assets(stack: Stack, dag_id: str) -> list[str]:
-    runs = stack.airflow._get(f"/dags/{dag_id}/dagRuns", run_type="asset_triggered")["dag_runs"]
-    return [run["dag_run_id"] for run in runs]
+@pytest.fixture(scope="module")
+def promoted(eager: Eager, trained: str) -> str:
+    """Approve what was trained, once its run is late; return the run."""
+    version = eager.result(trained, "register.enrol")["arn"]
+    eager.told(f"{trained} of eager: late")
+    assert eager.stack.airflow.run_state("eager", trained) == "running"
+    eager.stack.client("sagemaker").update_model_package(
+        ModelPackageArn=version, ModelApprovalStatus="Approved"
+    )
+    eager.succeeds("eager", trained)
+    return trained
 
 
-def told(stack: Stack, words: str) -> str:
-    """Wait for a message of the queue that has these words."""
-    sqs = stack.client("sqs")
-    queue = sqs.get_queue_url(QueueName="eager")["QueueUrl"]
-
-    def message() -> str:
-        got = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
-        return next((each["Body"] for each in got if words in each["Body"]), "")
-
-    return str(until(message, f"no message has {words!r}"))
+def test_new_data_starts_a_training_upon_it(eager: Eager, trained: str) -> None:
+    rows = eager.result(trained, "ready")
+    assert rows["files"] == [f"s3://{BUCKET}/eager/history/ds=2026-01-01/rows.csv"]
+    assert rows["rows"] == LANDED
 
 
-def test_new_data_trains_and_a_promoted_model_scores_and_both_are_told(eager: Stack) -> None:
-    event(eager, "eager_data")
-    [trained] = until(lambda: started_by_assets(eager, "eager"), "no training was started")
-    assert finished(eager, "eager", trained) == "success", eager.airflow.tasks("eager", trained)
-    assert told(eager, trained) == f"{trained} of eager: done"
-    [scored] = until(lambda: started_by_assets(eager, "eager_score"), "no scoring was started")
-    assert finished(eager, "eager_score", scored) == "success", eager.airflow.tasks("eager_score", scored)
-    assert eager.airflow.tasks("eager_score", scored)["score.publish"].state == "success"
-    assert told(eager, scored) == f"{scored} of eager_score: done"
+def test_a_deadline_that_is_over_is_told_while_the_run_goes_on(eager: Eager, promoted: str) -> None:
+    assert f"{promoted} of eager: late" in eager.heard
 
 
-def test_a_failure_is_told_with_its_reason(eager: Stack) -> None:
-    run_id = eager.airflow.trigger("eager", {"data": "s3://nobody-has-this/rows.csv"})
-    assert finished(eager, "eager", run_id) == "failed"
-    assert "nobody-has-this" in told(eager, f"{run_id} of eager: ")
+def test_a_deadline_without_a_notifier_is_told_in_the_triggerers_log(own: Stack) -> None:
+    spec = yaml.safe_load(SPEC.read_text()) | {"name": "late", "deadline": {"minutes": 0.02}}
+    del spec["data"]["history"], spec["notifications"]
+    spec["data"]["landing"] = {"prefix": f"s3://{BUCKET}/nothing-lands-here/"}
+    (own.home.project / "dags" / "models" / "late.yaml").write_text(yaml.safe_dump(spec))
+    known(own, "late")
+    own.airflow.trigger("late", {})
+    log = own.home.logs / "triggerer.log"
+    until(lambda: "late missed its deadline" in log.read_text(), "no word of the deadline")
 
 
-def test_a_deadline_that_is_over_is_told_while_the_run_goes_on(eager: Stack) -> None:
-    log = eager.home.logs / "triggerer.log"
-    until(lambda: "eager missed its deadline" in log.read_text(), "no word of the deadline")
+def test_a_promoted_model_starts_its_scoring(eager: Eager, promoted: str) -> None:
+    scored = eager.started_by_assets("eager_score")
+    eager.succeeds("eager_score", scored)
+    assert eager.stack.airflow.tasks("eager_score", scored)["score.publish"].state == "success"
+    model = eager.stack.airflow.result("eager_score", scored, "score.prepare")
+    assert eager.result(promoted, "register.enrol")["version"] == model["version"]
+    assert eager.told(f"{scored} of eager_score: done")
+
+
+def test_a_success_is_told(eager: Eager, promoted: str) -> None:
+    assert eager.told(f"{promoted} of eager: done")
+
+
+def test_a_failure_is_told_with_its_reason(eager: Eager) -> None:
+    run_id = eager.stack.airflow.trigger("eager", {"data": "s3://nobody-has-this/rows.csv"})
+    assert finished(eager.stack, "eager", run_id) == "failed"
+    assert eager.told(f"{run_id} of eager: s3://nobody-has-this/rows.csv: there is no such bucket")
