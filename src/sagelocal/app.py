@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from sagelocal.api.operations import Treatment
+    from sagelocal.jobs.supervisors import Supervisors
     from sagelocal.settings import Settings
 
 SERVICES = (
@@ -98,10 +99,10 @@ class App:
             self.launcher.stop_all()
             self.hosting.stop_all()
         self.pipelines.close()
+        self.hosting.close()
         self.launcher.close()
         self.scaler.close()
         self.queue.close()
-        self.hosting.close()
         self.data_plane.close()
         self.meters.close()
         self.captures.close()
@@ -112,7 +113,7 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
     """Put the service together; `environ` is what jobs inherit."""
     ground = _ground(settings, environ)
     launcher = Launcher(store=ground.store, settings=settings, environ=environ, faults=ground.plan)
-    serving = _serving(ground)
+    serving = _serving(ground, launcher.detached)
     rest = the_rest.build(ground.services.operations, ground.store, ground.account)
     resources = (*_resources(ground, launcher, serving), *rest.resources)
     # Pipelines call all other operations, so these are put together first.
@@ -190,7 +191,7 @@ def _ground(settings: Settings, environ: Mapping[str, str]) -> _Ground:
     )
 
 
-def _serving(ground: _Ground) -> _Serving:
+def _serving(ground: _Ground, detached: Supervisors) -> _Serving:
     settings, meters = ground.settings, Meters()
     storage = S3Storage(wait=settings.storage_wait_seconds)
     captures = Captures(S3Storage(wait=0).write)  # they try again themselves
@@ -201,7 +202,7 @@ def _serving(ground: _Ground) -> _Serving:
     data_plane = DataPlane(identity=_identity(settings), environ=ground.environ, faults=ground.plan)
     router.changed = data_plane.route
     hosting = EndpointController(
-        store=ground.store, settings=settings, router=router, environ=ground.environ, faults=ground.plan
+        store=ground.store, settings=settings, router=router, detached=detached, faults=ground.plan
     )
     queue = Asynchronous(
         router=router,

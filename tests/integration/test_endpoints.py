@@ -188,7 +188,7 @@ def test_an_update_switches_when_the_new_fleet_is_whole_and_a_bad_one_rolls_back
         assert invoke(aws, name)[0] == b"new"
     assert found["EndpointConfigName"] == new
     assert "the weights are gone" in found["FailureReason"]
-    assert len(processes("sagelocal.jobs.instance")) >= 1
+    assert processes(f"/endpoint/{name}/")
 
 
 def test_variants_share_the_traffic_by_weight_and_instances_serve_beside_each_other(aws, deploy):
@@ -252,13 +252,15 @@ def test_an_endpoint_survives_the_service_and_a_killed_instance_is_started_again
         EndpointName=name, EndpointConfigName=models.make_config(service.client)
     )
     assert models.wait(service.client, name)["EndpointStatus"] == "InService"
+    kept = service.data_dir / "jobs" / "endpoint" / name / "1" / "AllTraffic-0" / "pid"
+    pid = int(kept.read_text())
+    assert pid in processes("sagelocal.jobs.template")  # forked, and yet it outlives all of the service
     before = processes(f"/endpoint/{name}/")
     service.kill()
     assert processes(f"/endpoint/{name}/") == before
     again = serve(data_dir=service.data_dir, **emulator.client_environment)
     assert invoke(again.client, name)[0] == b"[0]"
     assert processes(f"/endpoint/{name}/") == before
-    pid = int((service.data_dir / "jobs" / "endpoint" / name / "1" / "AllTraffic-0" / "pid").read_text())
     os.kill(pid, signal.SIGKILL)
     end = time.monotonic() + SECONDS
     while True:
@@ -268,7 +270,7 @@ def test_an_endpoint_survives_the_service_and_a_killed_instance_is_started_again
             assert time.monotonic() < end
             time.sleep(0.1)
         else:
-            if not set(processes(f"/endpoint/{name}/")) & {pid}:
+            if int(kept.read_text()) != pid:
                 break
     assert again.end() == 0
     assert processes(f"/endpoint/{name}/") == []

@@ -10,10 +10,8 @@ import hashlib
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sagelocal import settings as configuration
@@ -23,27 +21,29 @@ from sagelocal.serving import traffic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from sagelocal.faults import Faults
+    from sagelocal.jobs.supervisors import Supervisor, Supervisors
     from sagelocal.settings import Settings
 
 KIND = "endpoint"
 COMMAND = (sys.executable, "-m", "sagelocal.jobs.instance")
 KILL_AFTER_SECONDS = 60.0
 """An instance that has not ended this long after it was asked to is killed."""
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.02
 _DIED = "the process that looks after the instance died"
 
 
 class Fleet:
     """The instances below one folder, of all endpoints. To be used by one thread at a time."""
 
-    def __init__(self, *, root: Path, settings: Settings, environ: Mapping[str, str], faults: Faults) -> None:
+    def __init__(self, *, root: Path, settings: Settings, detached: Supervisors, faults: Faults) -> None:
         self._root = root
         self._settings = settings
-        self._environ = {name: value for name, value in environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        self._detached = detached
         self._faults = faults
-        self._children: dict[Path, subprocess.Popen[bytes]] = {}
+        self._children: dict[Path, Supervisor] = {}
         self._ending: dict[Path, float] = {}
 
     def folder(self, endpoint: str, each: fleet_plan.Instance) -> JobFolder:
@@ -65,10 +65,11 @@ class Fleet:
     def alive(self, folder: JobFolder) -> bool:
         """Tell whether an instance's process lives."""
         child = self._children.get(folder.root)
-        if child is not None and child.poll() is None:
-            return True
-        self._children.pop(folder.root, None)
-        return folder.is_alive() or _lingers(folder)
+        if child is not None:
+            if child.lives():
+                return True
+            self._children.pop(folder.root).close()
+        return folder.is_alive()
 
     def launch(self, endpoint: str, each: fleet_plan.Instance, variant: Mapping[str, Any]) -> None:
         """Start an instance; what an earlier life left in its folder is forgotten."""
@@ -88,15 +89,7 @@ class Fleet:
             spec["fails_ping"] = True
         settings = configuration.to_json(self._settings)
         folder.write_job({"kind": KIND, "name": endpoint, "settings": settings, "body": spec})
-        with folder.supervisor_log.open("ab") as log:
-            self._children[folder.root] = subprocess.Popen(
-                [*COMMAND, str(folder.root)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=self._environ,
-                start_new_session=True,
-            )
+        self._children[folder.root] = self._detached.start(COMMAND, folder)
 
     def stop(self, root: Path) -> bool:
         """Ask an instance to end, and kill it when it does not; tell whether it still lives."""
@@ -138,15 +131,6 @@ class Fleet:
         end = time.monotonic() + KILL_AFTER_SECONDS
         while any([self.stop(root) for root in roots]) and time.monotonic() < end:  # noqa: C419  (ask all)
             time.sleep(POLL_SECONDS)
-
-
-def _lingers(folder: JobFolder) -> bool:
-    """Tell whether a process that let go of its folder's lock is still about to end."""
-    try:
-        pid = int(folder.pid.read_text())
-        return str(folder.root) in Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
-    except (OSError, ValueError):
-        return False
 
 
 def _instance_id(root: Path) -> str:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sagelocal.jobs.store import Store
+    from sagelocal.jobs.supervisors import Supervisors
     from sagelocal.serving.endpoints import Router
     from sagelocal.settings import Settings
 
@@ -49,7 +50,7 @@ class EndpointController:
         store: Store,
         settings: Settings,
         router: Router,
-        environ: Mapping[str, str],
+        detached: Supervisors,
         faults: Faults | None = None,
     ) -> None:
         self._store = store
@@ -58,7 +59,7 @@ class EndpointController:
         self._fleet = Fleet(
             root=Path(settings.data_dir) / "jobs" / KIND,
             settings=settings,
-            environ=environ,
+            detached=detached,
             faults=faults or Faults(),
         )
         self._alarms: dict[str, AlarmWatch] = {}

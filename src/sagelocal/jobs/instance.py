@@ -60,13 +60,14 @@ class Spec:
     """Whether it is not to come up, by the service's fault plan."""
 
 
-def main(argv: list[str], environ: Mapping[str, str]) -> int:
+def main(root: Path, environ: Mapping[str, str]) -> int:
     """Run the instance in the folder until SIGTERM."""
     os.nice(MAKING_WAY)
-    folder = folders.JobFolder(Path(argv[0]))
+    folder = folders.JobFolder(root)
     with folder.lock.open("a") as lock:
         if not _lock(lock):
             return 0  # another one has it
+        os.dup(lock.fileno())  # who finds the lock free shall find the process gone
         folder.pid.write_text(str(os.getpid()))
         job = json.loads(folder.job.read_text())
         settings = configuration.from_json(job["settings"])
@@ -320,4 +321,4 @@ class Instance:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], os.environ))
+    sys.exit(main(Path(sys.argv[1]), os.environ))

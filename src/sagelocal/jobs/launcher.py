@@ -76,7 +76,9 @@ class Launcher:
         self._store = store
         self._settings = settings
         preload = bool(settings.preload) and tuple(supervisor) == SUPERVISOR
-        self._supervisors = Supervisors(supervisor, environ, preload=preload)
+        self._supervisor = tuple(supervisor)
+        self.detached = Supervisors(environ, preload=preload)
+        """Starts the supervisors; ends with the launcher."""
         self._runners = Runners(Path(settings.data_dir), environ, enabled=preload)
         self._bell = Bell(Path(settings.data_dir))
         self._room = settings.max_running_jobs or max(_LEAST_ROOM, os.cpu_count() or 1)
@@ -95,7 +97,7 @@ class Launcher:
             for resource in self._store.list(kind.kind):
                 if not kind.is_over(resource.body):
                     self._recover(kind, resource)
-        self._supervisors.begin()
+        self.detached.begin()
         self._thread.start()
 
     def submit(self, kind: str, name: str) -> None:
@@ -189,7 +191,7 @@ class Launcher:
             if idle:
                 self._wait()
         self._runners.close()
-        self._supervisors.close()
+        self.detached.close()
         self._store.close()
 
     def _wait(self) -> None:
@@ -285,7 +287,7 @@ class Launcher:
         if befalls := self._faults.of_job(kind.kind, name, body):
             description["faults"] = befalls
         folder.write_job(description)
-        return self._supervisors.start(folder)
+        return self.detached.start(self._supervisor, folder)
 
     def _look_after(self, running: _Running) -> None:
         # A child may have found another supervisor at work and left it the job: the lock decides.

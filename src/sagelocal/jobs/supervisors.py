@@ -1,8 +1,8 @@
-"""How a job's detached supervisor is started: forked from a template that has imported all, or plainly.
+"""How a detached process is started, a job's supervisor or an endpoint's instance: forked, or plainly.
 
-Importing boto3 and making its clients takes a supervisor longer than the rest of a small job. So a template
-process does it once, and forks for each job. A forked supervisor is as detached as one that was started: it
-has a session of its own, and neither the template's end nor the service's reaches it.
+Importing boto3 and making its clients takes either longer than the rest of a small job, or of a small model's
+start. So a template process does it once, and forks for each. A forked process is as detached as one that was
+started: it has a session of its own, and neither the template's end nor the service's reaches it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """A supervisor that this life of the service started; `watch` is a descriptor of its process."""
+    """A detached process that this life of the service started; `watch` is a descriptor of it."""
 
     def __init__(self, pid: int, watch: int | None, popen: subprocess.Popen[bytes] | None = None) -> None:
         self.pid = pid
@@ -65,37 +66,41 @@ class Supervisor:
 
 
 class Supervisors:
-    """Starts supervisors: `command` and the job's folder are the plain way."""
+    """Starts detached processes. Safe between threads."""
 
-    def __init__(self, command: Sequence[str], environ: Mapping[str, str], *, preload: bool) -> None:
-        self._command = tuple(command)
+    def __init__(self, environ: Mapping[str, str], *, preload: bool) -> None:
+        self._lock = threading.Lock()
         self._environ = dict(environ)
         self._template = _Template(environ) if preload and hasattr(os, "pidfd_open") else None
 
     def begin(self) -> None:
         """Have the template get ready, in its own time."""
-        if self._template is not None:
-            self._template.begin()
+        with self._lock:
+            if self._template is not None:
+                self._template.begin()
 
-    def start(self, folder: JobFolder) -> Supervisor:
-        """Start the supervisor of a job whose folder is written.
+    def start(self, command: Sequence[str], folder: JobFolder) -> Supervisor:
+        """Start the process of a folder that is written; `command` and the folder are the plain way.
+
+        A command that ends in a module of `template.PROGRAMS` is forked where that can be.
 
         Raises:
             OSError: it cannot be started.
 
         """
-        if self._template is not None:
-            try:
-                return self._template.fork(folder)
-            except OSError as error:
-                # It may be forked all the same: the folder's lock lets only one of them do the job.
-                _log.warning("the template of supervisors failed (%s); they are started plainly", error)
-                self._template.close()
-                self._template = None
-        # A session of its own: neither a signal to the service's group nor its end reaches the job.
+        with self._lock:
+            if self._template is not None:
+                try:
+                    return self._template.fork(command[-1], folder)
+                except OSError as error:
+                    # It may be forked all the same: the folder's lock lets only one of them do the work.
+                    _log.warning("the template of supervisors failed (%s); they are started plainly", error)
+                    self._template.close()
+                    self._template = None
+        # A session of its own: neither a signal to the service's group nor its end reaches it.
         with folder.supervisor_log.open("ab") as log:
             popen = subprocess.Popen(
-                [*self._command, str(folder.root)],
+                [*command, str(folder.root)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -105,9 +110,11 @@ class Supervisors:
         return Supervisor(popen.pid, watch(popen.pid), popen)
 
     def close(self) -> None:
-        """End the template; supervisors live on."""
-        if self._template is not None:
-            self._template.close()
+        """End the template; what it forked lives on. From here on all are started plainly."""
+        with self._lock:
+            if self._template is not None:
+                self._template.close()
+                self._template = None
 
 
 class _Template:
@@ -135,9 +142,9 @@ class _Template:
         self._channel = ours
         return ours
 
-    def fork(self, folder: JobFolder) -> Supervisor:
+    def fork(self, module: str, folder: JobFolder) -> Supervisor:
         channel = self.begin()
-        channel.send(os.fsencode(folder.root))
+        channel.send(b"\0".join((module.encode(), os.fsencode(folder.root))))
         words, descriptors, _, _ = socket.recv_fds(channel, _PID_BYTES, 1)
         if not descriptors:
             raise ConnectionError("it has ended")

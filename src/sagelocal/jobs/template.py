@@ -1,7 +1,7 @@
-"""The process that supervisors are forked from: `python -m sagelocal.jobs.template <descriptor>`.
+"""The process that detached processes are forked from: `python -m sagelocal.jobs.template <descriptor>`.
 
-It imports what every supervisor imports, makes the clients that every supervisor makes, and then forks one
-for each folder that comes on its socket. It has one thread, and ends when the other end is closed.
+It imports what each of them imports, makes the clients that each of them makes, and then forks one for each
+module and folder that come on its socket. It has one thread, and ends when the other end is closed.
 """
 
 from __future__ import annotations
@@ -17,19 +17,22 @@ from pathlib import Path
 
 from sagelocal import aws
 from sagelocal.container import isolation
-from sagelocal.jobs import supervisor
+from sagelocal.jobs import instance, supervisor
 from sagelocal.jobs.folder import JobFolder
 from sagelocal.jobs.kinds import JOB_KINDS
 
+PROGRAMS = {"sagelocal.jobs.supervisor": supervisor.main, "sagelocal.jobs.instance": instance.main}
+"""What is forked, by the module that the plain command runs."""
 SERVICES = ("s3", "logs", "cloudwatch")
 LATE = ("encodings.idna", "importlib.resources.readers")
 """What Python imports only when a name is looked up, or a file of a package is read."""
-LONGEST_PATH = 4096
+LONGEST_MESSAGE = 4096 + 256
+"""A path, and the name of a module."""
 _CREDENTIALS = "AWS_ACCESS_KEY_ID"
 
 
 def main(descriptor: int) -> int:
-    """Serve; a forked supervisor returns from here as well, with its exit code."""
+    """Serve; a forked process returns from here as well, with its exit code."""
     channel = socket.socket(fileno=descriptor)
     channel.set_inheritable(False)
     _preload()
@@ -38,12 +41,13 @@ def main(descriptor: int) -> int:
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGCHLD, lambda *_: _reap())
-    while folder := channel.recv(LONGEST_PATH):
+    while message := channel.recv(LONGEST_MESSAGE):
         # Not reaped before the descriptor of its process is made: until then its number is its own.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
         pid = os.fork()
         if pid == 0:
-            return _supervise(channel, JobFolder(Path(os.fsdecode(folder))))
+            module, _, folder = message.partition(b"\0")
+            return _become(channel, module.decode(), JobFolder(Path(os.fsdecode(folder))))
         watched = os.pidfd_open(pid)
         socket.send_fds(channel, [str(pid).encode()], [watched])
         os.close(watched)
@@ -65,7 +69,7 @@ def _reap() -> None:
             pass
 
 
-def _supervise(channel: socket.socket, folder: JobFolder) -> int:
+def _become(channel: socket.socket, module: str, folder: JobFolder) -> int:
     channel.close()
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -74,7 +78,7 @@ def _supervise(channel: socket.socket, folder: JobFolder) -> int:
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
-    return supervisor.main(folder.root, dict(os.environ))
+    return PROGRAMS[module](folder.root, dict(os.environ))
 
 
 if __name__ == "__main__":
