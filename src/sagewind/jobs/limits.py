@@ -17,7 +17,7 @@ _DEFAULTS = {"TrainingJob": DAY, "ProcessingJob": DAY, "TransformJob": 5 * DAY, 
 _LONGEST = 30 * DAY
 _LOCAL_SECONDS = 1.0
 _REMOTE_SECONDS = 30.0
-LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.02
 _MOMENT_SECONDS = 3.0
 """What a deferral takes by itself: a trigger's start, its look, and a second process for the task."""
 _JITTER = 0.2

@@ -11,6 +11,7 @@ from airflow.sdk.log import mask_secret
 
 from sagewind.jobs import failures, identity, masking
 from sagewind.jobs.service import Caller, CallError
+from sagewind.operators import pulling
 from sagewind.operators.hook import SageMakerHook
 
 if TYPE_CHECKING:
@@ -27,13 +28,15 @@ class SagewindOperator(provider.SageMakerBaseOperator):
     aws_hook_class = SageMakerHook
     hook: SageMakerHook
 
-    def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
+    def _do_render_template_fields(
+        self, parent: Any, template_fields: Any, context: Context, *rest: Any, **more: Any
+    ) -> None:
         """Render; tell Airflow what is secret before a template is logged, and before the fields are kept.
 
         This, and not `render_template_fields`, is what Airflow calls for a mapped task too.
         """
         self._mask()
-        super()._do_render_template_fields(*args, **kwargs)
+        super()._do_render_template_fields(parent, template_fields, pulling.once(context), *rest, **more)
         self._mask()
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:

@@ -7,8 +7,9 @@ each client with a session of its own, which reads and parses the description of
 
 from __future__ import annotations
 
+import functools
 import inspect
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.amazon.aws.hooks.logs import AwsLogsHook
@@ -19,6 +20,7 @@ from botocore.config import Config
 
 from sagewind import descriptions
 
+_Hook = TypeVar("_Hook", bound="_Informed")
 TOTAL_ATTEMPTS = 10
 """Calls in all before an error counts; botocore's own 5 are too few for a burst of throttling."""
 
@@ -26,8 +28,37 @@ TOTAL_ATTEMPTS = 10
 class _Informed(AwsBaseHook):
     """A hook that makes its clients quickly: its sessions share what botocore knows of the services."""
 
+    _lender: _Informed | None = None
+    """The hook of the same connection whose session this one takes."""
+
+    def lend(self, other: _Hook) -> _Hook:
+        """Have another hook of the same arguments make its clients of this one's session.
+
+        So the connection is asked for once, and a role is assumed once, for all clients of a task.
+        """
+        other._lender = self  # noqa: SLF001  (of this class)
+        return other
+
+    @functools.cached_property
+    def conn_config(self) -> Any:
+        """The connection, asked of Airflow once."""
+        return super().conn_config if self._lender is None else self._lender.conn_config
+
+    @functools.cached_property
+    def _sessions(self) -> dict[str | None, Any]:
+        return {}
+
     def get_session(self, region_name: str | None = None, deferrable: bool = False) -> Any:
-        """Return a new session: boto3's or, deferrable, aiobotocore's."""
+        """Return boto3's session, made once for each region, or, deferrable, a new one of aiobotocore's."""
+        if self._lender is not None:
+            return self._lender.get_session(region_name=region_name, deferrable=deferrable)
+        if deferrable:
+            return self._session(region_name, deferrable=True)
+        if region_name not in self._sessions:
+            self._sessions[region_name] = self._session(region_name, deferrable=False)
+        return self._sessions[region_name]
+
+    def _session(self, region_name: str | None, *, deferrable: bool) -> Any:
         session: Any = super().get_session(region_name=region_name, deferrable=deferrable)
         descriptions.share(session)
         return session
@@ -65,12 +96,12 @@ class SageMakerHook(_Informed, ProvidedHook):
             "verify": kwargs.get("verify"),
             "config": kwargs["config"],
         }
-        self.s3_hook = _S3(**self.sagewind_parameters)
-        self.logs_hook = _Logs(**self.sagewind_parameters)
+        self.s3_hook = self.lend(_S3(**self.sagewind_parameters))
+        self.logs_hook = self.lend(_Logs(**self.sagewind_parameters))
 
     def client(self, service: str) -> Any:
         """Return a new client of another AWS service, made as this hook's own."""
-        return _Informed(client_type=service, **self.sagewind_parameters).conn
+        return self.lend(_Informed(client_type=service, **self.sagewind_parameters)).conn
 
     def check_s3_url(self, s3url: str) -> bool:
         """Check that an object, or any object under a prefix, is there; a prefix may end anywhere.

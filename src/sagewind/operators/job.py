@@ -7,6 +7,7 @@ success, and lose the log when they defer.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -124,7 +125,6 @@ class JobOperator(base.SagewindOperator):
         self._active = ""
         self.preprocess_config()
         self._mask()
-        self._stopper = Jobs(self.hook.client("sagemaker"), self.kind, patience=_KILL_SECONDS)
         self._before_create(context)
         return self._run(context)
 
@@ -133,7 +133,6 @@ class JobOperator(base.SagewindOperator):
         told = event or {}
         name = str(told.get("name", ""))
         self._killed, self._active = False, name
-        self._stopper = Jobs(self.hook.client("sagemaker"), self.kind, patience=_KILL_SECONDS)
         if told.get("status") == "timeout":
             self._time_out(name)
         description = self._describe(name)
@@ -161,6 +160,7 @@ class JobOperator(base.SagewindOperator):
         if self._killed:
             self._stop_and_wait(claim.name)
             raise AirflowException(f"{self.kind.noun} {claim.name} was stopped: its task was killed")
+        _ = self._stopper  # made while the job runs
         description = dict(claim.description) or self._describe(claim.name)
         if not self.wait_for_completion:
             return self._result(description, {"Job": claim.name})
@@ -200,6 +200,8 @@ class JobOperator(base.SagewindOperator):
         """Look for a moment whether the job ends; its log is read after that."""
         moment = min(limits.moment(self.worker_seconds, self._endpoint), self._patience())
         end = time.monotonic() + moment
+        if moment and self.print_log:
+            _ = self.hook.logs_hook.conn  # made while the job runs
         while time.monotonic() < end and not self._killed:
             if self.kind.phase(self._describe(name)) not in (Phase.ACTIVE, Phase.STOPPING):
                 return True
@@ -295,6 +297,14 @@ class JobOperator(base.SagewindOperator):
             self.log.warning("no cost in the result: %s", error)
             return {}, ""
         return {name: float(price) for name, price in table.hourly.items()}, table.currency
+
+    @functools.cached_property
+    def _stopper(self) -> Jobs:
+        """What stops the job: a client of its own, since a kill may come in the middle of any call.
+
+        It needs nothing of Airflow: connection and session are there as soon as there is a job.
+        """
+        return Jobs(self.hook.client("sagemaker"), self.kind, patience=_KILL_SECONDS)
 
     def _jobs(self) -> Jobs:
         return Jobs(self.hook.conn, self.kind)

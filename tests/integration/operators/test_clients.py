@@ -34,6 +34,14 @@ def test_every_client_has_the_environments_endpoint(hooks, environment):
             assert client.meta.endpoint_url == environment.addresses["AWS_ENDPOINT_URL"]
 
 
+def test_all_clients_are_of_one_session_and_ask_for_the_connection_once(hooks):
+    for hook in hooks:
+        for other in (hook.s3_hook, hook.logs_hook):
+            assert other.conn_config is hook.conn_config
+            assert other.get_session(REGION) is hook.get_session(REGION)
+        assert hook.get_session("eu-west-1") is not hook.get_session(REGION)
+
+
 def test_the_user_agent_names_the_operator(environment):
     class Asking(SageMakerTrainingOperator):
         def execute(self, context):
