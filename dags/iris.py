@@ -39,8 +39,8 @@ with DAG(
     tags=["sagemaker", MODEL.name],
     doc_md=__doc__,
 ):
-    # The code and the data to S3, under keys made from their content.
-    uploaded = task(upload.upload)(
+    # The code and the data to S3, under keys made from their content; it returns one XCom, not one a key.
+    uploaded = task(upload.upload, multiple_outputs=False)(
         spec_file=str(SPEC),
         data="{{ params.data or '' }}",
         run_name="{{ run_name('run', dag.dag_id, run_id) }}",
@@ -84,7 +84,7 @@ with DAG(
     )
 
     # The endpoint serves this model, and answers.
-    verified = task(verify.verify)(
+    verified = task(verify.verify, multiple_outputs=False)(
         spec_file=str(SPEC),
         endpoint=MODEL.endpoint_name,
         endpoint_config=returned("endpoint", "EndpointConfig", "EndpointConfigName"),
@@ -106,7 +106,7 @@ with DAG(
     )
 
     # What happened, as one JSON; red when a metric is missing or a row was lost.
-    reported = task(report.report)(
+    reported = task(report.report, multiple_outputs=False)(
         spec_file=str(SPEC),
         training_job=returned("train", "Training", "TrainingJobName"),
         transform_job=returned("transform", "Transform", "TransformJobName"),

@@ -51,7 +51,7 @@ with DAG(
     doc_md=__doc__,
 ):
     # The newest verified model, and the rows that arrived on the day; skipped when they are scored already.
-    gathered = task(tasks.gather)(
+    gathered = task(tasks.gather, multiple_outputs=False)(
         spec_file=str(SPEC),
         day="{{ params.day or day_of(dag_run) }}",
         sample_rows="{{ params.sample_rows }}",
@@ -71,7 +71,7 @@ with DAG(
     )
 
     # As many rows out as in; then the partition is done.
-    settled = task(tasks.settle_day, task_id="settle")(
+    settled = task(tasks.settle_day, task_id="settle", multiple_outputs=False)(
         gathered=gathered,
         transform_job=returned("transform", "Transform", "TransformJobName"),
     )

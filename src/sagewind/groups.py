@@ -220,7 +220,7 @@ def score(model: spec.Model) -> Part:
     """Score the rows of the run's data interval with the champion, as a partition."""
     with TaskGroup("score") as group:
         _macros(group.dag)
-        prepared = _task(tasks.prepare)(
+        prepared = _task(tasks.prepare, multiple_outputs=True)(
             spec_file=str(model.path),
             day="{{ " + _DAY + " }}",
             until=AT,
@@ -314,14 +314,15 @@ def _task(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
 
 
 @functools.cache
-def _decorated(function: Callable[..., Any], **options: Any) -> Any:
+def _decorated(function: Callable[..., Any], *, multiple_outputs: bool = False, **options: Any) -> Any:
     """Decorate a function once, however many DAGs it is in.
 
     Airflow evaluates the annotations of a function each time that it is decorated, and reads its signature
-    each time that it becomes a task.
+    each time that it becomes a task. Unless told otherwise it sends each value of a mapping to the API server
+    a second time, by itself; all tasks here read the mapping.
     """
     function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
-    return task(**options)(function)
+    return task(multiple_outputs=multiple_outputs, **options)(function)
 
 
 def _macros(dag: Any) -> None:
