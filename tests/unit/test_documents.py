@@ -101,8 +101,10 @@ def test_the_readmes_account_is_one_that_a_spec_may_have(page, tmp_path):
 
 
 def test_the_sections_of_the_page_about_models_are_a_specs(tmp_path):
-    dynamodb, landing = blocks(ROOT / "docs/howto/models.md", "yaml")
+    told, dynamodb, landing = blocks(ROOT / "docs/howto/models.md", "yaml")
 
+    eager = laid_over("diabetes", told, tmp_path)
+    assert (eager.data.starts_training, eager.score.on_promotion, eager.deadline.minutes) == (True, True, 90)
     assert laid_over("diabetes", dynamodb, tmp_path).data.dynamodb.attributes == {"bmi": "measures.bmi"}
     assert laid_over("diabetes", landing, tmp_path).score.landing.prefix == "s3://my-streams/visits/"
 
