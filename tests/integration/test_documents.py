@@ -48,10 +48,10 @@ def test_boto3_alone_trains_deploys_asks_scores_and_deletes(serve):
     ],
 )
 def test_a_dag_file_begins_as_the_page_shows(page, seen, tmp_path):
-    (script,) = python_blocks(ROOT / "docs/howto" / page)
+    script = "\n".join([*python_blocks(ROOT / "docs/howto" / page), seen])
 
     done = subprocess.run(
-        [sys.executable, "-c", script + seen],
+        [sys.executable, "-c", script],
         env=_without_aws() | {"AIRFLOW_HOME": str(tmp_path)},
         cwd=ROOT,
         capture_output=True,
