@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,15 +63,23 @@ def _image(model: spec.Model) -> Iterator[Objection]:
 
 def _schedules(model: spec.Model) -> Iterator[Objection]:
     """Hold schedules against Airflow's own parser: one that it refuses is an error of the whole DAG file."""
-    from croniter import CroniterBadCronError, croniter  # noqa: PLC0415 - Airflow has it when it parses
-
     for key in ("schedule", "score_schedule"):
         expression = getattr(model, key)
-        try:
-            if expression:
-                croniter(expression)
-        except CroniterBadCronError as error:
-            yield (key,), f"{key} is {expression!r}; allowed is what cron knows: {error}"
+        if trouble := _trouble(expression):
+            yield (key,), f"{key} is {expression!r}; allowed is what cron knows: {trouble}"
+
+
+@functools.cache
+def _trouble(expression: str) -> str:
+    """Return what cron does not know; most models have one of few schedules."""
+    from croniter import CroniterBadCronError, croniter  # noqa: PLC0415 - Airflow has it when it parses
+
+    try:
+        if expression:
+            croniter(expression)
+    except CroniterBadCronError as error:
+        return str(error)
+    return ""
 
 
 def _roles(model: spec.Model) -> Iterator[Objection]:

@@ -87,13 +87,17 @@ def assets(model: spec.Model) -> dict[str, Asset]:
 
     Events of `data` are raised by whoever lands it: a task with this outlet, or a call of Airflow's API.
     """
-    return _assets(model.name)
+    return {kind: asset(model, kind) for kind in ("champion", "data", "drift", "scores")}
+
+
+def asset(model: spec.Model, kind: str) -> Asset:
+    """Return one of a model's `assets`."""
+    return _asset(model.name, kind)
 
 
 @functools.cache
-def _assets(name: str) -> dict[str, Asset]:
-    kinds = ("champion", "data", "drift", "scores")
-    return {kind: Asset(name=f"{name}_{kind}", uri=f"sagewind://{name}/{kind}") for kind in kinds}
+def _asset(name: str, kind: str) -> Asset:
+    return Asset(name=f"{name}_{kind}", uri=f"sagewind://{name}/{kind}")
 
 
 def ready(model: spec.Model) -> Part:
@@ -172,7 +176,7 @@ def register(model: spec.Model, made: Part, trained: Part, judged: Part) -> Part
         settled = _task(tasks.settle, trigger_rule=TriggerRule.NONE_FAILED)(
             spec_file=str(model.path), enrolled=enrolled, answer=answer, by=by, at=SINCE
         )
-        crowned = _task(tasks.promoted, outlets=[assets(model)["champion"]])(settled)
+        crowned = _task(tasks.promoted, outlets=[asset(model, "champion")])(settled)
         chain(enrolled, *asked, settled, crowned)
     return Part(first=enrolled, last=crowned, result=crowned, ids=(enrolled.operator.task_id,)).after(judged)
 
@@ -227,13 +231,13 @@ def score(model: spec.Model) -> Part:
             name=NAME,
             champion="{{ params.get('champion') or '' }}",
         )
-        left: Any = task.short_circuit(ignore_downstream_trigger_rules=False)(tasks.pending)(prepared)
+        left = _task(tasks.pending, kind="short_circuit", ignore_downstream_trigger_rules=False)(prepared)
         job = sagemaker.SageMakerTransformOperator(
             task_id="job", config=prepared["request"], pool=model.score.pool
         )
         published = _task(
             tasks.publish,
-            outlets=[assets(model)["scores"]],
+            outlets=[asset(model, "scores")],
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
         )(str(model.path), prepared)
         come = _landed(model)
@@ -245,7 +249,7 @@ def monitor(model: spec.Model, scored: Part) -> Part:
     """Compare the interval's rows with the training data; drift is an event of the asset `<name>_drift`."""
     with TaskGroup("monitor"):
         seen = _task(tasks.watch)(str(model.path), scored.result)
-        moved = _task(tasks.drifted, outlets=[assets(model)["drift"]])(seen, AT)
+        moved = _task(tasks.drifted, outlets=[asset(model, "drift")])(seen, AT)
     return Part(first=seen, last=moved, result=seen).after(scored)
 
 
@@ -314,7 +318,9 @@ def _task(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
 
 
 @functools.cache
-def _decorated(function: Callable[..., Any], *, multiple_outputs: bool = False, **options: Any) -> Any:
+def _decorated(
+    function: Callable[..., Any], *, kind: str = "python", multiple_outputs: bool = False, **options: Any
+) -> Any:
     """Decorate a function once, however many DAGs it is in.
 
     Airflow evaluates the annotations of a function each time that it is decorated, and reads its signature
@@ -322,7 +328,7 @@ def _decorated(function: Callable[..., Any], *, multiple_outputs: bool = False, 
     a second time, by itself; all tasks here read the mapping.
     """
     function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
-    return task(multiple_outputs=multiple_outputs, **options)(function)
+    return getattr(task, kind)(multiple_outputs=multiple_outputs, **options)(function)
 
 
 def _macros(dag: Any) -> None:

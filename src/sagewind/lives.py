@@ -222,12 +222,11 @@ def _named(model: spec.Model, keys: tuple[str, ...], path: str) -> Callable[...,
 
 def _schedule(model: spec.Model) -> Any:
     """Return when to train: by cron, when scoring has found drift, and when new data has come."""
-    assets = groups.assets(model)
     starts = {
         "drift": model.monitor.enabled and model.monitor.retrain,
         "data": model.data.starts_training,
     }
-    started = [assets[kind] for kind, wanted in starts.items() if wanted]
+    started = [groups.asset(model, kind) for kind, wanted in starts.items() if wanted]
     by = AssetAny(*started) if len(started) > 1 else started
     if not model.schedule:
         return by or None
@@ -241,7 +240,7 @@ def _score_schedule(model: spec.Model) -> Any:
     intervals = CronDataIntervalTimetable(model.score_schedule, timezone="UTC")
     if not model.score.on_promotion:
         return intervals
-    return AssetOrTimeSchedule(timetable=intervals, assets=[groups.assets(model)["champion"]])
+    return AssetOrTimeSchedule(timetable=intervals, assets=[groups.asset(model, "champion")])
 
 
 def _doc(model: spec.Model) -> str:

@@ -13,7 +13,7 @@ import io
 import os
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -29,6 +29,9 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 _NOT_IN_YAML = {"path"}
 _TEXT = "tag:yaml.org,2002:str"
+_PLAIN = frozenset(f"tag:yaml.org,2002:{name}" for name in ("bool", "int", "float", "null"))
+_CONSTRUCTOR: Any = yaml.constructor.SafeConstructor()
+_Reader = Callable[["yaml.Node", "_Place"], Any]
 
 
 class LoadError(SagewindError, ValueError):
@@ -60,8 +63,7 @@ def load(path: Path | str, *, environ: Mapping[str, str] | None = None, alone: b
     """
     file = Path(path)
     root = _overlaid(_compose(file), file, os.environ if environ is None else environ)
-    model: spec.Model = _build(spec.Model, root, _Place(file))
-    model = dataclasses.replace(model, path=file.resolve())
+    model: spec.Model = _build(spec.Model, root, _Place(file), path=file.resolve())
     for keys, message in consistent.objections(model, alone=alone):
         raise _Place(file).error(_find(root, *keys), message)
     return model
@@ -133,20 +135,20 @@ def _text(file: Path) -> str:
 
 
 @functools.cache
-def _hints(kind: Any) -> dict[str, Any]:
-    """Return a dataclass's types: resolving them is most of a load's time."""
-    return get_type_hints(kind)
+def _readers(kind: Any) -> dict[str, _Reader]:
+    """Return what makes the values of a dataclass: resolving its types is most of a load's time."""
+    return {name: _reader(hint) for name, hint in get_type_hints(kind).items()}
 
 
 def _build(kind: Any, node: yaml.Node, place: _Place, **given: Any) -> Any:
     """Make a spec dataclass of a mapping node."""
-    hints = _hints(kind)
+    readers = _readers(kind)
     known = {name: required for name, required in _fields(kind).items() if name not in given}
     nodes = _entries(node, place, list(known))
     for name, required in known.items():
         if required and name not in nodes:
             raise place.error(node, f"{place.at(name).key} is missing")
-    values = {key: _value(hints[key], value, place.at(key)) for key, value in nodes.items()}
+    values = {key: readers[key](value, place.at(key)) for key, value in nodes.items()}
     try:
         return kind(**values, **given)
     except rules.SpecError as error:
@@ -185,28 +187,29 @@ def _fields(kind: Any) -> dict[str, bool]:
     }
 
 
-def _value(hint: Any, node: yaml.Node, place: _Place) -> Any:
-    """Make a value of type `hint`."""
+@functools.cache
+def _reader(hint: Any) -> _Reader:
+    """Return what makes a value of type `hint`."""
     origin = get_origin(hint)
     if dataclasses.is_dataclass(hint):
-        return _build(hint, node, place)
+        return functools.partial(_build, hint)
     if origin is Mapping:
-        return _mapping(get_args(hint)[1], node, place)
+        return functools.partial(_mapping, get_args(hint)[1])
     if origin is tuple:
-        return _tuple(get_args(hint)[0], node, place)
+        return functools.partial(_tuple, get_args(hint)[0])
     if origin in (Union, types.UnionType):
         values = [each for each in get_args(hint) if dataclasses.is_dataclass(each)]
         if values:
-            return _build(values[0], node, place)
-        return _scalar(get_args(hint), node, place)
-    return _scalar((hint,), node, place)
+            return functools.partial(_build, values[0])
+        return functools.partial(_scalar, get_args(hint))
+    return functools.partial(_scalar, (hint,))
 
 
 def _mapping(inner: Any, node: yaml.Node, place: _Place) -> Mapping[str, Any]:
     """Make `{name: value}`; a value that has a name of its own takes the key for it."""
     entries = _entries(node, place, None)
     if not dataclasses.is_dataclass(inner):
-        return {key: _value(inner, value, place.at(key)) for key, value in entries.items()}
+        return {key: _reader(inner)(value, place.at(key)) for key, value in entries.items()}
     named = {key: _build(inner, value, place.at(key), name=key) for key, value in entries.items()}
     return types.MappingProxyType(named)
 
@@ -214,7 +217,7 @@ def _mapping(inner: Any, node: yaml.Node, place: _Place) -> Mapping[str, Any]:
 def _tuple(inner: Any, node: yaml.Node, place: _Place) -> tuple[Any, ...]:
     if not isinstance(node, yaml.SequenceNode):
         raise place.error(node, f"{place.key} is {_shown(node)}; allowed is a list")
-    return tuple(_value(inner, item, place.at(str(index))) for index, item in enumerate(node.value))
+    return tuple(_reader(inner)(item, place.at(str(index))) for index, item in enumerate(node.value))
 
 
 def _scalar(allowed: tuple[Any, ...], node: yaml.Node, place: _Place) -> Any:
@@ -237,8 +240,9 @@ def _parsed(node: yaml.Node) -> object:
         return node
     if node.tag == _TEXT:
         return node.value
-    constructor = yaml.constructor.SafeConstructor()
-    return typing.cast("object", constructor.construct_object(node))
+    if node.tag not in _PLAIN:
+        return typing.cast("object", yaml.constructor.SafeConstructor().construct_object(node))
+    return typing.cast("object", _CONSTRUCTOR.yaml_constructors[node.tag](_CONSTRUCTOR, node))
 
 
 def _shown(node: yaml.Node) -> str:

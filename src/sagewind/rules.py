@@ -73,6 +73,11 @@ def rule(default: Any = dataclasses.MISSING, **limits: Any) -> Any:
     return field(default=default, metadata={"rule": Rule(**limits)})
 
 
+def once(kind: Any) -> Any:
+    """Return what makes a section with its defaults, made and checked once for all specs."""
+    return functools.cache(kind)
+
+
 def check(value: Any) -> None:
     """Hold every field of a spec value to its rule.
 

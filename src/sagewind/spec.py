@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path  # noqa: TC003
 
 from sagewind import sections, sources
-from sagewind.rules import Checked, Rule, SpecError, plain, rule
+from sagewind.rules import Checked, Rule, SpecError, once, plain, rule
 from sagewind.sections import INSTANCE, NAME
 
 __all__ = ["INSTANCE", "NAME", "SpecError"]
@@ -197,25 +197,25 @@ class Model(Checked):
     score_schedule: str = rule("0 0 * * *", pattern=CRON, longest=256, says=_A_CRON)
     """Cron, UTC: when to score; one partition for each interval."""
     image: Image
-    source: Source = field(default_factory=Source)
+    source: Source = field(default_factory=once(Source))
     data: Data
     hyperparameters: Mapping[str, Hyperparameter] = field(default_factory=dict)
     metrics: Mapping[str, Metric]
-    training: Training = field(default_factory=Training)
-    endpoint: Endpoint = field(default_factory=Endpoint)
-    transform: Transform = field(default_factory=Transform)
-    account: Account = field(default_factory=Account)
+    training: Training = field(default_factory=once(Training))
+    endpoint: Endpoint = field(default_factory=once(Endpoint))
+    transform: Transform = field(default_factory=once(Transform))
+    account: Account = field(default_factory=once(Account))
     schema: sections.Schema | None = None
-    evaluation: sections.Evaluation = field(default_factory=sections.Evaluation)
-    gate: sections.Gate = field(default_factory=sections.Gate)
-    approval: sections.Approval = field(default_factory=sections.Approval)
-    score: sections.Score = field(default_factory=sections.Score)
-    monitor: sections.Monitor = field(default_factory=sections.Monitor)
+    evaluation: sections.Evaluation = field(default_factory=once(sections.Evaluation))
+    gate: sections.Gate = field(default_factory=once(sections.Gate))
+    approval: sections.Approval = field(default_factory=once(sections.Approval))
+    score: sections.Score = field(default_factory=once(sections.Score))
+    monitor: sections.Monitor = field(default_factory=once(sections.Monitor))
     tuning: sections.Tuning | None = None
-    budget: sections.Budget = field(default_factory=sections.Budget)
-    card: sections.Card = field(default_factory=sections.Card)
-    notifications: sections.Notifications = field(default_factory=sections.Notifications)
-    deadline: sections.Deadline = field(default_factory=sections.Deadline)
+    budget: sections.Budget = field(default_factory=once(sections.Budget))
+    card: sections.Card = field(default_factory=once(sections.Card))
+    notifications: sections.Notifications = field(default_factory=once(sections.Notifications))
+    deadline: sections.Deadline = field(default_factory=once(sections.Deadline))
     tags: Mapping[str, str] = field(default_factory=dict)
     poll_seconds: int = rule(30, minimum=1, maximum=3600)
     """How often a waiting task asks AWS; one second when SageMaker is local."""
