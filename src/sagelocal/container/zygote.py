@@ -57,6 +57,10 @@ class RefusedError(Exception):
     """The job cannot be started here; the message says why."""
 
 
+_BLAS: list[tuple[Any, Any]] = []
+"""What `_blas` has found before the forks: to look for it takes a job as long as half of a fork."""
+
+
 class Become(Exception):  # noqa: N818  (no error: it leads a new job out of the runner's frames)
     """This process is the job now, and is to run the script of the request that this carries."""
 
@@ -279,7 +283,7 @@ def _renew(variables: dict[str, str]) -> None:
     if "tempfile" in sys.modules:
         setattr(sys.modules["tempfile"], "tempdir", None)  # noqa: B010  (of this process)
     importlib.invalidate_caches()
-    for setter, processors in _blas():
+    for setter, processors in _BLAS:
         setter(processors())
 
 
@@ -387,6 +391,7 @@ def main(argv: list[str]) -> dict[str, Any] | None:
     control.send(f"refused {refused}\n".encode() if refused else b"ready\n")
     if refused:
         return None
+    _BLAS[:] = _blas()
     gc.collect()
     gc.freeze()  # a collection would write to pages that are shared with the jobs
     try:
