@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sagewind import descriptions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sagewind import spec
 
 TOTAL_ATTEMPTS = 10
 """Calls in all before an error counts: throttles and resets of a minute or so are waited out."""
+
+_NEEDED = frozenset({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"})
+_Told = tuple[tuple[str, str], ...]
+"""The environment's variables for the AWS SDKs."""
 
 HASTY_CONNECT_SECONDS = 2
 HASTY_READ_SECONDS = 5
@@ -24,13 +31,34 @@ class Clients(Protocol):
         """Return the client of `service`."""
 
 
+_KEPT: dict[tuple[str, _Told], Any] = {}
+"""Clients made ahead, in a process that will fork: making one takes a task longer than most of its calls."""
+
+
+def keep(services: Iterable[str]) -> None:
+    """Make clients that `client` returns from now on, as long as the environment tells it the same.
+
+    They hold no connection yet, so forks may use them. Only where the environment has credentials and region:
+    elsewhere botocore would go and look for some, and find some that expire.
+    """
+    told = _told()
+    if dict(told).keys() >= _NEEDED:
+        _KEPT.update({(service, told): client(service) for service in services})
+
+
+def _told() -> _Told:
+    return tuple(sorted(each for each in os.environ.items() if each[0].startswith("AWS_")))
+
+
 def client(service: str) -> Any:
-    """Make a client from the environment's credentials, region and endpoints.
+    """Return a client by the environment's credentials, region and endpoints; safe between threads.
 
     Raises:
         botocore.exceptions.NoRegionError: no region is configured (AWS_DEFAULT_REGION).
 
     """
+    if (kept := _KEPT.get((service, _told()))) is not None:
+        return kept
     return _made(service, retries={"mode": "standard", "total_max_attempts": TOTAL_ATTEMPTS})
 
 

@@ -36,15 +36,16 @@ def on_starting(component: object) -> None:
 
 
 def prepare() -> None:
-    """Import what DAG files do, make the DAGs of a spec once, and read what AWS's APIs are.
+    """Import what DAG files do, make the DAGs of a spec once, read what AWS's APIs are, make clients.
 
     That fills Airflow's caches and ours.
     """
     for module in MODULES:
         importlib.import_module(module)
-    from sagewind import descriptions, lives, scaffold  # noqa: PLC0415 - only in these processes
+    from sagewind import aws, descriptions, lives, scaffold  # noqa: PLC0415 - only in these processes
 
     descriptions.read(SERVICES)
+    aws.keep(SERVICES)
     with tempfile.TemporaryDirectory() as folder:
         scaffold.scaffold(Path(folder), "rehearsal")
         lives.dags(Path(folder) / "dags" / "models")
