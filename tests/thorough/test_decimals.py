@@ -54,6 +54,18 @@ def test_what_clients_send():
     assert decimals.from_json(text.encode()).tobytes() == short.astype(np.float32).tobytes()
 
 
+@pytest.mark.parametrize("largest", [1e-4, 1e-2, 1, 16, 1e4, 1e9, 1e12])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_numbers_of_every_size_are_read(largest, kind):
+    """With however many digits after the point: of floats, and of doubles, which are between two floats."""
+    rows = np.random.default_rng(11).uniform(-largest, largest, (5000, 4)).astype(kind).astype(float)
+    rows[np.abs(rows) < 1e-4] = 0.0  # Python writes them with exponents
+    texts = [[repr(number) for number in row] for row in rows.tolist()]
+    want = rows.astype(np.float32).tobytes()
+    assert decimals.from_json(as_json(texts)).tobytes() == want
+    assert decimals.from_csv(as_csv(texts)).tobytes() == want
+
+
 def test_odd_numbers_among_many():
     table = [["1.5", "2"]] * 100
     for text in ("1e5", "-1.5e-3", "-2e+30", "1e-400", "0.0000000000000000000123", "12345678901234567890123"):

@@ -2,13 +2,15 @@
 
 A client's rows are mostly numbers like `5.1` or `-6.400000095367432`, and reading them one by one costs more
 than a forest's answer. Here the digits of all numbers are gathered eight at a time into 64-bit words, as in
-https://lemire.me/blog/2022/01/21/swar-explained-parsing-eight-digits/, and divided by their powers of ten.
+https://lemire.me/blog/2022/01/21/swar-explained-parsing-eight-digits/.
 
-The result is what `float` and a cast to float32 give. A quotient of two exact doubles is correctly rounded;
-digits beyond 2**53 make it inexact by less than two units in the last place, which shows in float32 only at a
-boundary between two of its numbers: such a number is read again by `float`, as are the few with exponents
-or very many digits. What is not plain (blanks, empty fields, rows of different lengths) is left to the
-caller: the answer is None.
+The result is what `float` and a cast to float32 give. Both round monotonically: when a number lies between
+two that become the same float32, so does it. So eight digits after the point do for most numbers, sixteen for
+nearly all; the few others are read by `float`, as are those with exponents. What is not plain (blanks, empty
+fields, rows of different lengths) is left to the caller: the answer is None.
+
+Few looks are had at all bytes: for commas, for points, and one that counts digits. What stands between
+numbers is looked at where it must be; with all that accounted for, the count says that numbers hold digits.
 """
 
 from __future__ import annotations
@@ -19,25 +21,27 @@ from typing import Any, NamedTuple
 import numpy as np
 
 LONGEST = 18
-"""Digits of a number; more do not fit into 63 bits."""
-_EXACT = 1 << 53
+"""Digits of a number before its point; more do not fit into 63 bits."""
+_EXACT = float(1 << 53)
+"""Whole numbers below it are doubles."""
 _WORD = 8
 _PADDING = b"0" * 3 * _WORD
-# For a number with k digits in a word: the word's last k bytes, which are its highest.
-_KEEP = np.array([(1 << 64) - (1 << (64 - 8 * k)) if k else 0 for k in range(_WORD + 1)], dtype=np.uint64)
-_POWERS = np.array([10.0**k for k in range(LONGEST + 1)])
+_DIGITS = 0x0F0F0F0F0F0F0F0F
+# Of k digits in a word, the last k bytes, which are its highest, or the first k.
+_LAST = np.array([_DIGITS >> (64 - 8 * k) << (64 - 8 * k) for k in range(_WORD + 1)], dtype=np.uint64)
+_FIRST = np.array([_DIGITS & ((1 << 8 * k) - 1) for k in range(_WORD + 1)], dtype=np.uint64)
+_FEW = 3
+"""Digits up to which they are sooner read one by one than as a word."""
 _ODD_SHARE = 16
 """When more than one number in so many is to be read by itself, all may as well be."""
-_NEAR = 4
-"""Units in the last place of a double within which a boundary between floats counts as met."""
-_BOUNDARY = 1 << 28
-_BELOW_FLOAT = np.uint64((1 << 29) - 1)
+_DOUBT = 2.0**-50
+"""The share of itself that a double may be off by, more than four roundings make."""
 _FACTORS = tuple(
-    (np.uint64(mask), np.uint64(factor), np.uint64(shift))
-    for mask, factor, shift in (
-        (0x0F0F0F0F0F0F0F0F, 2561, 8),
-        (0x00FF00FF00FF00FF, 6553601, 16),
-        (0x0000FFFF0000FFFF, 42949672960001, 32),
+    (np.uint64(factor), np.uint64(shift), np.uint64(mask))
+    for factor, shift, mask in (
+        (2561, 8, 0x00FF00FF00FF00FF),
+        (6553601, 16, 0x0000FFFF0000FFFF),
+        (42949672960001, 32, 0x00000000FFFFFFFF),
     )
 )
 
@@ -61,14 +65,6 @@ class _Layout(NamedTuple):
     line: bytes
     tail: bytes
 
-    def width(self, skeleton: bytes) -> int:
-        """Return the columns of a table without its numbers; 0 when that is none of this layout."""
-        width = skeleton.count(b",", 0, skeleton.find(self.tail[:1])) + 1
-        row = self.comma * (width - 1)
-        inner = len(skeleton) - len(self.head) - len(row) - len(self.tail)
-        rest = (self.line + row) * (inner // len(self.line + row))
-        return width if skeleton == self.head + row + rest + self.tail else 0
-
 
 _CSV = _Layout(b"", b",", b"\n", b"\n")
 _COMPACT = _Layout(b"[[", b",", b"],[", b"]]")
@@ -76,150 +72,214 @@ _SPACED = _Layout(b"[[", b", ", b"], [", b"]]")
 """As `json.dumps` writes it."""
 
 
+class _Found(NamedTuple):
+    """What is known of each number in a text: an array of each."""
+
+    starts: Any
+    ends: Any
+    fractions: Any
+    """Digits after the point; -1 without one."""
+    negative: Any
+    lengths: Any
+    """Digits."""
+    odd: Any
+    """Whether it is to be read by itself."""
+
+    @property
+    def decimals(self) -> Any:
+        """Digits after the point; 0 without one."""
+        return np.maximum(self.fractions, 0)
+
+
 def _table(text: bytes, layout: _Layout, *, strict: bool) -> Any:
     """Read a table; `strict` takes only what is a number in JSON too (`.5`, `5.`, `05` are none)."""
-    width = layout.width(text.translate(None, b"0123456789.-+e"))
-    if not width or not text.startswith(layout.head) or not text.endswith(layout.tail):
+    if not text.startswith(layout.head) or not text.endswith(layout.tail):
         return None
-    text = text[len(layout.head) :]
+    width = text.count(b",", 0, text.find(layout.tail[:1])) + 1
     codes = np.frombuffer(text, dtype=np.uint8)
-    places = _places(codes, layout, width)
-    if places is None:
+    found = _found(codes, layout, width)
+    if found is None or (strict and not _is_json(codes, found)):
         return None
-    starts, ends = places
-    digits = text[: -len(layout.tail)].translate(None, b".-+e[] ")
-    found = _found(text, np.frombuffer(digits, dtype=np.uint8), starts, ends)
-    if found is None or (strict and not _is_json(found)):
-        return None
-    values = _values(digits, found, strict=strict)
+    values = _values(text, found, strict=strict)
     if values is None:
         return None
     try:
         for number in np.flatnonzero(found.odd):
-            word = text[starts[number] : ends[number]]
+            word = text[found.starts[number] : found.ends[number]]
             values[number] = np.float32(json.loads(word) if strict else float(word))
     except ValueError:
         return None
     return values.reshape(-1, width)
 
 
-def _places(codes: Any, layout: _Layout, width: int) -> tuple[Any, Any] | None:
-    """Return where each number starts and ends; None when there is one within what is between two."""
+def _found(codes: Any, layout: _Layout, width: int) -> _Found | None:
+    """Look at all numbers; None when anything is where it cannot be, or too many are odd."""
     inner = codes[: -len(layout.tail)]
-    is_one = inner == ord(",")
+    is_comma = inner == ord(",")
     if layout is _CSV:
-        is_one |= inner == ord("\n")
-    commas = np.flatnonzero(is_one)
-    starts = np.concatenate(([0], commas + len(layout.comma)))
-    ends = np.append(commas, len(inner))
-    if len(layout.comma) > 1 and not (codes[commas + 1] == ord(" ")).all():
+        is_comma |= inner == ord("\n")
+    spans = _spans(codes, np.flatnonzero(is_comma), layout, width)
+    if spans is None:
         return None
-    if len(layout.line) > len(layout.comma):  # by two brackets
-        lasts, firsts = ends[width - 1 : -1 : width], starts[width::width]
-        lasts -= 1
-        if not ((codes[lasts] == ord("]")).all() and (codes[firsts] == ord("[")).all()):
-            return None
-        firsts += 1
+    starts, ends = spans
+    fractions = _fractions(np.flatnonzero(inner == ord(".")), starts, ends)
+    if fractions is None:
+        return None
+    negative = codes.take(starts) == ord("-")
+    lengths = ends - starts
+    lengths -= negative
+    lengths -= fractions >= 0
+    odd = lengths - np.maximum(fractions, 0) > LONGEST
+    if lengths.min() < 1 or not _are_numbers(codes, ends, lengths, odd):
+        return None
+    return _Found(starts, ends, fractions, negative, lengths, odd)
+
+
+def _spans(codes: Any, commas: Any, layout: _Layout, width: int) -> tuple[Any, Any] | None:
+    """Return where each number starts and ends; None when what is between two is not the layout's."""
+    rows, rest = divmod(len(commas) + 1, width)
+    if rest:
+        return None
+    starts = np.empty(len(commas) + 1, dtype=np.intp)
+    starts[0] = len(layout.head)
+    np.add(commas, len(layout.comma), out=starts[1:])
+    ends = np.append(commas, len(codes) - len(layout.tail))
+    if len(layout.comma) > 1 and not (codes.take(commas + 1) == ord(" ")).all():
+        return None
+    lasts, firsts = ends[width - 1 : -1 : width], starts[width::width]
+    if layout is _CSV:
+        is_line = codes.take(commas) == ord("\n")
+        is_table = is_line.sum() == rows - 1 and is_line[width - 1 :: width].all()
+        return (starts, ends) if is_table else None
+    lasts -= 1  # by two brackets
+    if not ((codes[lasts] == ord("]")).all() and (codes[firsts] == ord("[")).all()):
+        return None
+    firsts += 1
     return starts, ends
 
 
-class _Found(NamedTuple):
-    """What is known of each number in a text: an array of each."""
-
-    negative: Any
-    fractions: Any
-    """Digits after the point; -1 without one."""
-    tails: Any
-    """Where its digits end, in the text of all digits."""
-    lengths: Any
-    """Digits."""
-    leads_with_zero: Any
-    odd: Any
-    """Whether it is to be read by itself."""
-
-
-def _found(text: bytes, digits: Any, starts: Any, ends: Any) -> _Found | None:
-    """Look at all numbers; None when a sign or a point is where none can be, or too many are odd."""
-    codes = np.frombuffer(text, dtype=np.uint8)
-    exponents = np.flatnonzero(codes == ord("e")) if b"e" in text else starts[:0]
-    after = codes[exponents + 1]
-    negative = codes[starts] == ord("-")
-    fractions = _fractions(codes, starts, ends)
-    tails = np.append(np.flatnonzero(digits < ord("0")), len(digits))
-    lengths = np.diff(tails, prepend=-1) - 1
-    odd = lengths > LONGEST
-    odd[np.searchsorted(ends, exponents)] = True
-    if (
-        fractions is None
-        or lengths.min() < 1
-        or np.count_nonzero(odd) > len(odd) // _ODD_SHARE
-        or text.count(b"+") != np.count_nonzero(after == ord("+"))
-        or np.count_nonzero(codes == ord("-"))
-        != np.count_nonzero(negative) + np.count_nonzero(after == ord("-"))
-    ):
-        return None
-    leads_with_zero = digits[tails - lengths] == ord("0")
-    return _Found(negative, fractions, tails, lengths, leads_with_zero, odd)
-
-
-def _fractions(codes: Any, starts: Any, ends: Any) -> Any:
+def _fractions(points: Any, starts: Any, ends: Any) -> Any:
     """Return how many digits follow each number's point, -1 where it has none; None when one has two."""
+    if len(points) == len(ends):
+        return ends - points - 1 if ((points >= starts) & (points < ends)).all() else None
     found = np.full(len(ends), -1)
-    places = np.flatnonzero(codes == ord("."))
-    if not len(places):
-        return found
-    if len(places) == len(ends):
-        owners: Any = slice(None)
-        is_own = bool(((places >= starts) & (places < ends)).all())
-    else:
-        owners = np.searchsorted(ends, places)
-        is_own = bool((np.diff(owners) > 0).all())
-    if not is_own:
+    owners = np.searchsorted(ends, points)
+    if not (np.diff(owners) > 0).all():
         return None
-    found[owners] = ends[owners] - places - 1
+    found[owners] = ends[owners] - points - 1
     return found
 
 
-def _is_json(found: _Found) -> bool:
+def _are_numbers(codes: Any, ends: Any, lengths: Any, odd: Any) -> bool:
+    """Tell whether numbers are all digits but for their signs and points; those with exponents become odd."""
+    others = int(lengths.sum()) - int(np.count_nonzero(codes - np.uint8(ord("0")) < 10))  # noqa: PLR2004
+    if others:
+        exponents = np.flatnonzero(codes == ord("e"))
+        after = codes[exponents + 1]
+        others -= len(exponents) + int(np.count_nonzero((after == ord("-")) | (after == ord("+"))))
+        odd[np.searchsorted(ends, exponents)] = True
+    return not others and int(np.count_nonzero(odd)) <= len(odd) // _ODD_SHARE
+
+
+def _is_json(codes: Any, found: _Found) -> bool:
     """Tell whether every number is one in JSON: digits around its point, and no needless zero before."""
-    before = found.lengths - np.maximum(found.fractions, 0)
-    is_one = (before >= 1) & (found.fractions != 0) & ~(found.leads_with_zero & (before > 1))
-    return bool((is_one | found.odd).all())
+    before = found.lengths - found.decimals
+    is_one = (codes.take(found.starts + found.negative) != ord("0")) | (before == 1)
+    is_one &= found.fractions != 0
+    is_one &= before >= 1
+    is_one |= found.odd
+    return bool(is_one.all())
 
 
-def _whole(digits: bytes, tails: Any, lengths: Any) -> Any:
-    """Return each number's digits as one whole number (uint64)."""
-    padded = _PADDING + digits
-    # At every byte the eight bytes from there; void has no alignment, so that any place will do.
-    words = np.ndarray(shape=(len(padded) - _WORD + 1,), dtype="V8", buffer=padded, strides=(1,))
-    whole = np.zeros(len(tails), dtype=np.uint64)
-    for done in range(0, min(int(lengths.max()), LONGEST), _WORD):
-        word = words[tails + (len(_PADDING) - _WORD - done)].view("<u8")
-        word &= _KEEP.take(lengths - done, mode="clip")
-        for mask, factor, shift in _FACTORS:
-            word &= mask
-            word *= factor
-            word >>= shift
-        whole += word * np.uint64(10**done)
+def _values(text: bytes, found: _Found, *, strict: bool) -> Any:
+    """Return the numbers as float32, but for odd ones; None where JSON would have it otherwise.
+
+    Those of which too many digits would be wanted become odd.
+    """
+    words = _words(text)
+    decimals = found.decimals
+    begins = found.ends - decimals
+    begins += len(_PADDING)
+    whole = _whole(words, begins - (found.fractions >= 0), found.lengths - decimals)
+    is_whole = found.fractions < 0
+    # JSON's whole numbers are no doubles on their way to float32, and have no negative zero.
+    if strict and is_whole.any():
+        is_other = (whole >= _EXACT) | (found.negative & (whole == 0))
+        if (is_other & is_whole & ~found.odd).any():
+            return None
+    values = whole.astype(np.float64)
+    if decimals.any():
+        values = _with_fractions(words, begins, values, found)
+    values = values.astype(np.float32, copy=False)
+    if found.negative.any():
+        np.negative(values, out=values, where=found.negative)
+    return values
+
+
+def _words(text: bytes) -> Any:
+    """Return at every byte the eight bytes from there; void has no alignment, so that any place will do."""
+    padded = _PADDING + text + _PADDING
+    return np.ndarray(shape=(len(padded) - _WORD + 1,), dtype="V8", buffer=padded, strides=(1,))
+
+
+def _whole(words: Any, ends: Any, lengths: Any) -> Any:
+    """Return the whole numbers (uint64) of so many digits that end in the text at `ends`."""
+    most = min(int(lengths.max()), LONGEST)
+    if most <= _FEW:
+        return _by_digit(words, ends, lengths, most)
+    whole = np.zeros(len(ends), dtype=np.uint64)
+    for done in range(0, most, _WORD):
+        word = _read(words, ends - (done + _WORD), _LAST.take(lengths - done, mode="clip"))
+        word *= np.uint64(10**done)
+        whole += word
     return whole
 
 
-def _values(digits: bytes, found: _Found, *, strict: bool) -> Any:
-    """Return the numbers as float32, but for odd ones; None where JSON would have it otherwise.
+def _by_digit(words: Any, ends: Any, lengths: Any, most: int) -> Any:
+    """Do as `_whole` does for the few digits that most numbers have before their point."""
+    codes = np.frombuffer(words.base, dtype=np.uint8)
+    whole = np.zeros(len(ends), dtype=np.uint64)
+    for place in range(most):
+        digit = codes.take(ends - (place + 1)) & np.uint8(0x0F)
+        digit *= lengths > place
+        whole += digit * np.uint64(10**place)
+    return whole
 
-    Those that a boundary between floats is near to become odd.
+
+def _read(words: Any, places: Any, keep: Any) -> Any:
+    """Return the whole numbers of eight digits from `places` on; what is not to `keep` counts as zero."""
+    word = words[places].view("<u8")
+    word &= keep
+    for factor, shift, mask in _FACTORS:
+        word *= factor
+        word >>= shift
+        word &= mask
+    return word
+
+
+def _with_fractions(words: Any, begins: Any, whole: Any, found: _Found) -> Any:
+    """Add to whole numbers (float64) the digits after their points; return float32.
+
+    Eight digits say between which two doubles a number is. Where these are not one float32, eight more do.
     """
-    whole = _whole(digits, found.tails, found.lengths)
-    whole[found.odd] = 0
-    largest, is_whole = int(whole.max()), found.fractions < 0
-    # JSON's whole numbers are no doubles on their way to float32, and have no negative zero.
-    if strict and is_whole.any():
-        zero = found.negative & is_whole & (whole == 0) & ~found.odd
-        if largest >= _EXACT or zero.any():
-            return None
-    values = whole.astype(np.float64) / _POWERS[np.minimum(np.maximum(found.fractions, 0), LONGEST)]
-    np.negative(values, out=values, where=found.negative)
-    if largest >= _EXACT:
-        below = (values.view(np.uint64) & _BELOW_FLOAT).astype(np.int64)
-        np.logical_or(found.odd, np.abs(below - _BOUNDARY) <= _NEAR, out=found.odd)
-    return values.astype(np.float32)
+    decimals, scale = found.decimals, 10.0**_WORD
+    scaled = whole * scale
+    scaled += _read(words, begins, _FIRST.take(decimals, mode="clip"))
+    low, high = scaled / scale, scaled + (decimals > _WORD)
+    high /= scale
+    is_rounded = scaled >= _EXACT
+    if is_rounded.any():
+        np.multiply(low, 1 - _DOUBT, out=low, where=is_rounded)
+        np.multiply(high, 1 + _DOUBT, out=high, where=is_rounded)
+        for each in (low, high):
+            np.copyto(each, whole, where=decimals == 0)
+    values = low.astype(np.float32)
+    unsure = np.flatnonzero(values != high.astype(np.float32))
+    if len(unsure):
+        more = _read(words, begins[unsure] + _WORD, _FIRST.take(decimals[unsure] - _WORD, mode="clip"))
+        low = scaled[unsure] / scale + more / scale**2
+        high = (low + (decimals[unsure] > 2 * _WORD) / scale**2) * (1 + _DOUBT)
+        low *= 1 - _DOUBT
+        values[unsure] = low
+        found.odd[unsure[low.astype(np.float32) != high.astype(np.float32)]] = True
+    return values
