@@ -10,18 +10,16 @@ It ends when the other end of its control socket is closed, and when nobody has 
 """
 
 # What this file imports, every job has imported: no pathlib.
-# ruff: noqa: PTH100, PTH116, PTH120, PTH123, PTH208
+# ruff: noqa: PTH116, PTH123, PTH208
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import ctypes
 import fcntl
 import gc
 import importlib
 import importlib.machinery
-import io
 import json
 import os
 import resource
@@ -30,7 +28,6 @@ import signal
 import socket
 import struct
 import sys
-import types
 from typing import Any
 
 HEADER = struct.Struct(">I")
@@ -301,54 +298,6 @@ def _blas() -> list[tuple[Any, Any]]:
     return found
 
 
-def run(request: dict[str, Any]) -> Any:
-    """Run the script as `python SCRIPT ARGUMENTS…` does; return what it ends with, as for `sys.exit`."""
-    argv = request["argv"]
-    path = os.path.abspath(argv[1])
-    sys.argv[:] = argv[1:]
-    sys.orig_argv[:] = argv
-    sys.path[0:1] = [
-        os.path.dirname(os.path.realpath(path)),
-        *filter(None, request["env"].get("PYTHONPATH", "").split(os.pathsep)),
-    ]
-    main = types.ModuleType("__main__")
-    main.__dict__.update(
-        __file__=path,
-        __cached__=None,
-        __builtins__=__builtins__,
-        __annotations__={},
-        __loader__=importlib.machinery.SourceFileLoader("__main__", path),
-    )
-    sys.modules["__main__"] = main
-    interrupted: list[bool] = []
-    atexit.register(_end_by_interrupt, interrupted)
-    try:
-        with io.open_code(path) as stream:
-            code = compile(stream.read(), path, "exec", dont_inherit=True)
-        exec(code, main.__dict__)  # noqa: S102  (the user's script)
-    except SystemExit as ended:
-        return ended.code
-    except BaseException as error:  # noqa: BLE001  (shown as the interpreter shows it)
-        trace = error.__traceback__
-        while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
-            trace = trace.tb_next
-        sys.excepthook(type(error), error.with_traceback(trace), trace)
-        if isinstance(error, KeyboardInterrupt):
-            interrupted.append(True)
-        return 1
-    return None
-
-
-def _end_by_interrupt(interrupted: list[bool]) -> None:
-    """End by SIGINT after an unhandled KeyboardInterrupt, as the interpreter does."""
-    if interrupted:
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(Exception):
-                stream.flush()
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGINT)
-
-
 # -- the runner's own start
 
 
@@ -402,7 +351,7 @@ def main(argv: list[str]) -> dict[str, Any] | None:
 
 
 if __name__ == "__main__":
-    leaving = importlib.import_module("leaving")  # beside this file
+    as_script, leaving = map(importlib.import_module, ("as_script", "leaving"))  # beside this file
     if job := main(sys.argv):
         shared = frozenset(sys.modules)
-        leaving.leave(run(job), shared)
+        leaving.leave(as_script.run(job["argv"], job["env"].get("PYTHONPATH", "")), shared)
