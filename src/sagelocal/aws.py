@@ -58,5 +58,10 @@ def _session(_told: tuple[tuple[str, str], ...]) -> Any:
     Each session reads the SDK's megabytes of endpoints and rules anew, and keeps them.
     """
     import boto3  # noqa: PLC0415
+    import botocore.session  # noqa: PLC0415
 
-    return boto3.session.Session()
+    from sagelocal import awsdata  # noqa: PLC0415
+
+    session = botocore.session.get_session()
+    session.register_component("data_loader", awsdata.loader(session.get_config_variable("data_path")))
+    return boto3.session.Session(botocore_session=session)

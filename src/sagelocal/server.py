@@ -18,6 +18,7 @@ import uvicorn
 from sagelocal import app, connection
 from sagelocal.client import addresses as address_book
 from sagelocal.emulator import command as emulator
+from sagelocal.serving import memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,6 +55,7 @@ def serve(settings: Settings, environ: Mapping[str, str]) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, server.handle_exit)
         service.start()
+        memory.give_back()
         gc.freeze()  # the service models are for good: no collection needs to look through them
         server.run(sockets=[listener])
         # A second Ctrl-C does not wait for what is being stopped.

@@ -62,8 +62,11 @@ class Become(Exception):  # noqa: N818  (no error: it leads a new job out of the
     """This process is the job now, and is to run the script of the request that this carries."""
 
 
-def serve(listener: socket.socket, control: socket.socket, idle: float) -> None:
-    """Fork a monitor for each connection, until `control` is closed or nobody came for `idle` seconds."""
+def serve(listener: socket.socket, control: socket.socket, idle: float, packages: frozenset[str]) -> None:
+    """Fork a monitor for each connection, until `control` is closed or nobody came for `idle` seconds.
+
+    `packages` are those that are loaded: a script's own modules may not have their names.
+    """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     control.setblocking(False)
@@ -77,20 +80,20 @@ def serve(listener: socket.socket, control: socket.socket, idle: float) -> None:
         if os.fork() == 0:
             listener.close()
             control.close()
-            _monitor(connection)  # ends this process, or is the job
+            _monitor(connection, packages)  # ends this process, or is the job
         connection.close()
 
 
 # -- the monitor of one job
 
 
-def _monitor(connection: socket.socket) -> None:
+def _monitor(connection: socket.socket, packages: frozenset[str]) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
     _libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # what leaves the job's session comes here
     connection.settimeout(REQUEST_SECONDS)
     try:
-        child, gate = _bear(connection)
+        child, gate = _bear(connection, packages)
         _say(connection, {"pid": child})
         # A supervisor that has lost patience starts its job in another way: it must not run twice.
         if connection.recv(1):
@@ -103,11 +106,11 @@ def _monitor(connection: socket.socket) -> None:
     os._exit(0)
 
 
-def _bear(connection: socket.socket) -> tuple[int, int]:
+def _bear(connection: socket.socket, packages: frozenset[str]) -> tuple[int, int]:
     """Fork the job; return its process id, and the pipe on which it waits for a byte to begin."""
     request, descriptors = _receive(connection)
     output, spaces = descriptors[0], dict(zip(request["spaces"], descriptors[1:], strict=True))
-    _check(request)
+    _check(request, packages)
     foreign = _join_processes(spaces)
     reading, writing = os.pipe()
     waiting, gate = os.pipe()
@@ -146,10 +149,9 @@ def _say(connection: socket.socket, words: dict[str, Any]) -> None:
     connection.sendall(json.dumps(words).encode() + b"\n")
 
 
-def _check(request: dict[str, Any]) -> None:
+def _check(request: dict[str, Any], packages: frozenset[str]) -> None:
     """Refuse a script whose own modules have names of modules that are loaded already."""
-    loaded = {name.partition(".")[0] for name in sys.modules}
-    clash = sorted(loaded.intersection(request["modules"]) - {"__main__"})
+    clash = sorted(packages.intersection(request["modules"]) - {"__main__"})
     if clash:
         raise RefusedError(f"its folder has a module named {clash[0]!r}, which is loaded already")
 
@@ -316,6 +318,13 @@ def _preload(modules: list[str]) -> str:
     return ""
 
 
+def _give_back() -> None:
+    """Return to the system what lies free in the heap after the imports; only with glibc."""
+    trim = getattr(_libc(), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
 def _setns(descriptor: int, name: str) -> None:
     _must(_libc().setns(descriptor, _CLONE[name]))
 
@@ -330,8 +339,11 @@ def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def main(argv: list[str]) -> dict[str, Any] | None:
-    """Preload and serve; return the request that a forked job is to carry out, None in the runner itself."""
+def main(argv: list[str]) -> tuple[dict[str, Any], frozenset[str]] | None:
+    """Preload and serve; return the request that a forked job is to carry out, None in the runner itself.
+
+    With it, the names of the modules that the job shares with the runner.
+    """
     listener, control = socket.socket(fileno=int(argv[1])), socket.socket(fileno=int(argv[2]))
     for each in (listener, control):
         each.set_inheritable(False)
@@ -341,17 +353,21 @@ def main(argv: list[str]) -> dict[str, Any] | None:
     if refused:
         return None
     _BLAS[:] = _blas()
+    # Here, and not in each job: to look at an object is to count a reference, which copies its page.
+    shared = frozenset(sys.modules)
+    packages = frozenset(name.partition(".")[0] for name in shared)
     gc.collect()
+    _give_back()
     gc.freeze()  # a collection would write to pages that are shared with the jobs
     try:
-        serve(listener, control, float(argv[3]))
+        serve(listener, control, float(argv[3]), packages)
     except Become as job:
-        return dict(job.args[0])
+        return dict(job.args[0]), shared
     return None
 
 
 if __name__ == "__main__":
     as_script, leaving = map(importlib.import_module, ("as_script", "leaving"))  # beside this file
     if job := main(sys.argv):
-        shared = frozenset(sys.modules)
-        leaving.leave(as_script.run(job["argv"], job["env"].get("PYTHONPATH", "")), shared)
+        request, shared = job
+        leaving.leave(as_script.run(request["argv"], request["env"].get("PYTHONPATH", "")), shared)

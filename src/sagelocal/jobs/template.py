@@ -20,6 +20,7 @@ from sagelocal.container import isolation
 from sagelocal.jobs import instance, supervisor
 from sagelocal.jobs.folder import JobFolder
 from sagelocal.jobs.kinds import JOB_KINDS
+from sagelocal.serving import memory
 
 PROGRAMS = {"sagelocal.jobs.supervisor": supervisor.main, "sagelocal.jobs.instance": instance.main}
 """What is forked, by the module that the plain command runs."""
@@ -39,6 +40,7 @@ def main(descriptor: int) -> int:
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         return 1  # a fork would lose a thread: the service starts supervisors plainly
     gc.collect()
+    memory.give_back()
     gc.freeze()
     signal.signal(signal.SIGCHLD, lambda *_: _reap())
     while message := channel.recv(LONGEST_MESSAGE):

@@ -25,3 +25,10 @@ def give_back_large(kept: int = 0) -> None:
         mallopt(_M_MMAP_THRESHOLD, LARGE)
         if kept:
             mallopt(_M_TRIM_THRESHOLD, kept)
+
+
+def give_back() -> None:
+    """Return to the system what lies free in the heap now, as after imports and large files."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

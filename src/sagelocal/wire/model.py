@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-import botocore.loaders
 import botocore.model
+
+from sagelocal import awsdata
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -93,7 +94,7 @@ class Services:
 
 def load(names: Iterable[str]) -> Services:
     """Read the models of services by their botocore names, from the installed botocore."""
-    loader = botocore.loaders.Loader()
+    loader = awsdata.loader()
     operations: list[Operation] = []
     prefixes: dict[str, str] = {}
     for name in names:
