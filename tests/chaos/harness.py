@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -94,8 +95,10 @@ class Stack:
 
         Their folders tell: one that was forked from a preloaded process has that one's command line.
         """
-        told = (self.home.sagelocal / "jobs").glob(f"*/{name}*/**/pid")
-        return [pid for each in told if (pid := JobFolder(each.parent).process())]
+        found = (self.home.sagelocal / "jobs").glob(f"*/{name}*")
+        # Not by `**`: that fails when a job takes away a folder in the meantime.
+        told = [Path(folder) for root in found for folder, _, files in os.walk(root) if "pid" in files]
+        return [pid for each in told if (pid := JobFolder(each).process())]
 
     def restarted(self, name: str, before: int) -> bool:
         """Tell whether a program runs again, and does its work, since it was `before`."""
