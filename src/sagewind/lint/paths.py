@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 SPECS = frozenset({".yaml", ".yml"})
 CODE = frozenset({".py", ".ipynb", ".md"})
+_FOLDER = ("dags", "models")
+"""Where each YAML file is a spec, however broken."""
+_TELLING = ("name", "image", "metrics")
+"""Keys by which a spec is known elsewhere: all specs have them."""
 _SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages"})
 
 
@@ -89,7 +93,8 @@ def _concerns(file: Path) -> bool:
     """Tell whether a file that was met on a walk is a spec or calls the SDK."""
     text = file.read_text(encoding="utf-8", errors="replace")
     if file.suffix in SPECS:
-        return all(f"\n{key}:" in f"\n{text}" for key in ("name", "image", "source", "metrics"))
+        is_told = all(f"\n{key}:" in f"\n{text}" for key in _TELLING)
+        return is_told or file.resolve().parts[-3:-1] == _FOLDER
     return "sagemaker" in text and "entry_point" in text
 
 

@@ -95,6 +95,22 @@ def test_a_broken_spec_is_a_finding(project: Path) -> None:
     assert (finding.rule, finding.place.line) == ("spec-invalid", 5)
 
 
+@pytest.mark.parametrize("text", ["name: iris\n", "- a list\n", ""])
+def test_whatever_lies_among_the_models_is_held_to_be_a_spec(tmp_path: Path, text: str) -> None:
+    folder = tmp_path / "dags" / "models"
+    folder.mkdir(parents=True)
+    (folder / "iris.yaml").write_text(text)
+    (finding,) = lint_path(tmp_path)
+    assert (finding.rule, finding.place.file) == ("spec-invalid", folder / "iris.yaml")
+
+
+def test_a_spec_that_leaves_out_what_has_a_default_is_one_too(project: Path) -> None:
+    text = (SPEC % "n-estimators").replace("source: {directory: code}\n", "").replace("target", "goal")
+    (project / "iris.yaml").write_text(text)
+    (finding,) = lint_path(project)
+    assert (finding.rule, finding.place.line) == ("spec-invalid", 4)
+
+
 def test_the_dag_import_check_raises_errors(project: Path) -> None:
     assert dags.check(load.load(project / "iris.yaml")) == ()
     (project / "iris.yaml").write_text(SPEC % "n_estimators")
