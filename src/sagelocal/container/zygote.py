@@ -46,16 +46,14 @@ _BLAS_SETTERS = tuple(
     for prefix in ("scipy_", "")
     for suffix in ("64_", "")
 )
+_BLAS: list[tuple[Any, Any]] = []
+"""What `_blas` has found before the forks: to look for it takes a job as long as half of a fork."""
 HELD = "OPENBLAS_NUM_THREADS"
 """OpenBLAS starts its threads when it is loaded, unless this says one; jobs get their threads back."""
 
 
 class RefusedError(Exception):
     """The job cannot be started here; the message says why."""
-
-
-_BLAS: list[tuple[Any, Any]] = []
-"""What `_blas` has found before the forks: to look for it takes a job as long as half of a fork."""
 
 
 class Become(Exception):  # noqa: N818  (no error: it leads a new job out of the runner's frames)
