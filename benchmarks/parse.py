@@ -34,6 +34,7 @@ LOADED = {
 """What each has imported before its file is read."""
 MODELS = 500
 COLUMN = f"{MODELS} models, CPU s"
+AGAIN = f"{MODELS} models, in the processor's fork, CPU s"
 FORKED, COLD = "one model, in the processor's fork, CPU s", "one model, with every import, CPU s"
 PROBE = Path(__file__).parent / "peers" / "read_dags.py"
 _MARK = "first"
@@ -101,7 +102,8 @@ def run(rounds: int, folder: Path, *, quick: bool) -> list[Figures]:
     figures.notes.append(
         "All have the same DAG ids, task ids and SageMaker operators; the bare one, empty tasks."
     )
-    figures.notes.append("Airflow's dag processor forks for each file; the plugin has it import ours before.")
+    figures.notes.append("Airflow's dag processor forks for each file, every thirty seconds or so.")
+    figures.notes.append("Before that the plugin has it import ours, and make the DAGs of the specs.")
     many, one = folder / "many", folder / "one"
     names = [_MARK, *(f"model-{number:03d}" for number in range(MODELS - 1))]
     shapes, shape = _ours(many, folder, names), _ours(one, folder, names[:1])
@@ -116,15 +118,17 @@ def run(rounds: int, folder: Path, *, quick: bool) -> list[Figures]:
         except environments.MissingPeerError as error:
             figures.failures[name] = str(error)
     _bare(bare, shape)
+    turns = [(OURS, many, AGAIN, "forked"), (PLAIN, plain, AGAIN, "forked")]
+    for column, way in ((FORKED, "forked"), (COLD, "cold")):
+        turns += [(OURS, one, column, way), (PLAIN, single, column, way), (BARE, bare, column, way)]
     for _ in range(rounds):
         for name, (where, python) in who.items():
             seen = _read(where, folder, python, "warm", *LOADED[name])
             if not _are_same(name, seen["dags"], shapes):
                 figures.failures[name] = "its DAGs or tasks are others"
             figures.add(name, COLUMN, seen["cpu"])
-        for name, where in ((OURS, one), (PLAIN, single), (BARE, bare)):
-            for column, way in ((FORKED, "forked"), (COLD, "cold")):
-                figures.add(name, column, _read(where, folder, sys.executable, way)["cpu"])
+        for name, where, column, way in turns:
+            figures.add(name, column, _read(where, folder, sys.executable, way)["cpu"])
     return [figures]
 
 
@@ -150,6 +154,7 @@ def _read(where: Path, folder: Path, python: str, way: str, *loaded: str) -> dic
     environ = processes.environment(
         AIRFLOW_HOME=str(folder / f"airflow-{Path(python).parts[-3]}"),
         AIRFLOW__CORE__LOAD_EXAMPLES="False",
+        AIRFLOW__CORE__DAGS_FOLDER=str(where / "dags"),
         PYTHONPATH=str(environments.ROOT / "src"),
     )
     argv = [python, str(PROBE), str(where / "dags.py"), way, *loaded]

@@ -50,7 +50,7 @@ def describe(task):
 
 
 def prepare_to_fork():
-    """Import what the plugin has the dag processor import, then go on in a fork."""
+    """Do what the plugin has the dag processor do, then go on in a fork."""
     importlib.import_module("sagewind.preload").prepare()
     importlib.import_module("airflow.providers.standard.operators.empty")
     child = os.fork()

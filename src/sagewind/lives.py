@@ -1,7 +1,8 @@
 """DAGs from specs: for each spec file its pipeline and its scoring, without any Python of the user's.
 
 A task's process reads the DAG file again; then only the one DAG that is asked for is made, however many specs
-there are. A spec that cannot be used does not take the others with it: in its place is a DAG of its name that
+there are. Where a process made the DAGs before it forked (`keep`), a fork takes them while the spec says the
+same. A spec that cannot be used does not take the others with it: in its place is a DAG of its name that
 is not scheduled, has the tag `broken-spec`, and whose one task fails with the error.
 """
 
@@ -43,6 +44,27 @@ BROKEN = "broken-spec"
 SCORE = "_score"
 _DEFAULT_NOTIFIER = "sagewind.notices.LogNotifier"
 _log = logging.getLogger(__name__)
+_KEPT: dict[Path | None, tuple[spec.Model, list[DAG]]] = {}
+"""The DAGs that `keep` made, by the spec's file, with what the spec said."""
+
+
+def keep(folder: Path) -> None:
+    """Make the DAGs of a folder's specs, for `dags` in the forks of this process: each is given away once.
+
+    All but those with notifiers of the user's, whose code is not for this process.
+    """
+    with _no_collection():
+        for file in sorted(folder.glob("*.yaml")):
+            with contextlib.suppress(SagewindError):  # told where the DAG file is read
+                model = load.load(file)
+                if not _has_notifier(model):
+                    _check(model, file)
+                    _KEPT[model.path] = model, [pipeline(model), scoring(model)]
+
+
+def _has_notifier(model: spec.Model) -> bool:
+    told = model.notifications
+    return bool(told.on_failure or told.on_success or model.deadline.notifier)
 
 
 def dags(folder: Path, *, beside: Collection[str] = ()) -> dict[str, DAG]:
@@ -72,6 +94,9 @@ def _no_collection() -> Iterator[None]:
 def _of(file: Path) -> list[DAG]:
     try:
         model = load.load(file)
+        said, made = _KEPT.pop(model.path, (None, []))
+        if said == model:
+            return made
         _check(model, file)
         return [pipeline(model), scoring(model)]
     except SagewindError as error:

@@ -8,9 +8,11 @@ file takes. Airflow itself imports what a DAG file names of `airflow.*` before i
 from __future__ import annotations
 
 import importlib
+import logging
 import tempfile
 from pathlib import Path
 
+from airflow.configuration import conf
 from airflow.listeners import hookimpl
 
 MODULES = (
@@ -21,6 +23,8 @@ MODULES = (
 
 SERVICES = ("sagemaker", "sagemaker-runtime", "s3", "logs", "sts", "iam")
 """What tasks call."""
+
+_log = logging.getLogger(__name__)
 
 
 @hookimpl
@@ -36,9 +40,9 @@ def on_starting(component: object) -> None:
 
 
 def prepare() -> None:
-    """Import what DAG files do, make the DAGs of a spec once, read what AWS's APIs are, make clients.
+    """Import what DAG files do, make the DAGs of the specs, read what AWS's APIs are, make clients.
 
-    That fills Airflow's caches and ours.
+    The DAGs of a spec of no use come first: that fills Airflow's caches and ours.
     """
     for module in MODULES:
         importlib.import_module(module)
@@ -49,3 +53,7 @@ def prepare() -> None:
     with tempfile.TemporaryDirectory() as folder:
         scaffold.scaffold(Path(folder), "rehearsal")
         lives.dags(Path(folder) / "dags" / "models")
+    try:
+        lives.keep(Path(conf.get_mandatory_value("core", "dags_folder")) / "models")
+    except Exception:  # noqa: BLE001 - a spec must not keep Airflow from its start
+        _log.exception("the DAGs of the specs were not made ahead")

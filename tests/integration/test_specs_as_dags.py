@@ -27,14 +27,59 @@ print(json.dumps({
 }))
 """
 
+AHEAD = """
+import json, os, sys
+from pathlib import Path
+from airflow.serialization.serialized_objects import DagSerialization
+from sagewind import lives, preload
 
-def read(folder, home):
+models = Path(sys.argv[1]) / "models"
+preload.prepare()
+ahead = {id(dag) for _, dags in lives._KEPT.values() for dag in dags}
+
+def look():
+    return {dag_id: id(dag) in ahead for dag_id, dag in lives.dags(models).items()}
+
+def change(name, old, new):
+    spec = models / f"{name}.yaml"
+    assert old in spec.read_text()
+    spec.write_text(spec.read_text().replace(old, new))
+    return look()
+
+def without_data():
+    Path(sys.argv[1], "data", "first.csv").unlink()
+    return look()
+
+def serialized():
+    first, second = (lives.dags(models) for _ in range(2))
+    return [DagSerialization.to_dict(one["second"]) == DagSerialization.to_dict(other["second"])
+            and one["second"] is not other["second"] for one, other in ((first, second),)]
+
+def forked(what):
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.write(writing, json.dumps(what()).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as told:
+        return json.loads(told.read())
+
+found = {"unchanged": forked(look), "again": forked(lambda: (look(), look())[1]), "same": forked(serialized)}
+found["changed"] = forked(lambda: change("second", "name: second", "description: another\\nname: second"))
+found["broken"] = forked(lambda: change("second", "name: second", "name: third"))
+found["without data"] = forked(without_data)
+print(json.dumps(found))
+"""
+
+
+def read(folder, home, probe=PROBE):
     """Read the DAG folder in an Airflow of its own."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "AWS"))}
     environ |= {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    environ |= {"AIRFLOW__CORE__DAGS_FOLDER": str(folder)}
     environ.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(
-        [sys.executable, "-c", PROBE, str(folder)], env=environ, capture_output=True, text=True, check=False
+        [sys.executable, "-c", probe, str(folder)], env=environ, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.strip().splitlines()[-1])
@@ -77,3 +122,27 @@ def test_two_hundred_specs_are_read_within_airflows_limit(project, tmp_path):
     seen = read(project / "dags", tmp_path / "home")
     assert seen["errors"] == {}, time.monotonic() - began
     assert len(seen["dags"]) == 2 * MANY
+
+
+def test_forks_take_the_dags_that_were_made_ahead_while_their_specs_say_the_same(project, tmp_path):
+    add(project, "second")
+    add(project, "told")
+    told = project / "dags" / "models" / "told.yaml"
+    told.write_text(told.read_text() + "notifications: {on_failure: sagewind.notices.LogNotifier}\n")
+    seen = read(project / "dags", tmp_path / "home", AHEAD)
+    first, second = ({name, f"{name}_score"} for name in ("first", "second"))
+    ahead = {
+        case: {dag_id for dag_id, is_ahead in seen[case].items() if is_ahead}
+        for case in ("unchanged", "again", "changed", "broken", "without data")
+    }
+    assert ahead == {
+        "unchanged": first | second,
+        "again": set(),
+        "changed": first,
+        "broken": first,
+        "without data": set(),
+    }
+    assert set(seen["unchanged"]) == set(seen["changed"]) == first | second | {"told", "told_score"}
+    assert set(seen["broken"]) == first | {"second", "told", "told_score"}
+    assert set(seen["without data"]) == {"first", "second", "told"}
+    assert seen["same"] == [True]
