@@ -15,6 +15,8 @@ from sagelocal.container import forked, isolation, process
 from sagelocal.container.environments import Environment
 from sagelocal.container.exits import Exit
 from sagelocal.jobs import runners
+from sagelocal.serving import runtime
+from sagelocal.settings import Settings
 
 PATIENCE_SECONDS = 180
 SEEN = """
@@ -47,6 +49,7 @@ print(json.dumps({
     "hidden": os.listdir(sys.argv[2]),
     "writes": [attempt(path) for path in ("/etc/x", "/tmp/x", "/opt/ml/x")],
     "streams": [sys.stdin.read(), sys.stdout.encoding, sys.stdout.write_through],
+    "ours": [name for name in sys.modules if name.startswith("sagelocal")],
     "descriptors": sorted(os.listdir("/proc/self/fd"))[:3],
     "signals": [status["SigIgn"], status["SigBlk"]],
     "alone": len([name for name in os.listdir("/proc") if name.isdigit()]) < 6,
@@ -158,6 +161,8 @@ class Bench:
     def __init__(self, root, isolated):
         self.root, self.isolated = root, isolated
         self.made = Environment(key="e", root=Path(sys.prefix), made=False)
+        self.settings = Settings(data_dir=root, cache_dir=root / "cache")
+        self.settings.cache_dir.mkdir()
         self.environ = {}
         self.runners = runners.Runners(root, self.environ, enabled=True)
         self.code = root / "job" / "ml" / "code"
@@ -167,16 +172,21 @@ class Bench:
         (self.secret / "key").touch()
         self.lines = []
 
+    def wish(self, *modules):
+        runners.wish(self.settings, self.made, type("Image", (), {"warm": modules})())
+
     def begin(self, *modules):
-        image = type("Image", (), {"warm": modules})()
-        runners.wish(self.root, self.made, image)
+        self.wish(*modules)
         _until(lambda: self.runners.look() or self.is_ready() or not self.runners.watched())
 
     def is_ready(self):
         return runners.find(self.root, self.made, self.environ).address.exists()
 
-    def start(self, text, *arguments, plain=False, env=None, files=(), limits=None, network=True):
-        (self.code / "t.py").write_text(text)
+    def start(
+        self, text, *arguments, plain=False, env=None, files=(), limits=None, network=True, beside=None
+    ):
+        script = (beside or self.code) / "t.py"
+        script.write_text(text)
         for name in files:
             (self.code / name).touch()
         job = self.code.parents[1]
@@ -190,14 +200,14 @@ class Bench:
             hidden=(self.secret,),
             environment=Path(sys.prefix),
             network=network,
-            visible=(self.root / "job",) if str(self.root).startswith("/tmp") else (),
+            visible=(self.root / "job", self.root / "cache") if str(self.root).startswith("/tmp") else (),
         )
         runner = runners.find(self.root, self.made, self.environ)
         variables = {**runner.variables, "PYTHONPATH": where, "SM_X": "é", **(env or {})}
         self.lines = []
         leave = None if plain else process.Preloaded(runner=runner, code=self.code)
         return process.start(
-            [str(self.made.python), "t.py", *arguments],
+            [str(self.made.python), str(script) if beside else "t.py", *arguments],
             env=variables,
             cwd=where,
             isolation=self.isolated,
@@ -219,7 +229,7 @@ def bench(request, tmp_path_factory):
     """Give a ready runner that has imported a few modules, with isolation and without."""
     isolated = isolation.probe(request.param)
     made = Bench(tmp_path_factory.mktemp("forked"), isolated)
-    made.begin("json", "socket", "numpy.random")
+    made.begin("json", "socket", "numpy.random", "uvloop", "httptools")
     yield made
     made.runners.close()
 
@@ -237,6 +247,15 @@ def test_a_script_sees_the_same(bench):
         assert all(seen["spaces"])
         assert seen["hidden"] == []
     assert seen == expected
+
+
+def test_a_model_server_finds_its_modules_imported_and_no_other_script_does(bench):
+    names = ("sagelocal.serving.server", "uvloop", "httptools")
+    text = f"import sys; print([name in sys.modules for name in {names}])"
+    server, other = runtime.ensure(bench.settings.cache_dir / "runtime"), bench.settings.cache_dir / "other"
+    other.mkdir(exist_ok=True)
+    assert bench.run(text, beside=server)[1] == ["[True, True, True]"]
+    assert bench.run(text, beside=other)[1] == ["[False, True, True]"]
 
 
 @pytest.mark.parametrize("case", list(ENDS))
@@ -402,7 +421,7 @@ def test_scikit_learn_computes_the_same(tmp_path):
 def test_a_script_waits_for_a_runner_that_was_wished_for(tmp_path, seen):
     bench = Bench(tmp_path, isolation.probe("none"))
     bench.environ["PYTHONPATH"] = str(tmp_path)
-    runners.wish(tmp_path, bench.made, type("Image", (), {"warm": ("sklearn.ensemble",)})())
+    bench.wish("sklearn.ensemble")
     # The service sees the wish before the job looks for the runner, or only when it waits.
     look = threading.Timer(0.1 if seen == "after" else 0, bench.runners.look)
     look.start()
@@ -418,7 +437,7 @@ def test_a_script_waits_for_a_runner_that_was_wished_for(tmp_path, seen):
 
 def test_a_runner_that_ends_at_its_imports_does_not_fail_who_waits_for_it(tmp_path):
     bench = Bench(tmp_path, isolation.probe("none"))
-    runners.wish(tmp_path, bench.made, type("Image", (), {"warm": ("sklearn.ensemble",)})())
+    bench.wish("sklearn.ensemble")
     bench.runners.look()
     end = threading.Timer(0.1, bench.runners.close)
     end.start()
@@ -457,7 +476,8 @@ def test_only_a_few_runners_are_kept_the_last_used(tmp_path):
     kept = runners.Runners(tmp_path, {}, enabled=True)
     image = type("Image", (), {"warm": ()})()
     for number in range(runners.MOST + 2):
-        runners.wish(tmp_path, Environment(key=str(number), root=Path(sys.prefix), made=False), image)
+        made = Environment(key=str(number), root=Path(sys.prefix), made=False)
+        runners.wish(Settings(data_dir=tmp_path), made, image)
         kept.look()
     assert len(kept.watched()) == runners.MOST
     kept.close()

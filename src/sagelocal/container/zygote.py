@@ -10,7 +10,7 @@ It ends when the other end of its control socket is closed, and when nobody has 
 """
 
 # What this file imports, every job has imported: no pathlib.
-# ruff: noqa: PTH116, PTH123, PTH208
+# ruff: noqa: PTH116, PTH120, PTH123, PTH208
 
 from __future__ import annotations
 
@@ -48,6 +48,11 @@ _BLAS_SETTERS = tuple(
 )
 _BLAS: list[tuple[Any, Any]] = []
 """What `_blas` has found before the forks: to look for it takes a job as long as half of a fork."""
+SERVER = ("sagelocal.serving.server", "uvloop", "httptools")
+"""What a model server imports before it knows its model."""
+_OURS = "sagelocal"
+_HIDDEN: dict[str, Any] = {}
+"""The server's modules in a job that runs another script: to let go of them would write to their pages."""
 HELD = "OPENBLAS_NUM_THREADS"
 """OpenBLAS starts its threads when it is loaded, unless this says one; jobs get their threads back."""
 
@@ -301,8 +306,11 @@ def _blas() -> list[tuple[Any, Any]]:
 # -- the runner's own start
 
 
-def _preload(modules: list[str]) -> str:
-    """Import what is there of `modules`; return why the runner cannot serve, empty when it can."""
+def _preload(modules: list[str], server: str) -> str:
+    """Import what is there of `modules`, and the model server from its folder, unless that is empty.
+
+    Returns why the runner cannot serve, empty when it can.
+    """
     for name in modules:
         try:
             importlib.import_module(name)
@@ -310,10 +318,26 @@ def _preload(modules: list[str]) -> str:
             continue
         except Exception as error:  # noqa: BLE001  (the job that imports it shall see it, not the runner)
             return f"importing {name} failed: {type(error).__name__}: {error}"
+    if server:
+        _preload_server(server)
     threads = len(os.listdir("/proc/self/task"))
     if threads > 1:
         return f"importing {', '.join(modules)} started {threads - 1} threads"
     return ""
+
+
+def _preload_server(folder: str) -> None:
+    sys.path.insert(0, folder)
+    for name in SERVER:
+        with contextlib.suppress(Exception):  # a server shall see it itself
+            importlib.import_module(name)
+    sys.path.remove(folder)
+
+
+def _hide_server() -> None:
+    """Leave a script that is no model server without its modules, as a new interpreter is."""
+    for name in [each for each in sys.modules if each.partition(".")[0] == _OURS]:
+        _HIDDEN[name] = sys.modules.pop(name)
 
 
 def _give_back() -> None:
@@ -346,21 +370,25 @@ def main(argv: list[str]) -> tuple[dict[str, Any], frozenset[str]] | None:
     for each in (listener, control):
         each.set_inheritable(False)
     sys.dont_write_bytecode = False
-    refused = _preload(argv[4:])
+    server = argv[4]
+    refused = _preload(argv[5:], server)
     control.send(f"refused {refused}\n".encode() if refused else b"ready\n")
     if refused:
         return None
     _BLAS[:] = _blas()
     # Here, and not in each job: to look at an object is to count a reference, which copies its page.
     shared = frozenset(sys.modules)
-    packages = frozenset(name.partition(".")[0] for name in shared)
+    packages = frozenset(name.partition(".")[0] for name in shared) - {_OURS}
     gc.collect()
     _give_back()
     gc.freeze()  # a collection would write to pages that are shared with the jobs
     try:
         serve(listener, control, float(argv[3]), packages)
     except Become as job:
-        return dict(job.args[0]), shared
+        request = dict(job.args[0])
+        if os.path.dirname(request["argv"][1]) != server:
+            _hide_server()
+        return request, shared.difference(_HIDDEN)
     return None
 
 

@@ -33,13 +33,13 @@ class Preloading:
         wishes: bool = True,
     ) -> None:
         """Make the leave; without `wishes` only a runner that is there anyhow is used."""
-        self._data_dir = settings.data_dir
+        self._settings = settings
         self._enabled = bool(settings.preload) and bool(image.warm) and image.preload
         self._wishes = wishes
         self._made = made
         self._image = image
         self._say = say
-        self._runner = runners.find(self._data_dir, made, environ)
+        self._runner = runners.find(settings.data_dir, made, environ)
         self._told = False
         self._missing = False
 
@@ -54,7 +54,7 @@ class Preloading:
         For containers that surely import what a runner has; others would wait for what they do not need.
         """
         if self._enabled and self._wishes and not self._runner.address.exists():
-            runners.wish(self._data_dir, self._made, self._image)
+            runners.wish(self._settings, self._made, self._image)
 
     def leave(self, argv: Sequence[str], code: Path) -> Preloaded | None:
         """Return the leave for a command; None where there is nothing to say about it either."""
@@ -69,10 +69,10 @@ class Preloading:
         self._missing = self._missing or started.missing
         if not self._told:
             self._told = True
-            reason = runners.refused(self._data_dir, self._made) if started.missing else ""
+            reason = runners.refused(self._settings.data_dir, self._made) if started.missing else ""
             self._say(runners.words(reason or started.plain))
 
     def wish(self) -> None:
         """Ask for a runner if one was missing: when the job's own work is done, so as not to slow it."""
         if self._missing and self._wishes:
-            runners.wish(self._data_dir, self._made, self._image)
+            runners.wish(self._settings, self._made, self._image)

@@ -6,7 +6,7 @@ nothing that matters: when the service ends they end, and jobs that they forked 
 
 | file in `runners/` | written by | meaning |
 |---|---|---|
-| `<key>.wish` | supervisor | a runner of this environment was missed: its folder and modules |
+| `<key>.wish` | supervisor | a runner was missed; folder, modules, and where the model server is |
 | `.<key>.sock` | service | the runner's socket while it imports; who connects waits for that |
 | `<key>.sock` | service | the runner's socket, there when it is ready |
 | `<key>.refused` | service | why this environment has no runner |
@@ -30,12 +30,14 @@ from typing import TYPE_CHECKING
 from sagelocal.container import forked, zygote
 from sagelocal.jobs import access, bell
 from sagelocal.jobs.folder import write_json
+from sagelocal.serving import runtime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sagelocal.container.environments import Environment
     from sagelocal.container.images import Image
+    from sagelocal.settings import Settings
 
 MOST = 3
 """Runners at the same time."""
@@ -43,8 +45,6 @@ MOST_BYTES = 1 << 30
 """Memory that all runners together may hold; the one last used is kept in any case."""
 IDLE_SECONDS = 900
 _FOLDER = "runners"
-_SERVERS = frozenset({"uvloop", "httptools"})
-"""What only model servers import."""
 _MESSAGE_BYTES = 4096
 
 _log = logging.getLogger(__name__)
@@ -62,13 +62,17 @@ def find(data_dir: Path, made: Environment, environ: Mapping[str, str]) -> forke
     )
 
 
-def wish(data_dir: Path, made: Environment, image: Image) -> None:
+def wish(settings: Settings, made: Environment, image: Image) -> None:
     """Ask the service for a runner of an environment, unless it has said that there can be none."""
+    data_dir = settings.data_dir
     folder = data_dir / _FOLDER
     if not folder.is_dir() or (folder / f"{made.key}.refused").exists():
         return
-    modules = [name for name in image.warm if name not in _SERVERS]
-    write_json(folder / f"{made.key}.wish", {"root": str(made.root), "modules": modules})
+    modules = [name for name in image.warm if name not in zygote.SERVER]
+    serves = len(modules) < len(image.warm)
+    server = str(runtime.ensure(settings.cache_dir / "runtime")) if serves else ""
+    wished = {"root": str(made.root), "modules": modules, "server": server}
+    write_json(folder / f"{made.key}.wish", wished)
     bell.ring(data_dir)
 
 
@@ -109,7 +113,7 @@ class Runners:
         for path in self._folder.glob("*.wish") if self._folder.is_dir() else ():
             wished = json.loads(path.read_text())
             if path.stem not in self._running:
-                self._start(path.stem, Path(wished["root"]), wished["modules"])
+                self._start(path.stem, Path(wished["root"]), wished["modules"], wished["server"])
             path.unlink()  # not before: who wished for it may wait for its socket
         self._keep_few()
 
@@ -118,7 +122,7 @@ class Runners:
         for key in list(self._running):
             self._end(key)
 
-    def _start(self, key: str, root: Path, modules: list[str]) -> None:
+    def _start(self, key: str, root: Path, modules: list[str], server: str) -> None:
         address = _draft(self._folder, key)
         address.unlink(missing_ok=True)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -126,9 +130,10 @@ class Runners:
         with theirs, _listen(address) as listener, (self._folder / f"{key}.log").open("ab") as log:
             passed = (listener.fileno(), theirs.fileno())
             words = [str(root / "bin" / "python"), zygote.__file__, *map(str, passed), str(IDLE_SECONDS)]
+            words += [server, *modules]
             try:
                 process = subprocess.Popen(
-                    [*words, *modules],
+                    words,
                     cwd="/",
                     env={**variables, "VIRTUAL_ENV": str(root), zygote.HELD: "1"},
                     stdin=subprocess.DEVNULL,

@@ -20,7 +20,7 @@ from sagelocal.container import isolation
 from sagelocal.jobs import instance, supervisor
 from sagelocal.jobs.folder import JobFolder
 from sagelocal.jobs.kinds import JOB_KINDS
-from sagelocal.serving import memory
+from sagelocal.serving import memory, runtime
 
 PROGRAMS = {"sagelocal.jobs.supervisor": supervisor.main, "sagelocal.jobs.instance": instance.main}
 """What is forked, by the module that the plain command runs."""
@@ -61,6 +61,7 @@ def _preload() -> None:
     for name in (*(supervisor.KINDS[kind] for kind in JOB_KINDS), *LATE):
         importlib.import_module(name)
     isolation.probe("auto")
+    runtime.digest()
     if _CREDENTIALS in os.environ:  # otherwise botocore would go and look for some on the network
         aws.keep(SERVICES)
 

@@ -8,6 +8,7 @@ and compiled there once.
 from __future__ import annotations
 
 import compileall
+import functools
 import hashlib
 import os
 import shutil
@@ -29,18 +30,32 @@ from sagelocal.serving import server
 
 sys.exit(server.main(sys.argv[1:], os.environ))
 '''
+_OURS = Path(__file__).parents[1]
 
 
 def ensure(root: Path) -> Path:
     """Return the folder below `root` to put on PYTHONPATH; make it when it is not there."""
-    ours = Path(__file__).parents[1]
-    sources = sorted(path for name in PACKAGES for path in (ours / name).rglob("*.py"))
-    digest = hashlib.sha256(sys.version.encode() + _SCRIPT_TEXT.encode())
-    for source in sources:
-        digest.update(str(source.relative_to(ours)).encode() + source.read_bytes())
-    place = root / digest.hexdigest()[:16]
+    place = root / digest()
     if place.is_dir():
         return place
+    digest.cache_clear()  # what is copied now may have another by now
+    return _make(root, root / digest())
+
+
+@functools.cache
+def digest() -> str:
+    """Return the name of what is to be copied: looked for once in a process, and before it forks."""
+    found = hashlib.sha256(sys.version.encode() + _SCRIPT_TEXT.encode())
+    for source in _sources():
+        found.update(str(source.relative_to(_OURS)).encode() + source.read_bytes())
+    return found.hexdigest()[:16]
+
+
+def _sources() -> list[Path]:
+    return sorted(path for name in PACKAGES for path in (_OURS / name).rglob("*.py"))
+
+
+def _make(root: Path, place: Path) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=root, prefix=".draft-"))
     try:
@@ -48,8 +63,8 @@ def ensure(root: Path) -> Path:
         package.mkdir()
         (package / "__init__.py").write_text('"""The part of sagelocal that runs inside images."""\n')
         (draft / SCRIPT).write_text(_SCRIPT_TEXT)
-        for source in sources:
-            target = package / source.relative_to(ours)
+        for source in _sources():
+            target = package / source.relative_to(_OURS)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
         # The paths in tracebacks are the final ones.
