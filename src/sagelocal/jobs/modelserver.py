@@ -107,7 +107,9 @@ class ModelServer:
         environ: Mapping[str, str],
         say: Callable[[str], None],
         preloading: Callable[[environments.Environment, images.Image], Preloading] | None = None,
+        workers: int | None = None,
     ) -> None:
+        """Make it; `workers` are the most processes that are of use to it, where that is known."""
         self._folder = folder
         self._container = container
         self._settings = settings
@@ -122,6 +124,7 @@ class ModelServer:
         self._environment: environments.Environment | None = None
         self._runtime = Path()
         self._make_preloading = preloading
+        self._workers = workers
         self._preloading: Preloading | None = None
         self.process: process.Process | None = None
 
@@ -149,8 +152,7 @@ class ModelServer:
         shutil.rmtree(self._layout.root, ignore_errors=True)
         self._layout.make()
         try:
-            self._fetch_model()
-            self._fetch_code()
+            storing.in_parallel([self._fetch_model, self._fetch_code])
             requirements, source = self._requirements()
             made = environments.Environments(self._settings.cache_dir / "envs")
             if warning := made.warning(self._image):
@@ -179,6 +181,7 @@ class ModelServer:
             env = {name: value for name, value in env.items() if name not in _OF_THE_SCRIPT}
         argv = [str(self._environment.python), *server, "--socket", str(self.socket)]
         argv += ["--model-dir", str(base.model)]
+        argv += ["--workers", str(self._workers)] if self._workers else []
         leave = self._preloading.leave(argv, self._code()) if self._preloading is not None else None
         self.process = process.start(
             argv,

@@ -150,7 +150,7 @@ def _carry_out(job: Job, say: Callable[[str], None], tell: Callable[[str], None]
         request = parse(job.body, os.cpu_count() or 1)
         storage = job.storage()
         found = inputs.sources(storage, request.input_uri, request.data_type)
-        server = _server(job, storage, say)
+        server = _server(job, storage, say, _most_requests(request, found))
         _start(job, server)
         failures = asyncio.run(_Run(job, request, storage, server, tell).all(found))
     except _StoppedError:
@@ -190,7 +190,15 @@ def _reason(failures: list[str]) -> str:
     return failures[0][: LONGEST_REASON - len(more)] + more
 
 
-def _server(job: Job, storage: Storage, say: Callable[[str], None]) -> modelserver.ModelServer:
+def _most_requests(request: Request, found: list[inputs.Source]) -> int:
+    """Return how many requests there can be at once: more worker processes are of no use."""
+    plan = request.plan
+    if request.is_gzip or not all(source.size for source in found):
+        return plan.concurrency
+    return max(1, min(plan.concurrency, sum(plan.payloads(source.size) for source in found)))
+
+
+def _server(job: Job, storage: Storage, say: Callable[[str], None], workers: int) -> modelserver.ModelServer:
     model = job.store.get("model", job.body["ModelName"]).body
     container = dict(modelserver.container_of(model))
     container["Environment"] = container.get("Environment", {}) | variables(job.body)
@@ -203,6 +211,7 @@ def _server(job: Job, storage: Storage, say: Callable[[str], None]) -> modelserv
         environ=access.variables(job.environ, role_arn=role, job_arn=arn),
         say=say,
         preloading=lambda made, image: preloading.Preloading.of_job(job, made, image, say),
+        workers=workers,
     )
 
 

@@ -52,6 +52,16 @@ class Plan:
     assemble_with: str = "None"
     processing: dataprocessing.DataProcessing
 
+    def payloads(self, size: int) -> int:
+        """Return how many payloads an object of so many bytes can be, at most."""
+        if self.split_type == "None" or not size:
+            return 1
+        if not self.several or self.limit is None:
+            return size  # a record has a byte at least
+        if size <= self.limit:
+            return 1
+        return 2 * size // self.limit + 1  # two that follow each other are more than the limit
+
 
 async def transform(
     plan: Plan,

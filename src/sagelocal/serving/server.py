@@ -144,6 +144,7 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
     parser.add_argument("--socket", type=Path, required=True)
     parser.add_argument("--port", type=int, help="also listen on this port of 127.0.0.1 (0: any)")
     parser.add_argument("--model-dir", type=Path, default=Path("/opt/ml/model"))
+    parser.add_argument("--workers", type=int, help="worker processes at most")
     parser.add_argument("--max-body", type=int, default=MAX_BODY_BYTES, help="bytes of a request at most")
     arguments = parser.parse_args(argv)
     begin = time.perf_counter()
@@ -152,13 +153,12 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
     try:
         module = handlers.import_program(arguments.model_dir, environ)
         load = functools.partial(handlers.load, module, arguments.model_dir, environ)
+        count = min(handlers.worker_count(environ), arguments.workers or sys.maxsize)
         if handlers.customised(module):
-            count = handlers.worker_count(environ)
             start = functools.partial(_forked, load, count)
             way = f"handlers of {module.__name__} in {count} worker processes"
-        elif handlers.is_batch(environ) and handlers.worker_count(environ) > 1:
+        elif handlers.is_batch(environ) and count > 1:
             # Loaded after the fork only: a library's threads do not survive one.
-            count = handlers.worker_count(environ)
             start = functools.partial(_forked, load, count)
             way = f"default handlers in {count} worker processes"
         else:

@@ -164,22 +164,29 @@ class JobOperator(base.SagewindOperator):
         description = dict(claim.description) or self._describe(claim.name)
         if not self.wait_for_completion:
             return self._result(description, {"Job": claim.name})
-        position = positions.load_now(context["ti"], claim.name) or tail.Position()
+        position = tail.Position()
+        if claim.decision is not attach.Decision.CREATE:
+            position = positions.load_now(context["ti"], claim.name) or position
         if self.kind.phase(description) not in (Phase.ACTIVE, Phase.STOPPING):
             return self._judge(context, claim, description, position)
-        if self.deferrable and not self._is_soon_over(claim.name):
-            self._defer(claim.name, position)
+        if self.deferrable:
+            ended = self._soon_over(claim.name)
+            if ended is not None:
+                return self._judge(context, claim, ended, position)
+            if not self._killed:
+                self._defer(claim.name, position)
         description, position = self._wait(context, claim.name, position)
         return self._judge(context, claim, description, position)
 
     def _claim(self, context: Context) -> Claim:
         owner = self._identity(context)
         request = self._request()
-        kept = memory.jobs(context)
+        remembered = kept = memory.jobs(context)
 
         def before(name: str) -> None:
+            nonlocal kept
             self._active = name
-            memory.remember(context, name)
+            kept = memory.remember(context, name, kept)
 
         want = Want(
             request=request,
@@ -187,7 +194,7 @@ class JobOperator(base.SagewindOperator):
             rename=self.action_if_job_exists != "fail",
             instance_types=tuple(self.instance_types),
             manifest=self._manifest(request) if self.reuse_finished and owner.generation == 0 else None,
-            remembered=kept,
+            remembered=remembered,
         )
         try:
             claim = Claimer(self._jobs(), told=self.log.info, before=before).claim(want)
@@ -196,17 +203,18 @@ class JobOperator(base.SagewindOperator):
         self._active = "" if claim.reused else claim.name
         return claim
 
-    def _is_soon_over(self, name: str) -> bool:
-        """Look for a moment whether the job ends; its log is read after that."""
+    def _soon_over(self, name: str) -> dict[str, Any] | None:
+        """Look for a moment whether the job ends, and return its description then."""
         moment = min(limits.moment(self.worker_seconds, self._endpoint), self._patience())
         end = time.monotonic() + moment
         if moment and self.print_log:
             _ = self.hook.logs_hook.conn  # made while the job runs
         while time.monotonic() < end and not self._killed:
-            if self.kind.phase(self._describe(name)) not in (Phase.ACTIVE, Phase.STOPPING):
-                return True
+            description = self._describe(name)
+            if self.kind.phase(description) not in (Phase.ACTIVE, Phase.STOPPING):
+                return description
             time.sleep(limits.LOOK_SECONDS)
-        return self._killed
+        return None
 
     def _defer(self, name: str, position: tail.Position) -> None:
         deadline = time.time() + self._patience()
@@ -232,18 +240,18 @@ class JobOperator(base.SagewindOperator):
     def _wait(
         self, context: Context, name: str, position: tail.Position
     ) -> tuple[dict[str, Any], tail.Position]:
-        """Look, show the log, sleep; until the job is over."""
+        """Look, show the log, sleep; until the job is over. What the log still has then is not shown yet."""
         deadline = time.monotonic() + self._patience()
         logs = self.hook.logs_hook.conn
         while True:
             description = self._describe(name)
             if self._killed:
                 raise AirflowException(f"{self.kind.noun} {name}: its task was killed")
+            if self.kind.phase(description) not in (Phase.ACTIVE, Phase.STOPPING):
+                return description, position
             before, position = position, self._show_log(logs, name, position, masking.secrets(description))
             if position is not before:
                 positions.save_now(context["ti"], name, position)
-            if self.kind.phase(description) not in (Phase.ACTIVE, Phase.STOPPING):
-                return description, position
             if time.monotonic() >= deadline:
                 self._time_out(name)
             time.sleep(limits.jittered(self._interval()))

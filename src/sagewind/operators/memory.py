@@ -24,10 +24,14 @@ def jobs(context: Context) -> tuple[str, ...]:
     return tuple(str(name) for name in kept) if isinstance(kept, list) else ()
 
 
-def remember(context: Context, name: str) -> None:
-    """Add a name; called before the job is made, so that there is never a job without a note of it."""
-    kept = [name, *(other for other in jobs(context) if other != name)]
-    put(context, KEY, kept[:_MOST])
+def remember(context: Context, name: str, kept: tuple[str, ...]) -> tuple[str, ...]:
+    """Add a name to those that are kept, and return all of them.
+
+    Called before the job is made, so that there is never a job without a note of it.
+    """
+    names = (name, *(other for other in kept if other != name))[:_MOST]
+    put(context, KEY, list(names))
+    return names
 
 
 def put(context: Context, key: str, value: Any) -> None:

@@ -142,11 +142,12 @@ class SageMakerStartPipelineOperator(ExecutionOperator, provider.SageMakerStartP
 
     def _stop_others(self, context: Context, arn: str) -> None:
         """Stop what this task started before a person cleared it: nobody waits for that any more."""
-        for other in memory.jobs(context):
+        kept = memory.jobs(context)
+        for other in kept:
             if other != arn and _KIND.phase(self._described(other)) is Phase.ACTIVE:
                 self.log.info("stopping %s of an earlier wish", other)
                 self._stop(other, _STOP_SECONDS)
-        memory.remember(context, arn)
+        memory.remember(context, arn, kept)
 
     def _judged(self, arn: str, description: dict[str, Any]) -> str:
         self._active = ""
