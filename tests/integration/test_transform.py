@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import time
 
 import pytest
@@ -76,14 +77,34 @@ def test_every_row_is_scored_in_its_place_object_by_object(transform, model):
     assert "FailureReason" not in job
 
 
-def lines(aws, group, **where):
-    events = aws("logs").filter_log_events(logGroupName=f"/aws/sagemaker/{group}", **where)["events"]
+def lines(aws, group, prefix=""):
+    """Return what the log streams say whose names begin so; the emulator's filter does not mind a prefix."""
+    logs, group = aws("logs"), f"/aws/sagemaker/{group}"
+    streams = [each["logStreamName"] for each in logs.describe_log_streams(logGroupName=group)["logStreams"]]
+    events = [
+        event
+        for name in streams
+        if name.startswith(prefix)
+        for event in logs.get_log_events(logGroupName=group, logStreamName=name, startFromHead=True)["events"]
+    ]
     return [event["message"] for event in events]
 
 
 def test_the_first_job_of_an_image_waits_for_its_preloaded_interpreter(aws, transform, model):
     job, _ = transform(model, {"a.csv": models.CSV})
-    assert FORKED in lines(aws, "TransformJobs", logStreamNamePrefix=f"{job['TransformJobName']}/")
+    assert FORKED in lines(aws, "TransformJobs", f"{job['TransformJobName']}/")
+
+
+@pytest.mark.parametrize(
+    ("count", "strategy", "is_shared"),
+    [(1, "MultiRecord", False), (2, "MultiRecord", True), (1, "SingleRecord", True)],
+)
+def test_a_job_has_no_more_workers_than_requests(aws, transform, model, count, strategy, is_shared):
+    objects = {f"{number}.csv": models.CSV for number in range(count)}
+    job, _ = transform(model, objects, BatchStrategy=strategy, MaxConcurrentTransforms=2)
+    log = lines(aws, "TransformJobs", f"{job['TransformJobName']}/")
+    told = [line for line in log if "default handlers in 2 worker processes" in line]
+    assert bool(told) == (is_shared and (os.cpu_count() or 1) > 1), log
 
 
 def test_an_endpoint_is_forked_from_the_interpreter_that_jobs_have_left(aws, transform, model):

@@ -57,6 +57,16 @@ def test_payloads_hold_whole_records_in_order_within_the_limit(lines, limit, sev
     assert several or all(payload.size == 1 for payload in found)
 
 
+@given(LINES, st.sampled_from(["None", "Line"]), st.one_of(st.none(), st.integers(25, 100)), st.booleans())
+def test_an_object_is_never_more_payloads_than_its_size_tells(lines, kind, limit, several):
+    data = b"\n".join(lines)[: limit if kind == "None" else None]
+    plan = batch.Plan(split_type=kind, several=several, limit=limit, processing=IDENTITY)
+    cut = list(records.payloads(records.split(io.BytesIO(data), kind), several=several, limit=limit))
+    assert len(cut) <= plan.payloads(len(data))
+    if limit and several and len(data) <= limit:
+        assert plan.payloads(len(data)) == 1
+
+
 @given(LINES, st.booleans(), st.one_of(st.none(), st.integers(25, 100)), st.integers(1, 50))
 def test_blocks_are_the_payloads_of_lines_without_the_lines(lines, ends, limit, step):
     data = b"\n".join(lines) + (b"\n" if ends and lines else b"")

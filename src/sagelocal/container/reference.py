@@ -90,13 +90,13 @@ test needs these environments.
 - `EnableNetworkIsolation` is kept for training and processing jobs of one host, where bubblewrap may
   make network namespaces; the log says where it is not. Model servers reach the network.
 - A script, or the model server of a transform job, is forked from an interpreter of its environment
-  that has imported the framework, where there is one and nothing in the job is read when an
-  interpreter starts (`PYTHONHASHSEED`, `OMP_NUM_THREADS`, ...), but not with TensorFlow; its log says
-  so. Then `/proc/self/environ` and `ps` show the interpreter it was forked from, all jobs of one
-  interpreter share its hash seed, and `inspect.stack()` has two more frames. In the end all that the
-  job made is taken apart, as an interpreter does, but not what was imported before. The packages of a
-  `requirements.txt` are imported outside of the sandbox, as they are built. `SAGELOCAL_PRELOAD=0`
-  starts each anew.
+  that has imported the framework and what a model server needs, where there is one and nothing in the
+  job is read when an interpreter starts (`PYTHONHASHSEED`, `OMP_NUM_THREADS`, ...), but not with
+  TensorFlow; its log says so. Then `/proc/self/environ` and `ps` show the interpreter it was forked
+  from, all jobs of one interpreter share its hash seed, and `inspect.stack()` has two more frames. In
+  the end all that the job made is taken apart, as an interpreter does, but not what was imported
+  before. The packages of a `requirements.txt` are imported outside of the sandbox, as they are built.
+  `SAGELOCAL_PRELOAD=0` starts each anew.
 - A warm pool (`KeepAlivePeriodInSeconds`) is an account of what would be kept: the environment and its
   preloaded interpreter serve every job of the same image and requirements.
 - `PYTHONPATH` holds the code folder alone; `HOME` is `/tmp`.
