@@ -51,7 +51,9 @@ def describe(task):
 
 def prepare_to_fork():
     """Do what the plugin has the dag processor do, then go on in a fork."""
-    importlib.import_module("sagewind.preload").prepare()
+    preload = importlib.import_module("sagewind.preload")
+    preload.prepare()
+    preload.keep_dags()
     importlib.import_module("airflow.providers.standard.operators.empty")
     child = os.fork()
     if child:

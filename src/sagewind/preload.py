@@ -24,6 +24,7 @@ MODULES = (
 SERVICES = ("sagemaker", "sagemaker-runtime", "s3", "logs", "sts", "iam")
 """What tasks call."""
 
+_READS_NO_DAGS = ("TriggererJob",)
 _log = logging.getLogger(__name__)
 
 
@@ -37,12 +38,14 @@ def on_starting(component: object) -> None:
     """
     if type(component).__name__ == "Job":
         prepare()
+        if getattr(component, "job_type", "") not in _READS_NO_DAGS:
+            keep_dags()
 
 
 def prepare() -> None:
-    """Import what DAG files do, make the DAGs of the specs, read what AWS's APIs are, make clients.
+    """Import what DAG files do, make the DAGs of a spec once, read what AWS's APIs are, make clients.
 
-    The DAGs of a spec of no use come first: that fills Airflow's caches and ours.
+    That fills Airflow's caches and ours.
     """
     for module in MODULES:
         importlib.import_module(module)
@@ -53,6 +56,12 @@ def prepare() -> None:
     with tempfile.TemporaryDirectory() as folder:
         scaffold.scaffold(Path(folder), "rehearsal")
         lives.dags(Path(folder) / "dags" / "models")
+
+
+def keep_dags() -> None:
+    """Make the DAGs of the specs in Airflow's DAG folder, for the forks that read it."""
+    from sagewind import lives  # noqa: PLC0415 - as above
+
     try:
         lives.keep(Path(conf.get_mandatory_value("core", "dags_folder")) / "models")
     except Exception:  # noqa: BLE001 - a spec must not keep Airflow from its start

@@ -35,6 +35,7 @@ from sagewind import lives, preload
 
 models = Path(sys.argv[1]) / "models"
 preload.prepare()
+preload.keep_dags()
 ahead = {id(dag) for _, dags in lives._KEPT.values() for dag in dags}
 
 def look():
