@@ -66,7 +66,7 @@ def forked(what):
         return json.loads(told.read())
 
 found = {"unchanged": forked(look), "again": forked(lambda: (look(), look())[1]), "same": forked(serialized)}
-found["changed"] = forked(lambda: change("second", "name: second", "description: another\\nname: second"))
+found["changed"] = forked(lambda: change("second", "Says which", "Tells which"))
 found["broken"] = forked(lambda: change("second", "name: second", "name: third"))
 found["without data"] = forked(without_data)
 print(json.dumps(found))
