@@ -44,6 +44,9 @@ MOST = 3
 MOST_BYTES = 1 << 30
 """Memory that all runners together may hold; the one last used is kept in any case."""
 IDLE_SECONDS = 900
+SPIN = {"GOMP_SPINCOUNT": "1000"}
+"""How long OpenMP's threads wait in a loop for each other. By default it is three hundred times as long: two
+jobs whose teams share the cores then take twenty times as long as one after the other (libgomp's manual)."""
 _FOLDER = "runners"
 _MESSAGE_BYTES = 4096
 
@@ -135,7 +138,7 @@ class Runners:
                 process = subprocess.Popen(
                     words,
                     cwd="/",
-                    env={**variables, "VIRTUAL_ENV": str(root), zygote.HELD: "1"},
+                    env={**variables, "VIRTUAL_ENV": str(root), zygote.HELD: "1", **SPIN},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
