@@ -85,6 +85,7 @@ def stack(trained: Trained, port: int, folder: Path, *, workers: int = 2, handle
         .replace("/tmp/gunicorn.sock", str(socket))
         .replace("/tmp/nginx.pid", str(folder / f"nginx-{port}.pid"))
         .replace("/dev/stdout", "/dev/null")
+        .replace("/dev/stderr", str(folder / f"nginx-{port}.log"))  # else its retries hide gunicorn's words
     )
     gunicorn = [str(python), "-m", "gunicorn", "--timeout", "60", "-k", "gevent", "-b", f"unix:{socket}"]
     gunicorn += ["--worker-connections", str(1000 * workers), "-w", str(workers), "--log-level", "info"]
