@@ -90,6 +90,9 @@ def stack(trained: Trained, port: int, folder: Path, *, workers: int = 2, handle
     gunicorn = [str(python), "-m", "gunicorn", "--timeout", "60", "-k", "gevent", "-b", f"unix:{socket}"]
     gunicorn += ["--worker-connections", str(1000 * workers), "-w", str(workers), "--log-level", "info"]
     script = f"nginx -c {config} & exec {' '.join(gunicorn)} --pythonpath {PEERS} container_app:app"
+    (trained.folder.parent / "code").mkdir(
+        exist_ok=True
+    )  # the toolkit's workers make it at once, and one fails
     environ = {"SAGEMAKER_BASE_DIR": str(trained.folder.parent), "HANDLERS": handlers}
     return Started(argv=["bash", "-c", script], environ=environ)
 
