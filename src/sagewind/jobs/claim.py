@@ -211,3 +211,15 @@ def with_instance_type(request: Mapping[str, Any], instance_type: str) -> dict[s
     if "TrainingJobDefinition" in changed:
         changed["TrainingJobDefinition"] = with_instance_type(changed["TrainingJobDefinition"], instance_type)
     return changed
+
+
+def input_uris(request: Any) -> set[str]:
+    """Return every S3 address that a request reads from."""
+    if isinstance(request, dict):
+        kept = {key: value for key, value in request.items() if key not in OUTPUTS}
+        return {uri for value in kept.values() for uri in input_uris(value)}
+    if isinstance(request, list):
+        return {uri for value in request for uri in input_uris(value)}
+    # The SDK writes hyperparameters as JSON, and so the address of the code in quotes.
+    text = request.strip('"') if isinstance(request, str) else ""
+    return {text} if text.startswith("s3://") else set()

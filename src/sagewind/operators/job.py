@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 
 from sagewind import cost, naming
 from sagewind.jobs import attach, failures, limits, masking, outcome, tail
-from sagewind.jobs.claim import Claim, Claimer, Want
+from sagewind.jobs.claim import Claim, Claimer, Want, input_uris
 from sagewind.jobs.failures import Cause
 from sagewind.jobs.kinds import Kind, Phase
 from sagewind.jobs.service import CallError, Jobs, drive
@@ -390,18 +390,3 @@ class JobOperator(base.SagewindOperator):
                 return None
             parts += [f"{uri} {each['Key']} {each['ETag']}" for each in listed.get("Contents", [])]
         return naming.digest(parts)
-
-
-def input_uris(request: Any) -> set[str]:
-    """Return every S3 address that a request reads from."""
-    if isinstance(request, dict):
-        kept = {key: value for key, value in request.items() if key not in _OUTPUTS}
-        return {uri for value in kept.values() for uri in input_uris(value)}
-    if isinstance(request, list):
-        return {uri for value in request for uri in input_uris(value)}
-    # The SDK writes hyperparameters as JSON, and so the address of the code in quotes.
-    text = request.strip('"') if isinstance(request, str) else ""
-    return {text} if text.startswith("s3://") else set()
-
-
-_OUTPUTS = frozenset({"OutputDataConfig", "TransformOutput", "ProcessingOutputConfig", "CheckpointConfig"})
