@@ -50,9 +50,11 @@ def prepare() -> None:
     for module in MODULES:
         importlib.import_module(module)
     from sagewind import aws, descriptions, lives, scaffold  # noqa: PLC0415 - only in these processes
+    from sagewind.operators import hook  # noqa: PLC0415
 
     descriptions.read(SERVICES)
     aws.keep(SERVICES)
+    hook.keep_clients()
     with tempfile.TemporaryDirectory() as folder:
         scaffold.scaffold(Path(folder), "rehearsal")
         lives.dags(Path(folder) / "dags" / "models")

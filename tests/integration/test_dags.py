@@ -40,6 +40,9 @@ def again(dag):
 print(json.dumps({
     "errors": bag.import_errors,
     "tasks": {d.dag_id: [t.task_id for t in d.topological_sort()] for d in bag.dags.values()},
+    "next": {
+        d.dag_id: {t.task_id: sorted(t.downstream_task_ids) for t in d.tasks} for d in bag.dags.values()
+    },
     "links": {
         d.dag_id: {t.task_id: sorted(t.extra_links) for t in again(d).tasks} for d in bag.dags.values()
     },
@@ -104,6 +107,13 @@ def test_there_are_exactly_these_dags(seen):
         "rollback": ["rollback", "endpoint"],
         "janitor": ["sweep"],
     }
+
+
+def test_scoring_a_table_waits_for_the_model_not_for_the_endpoint(seen):
+    after = seen["next"]["iris"]
+    assert after["model"] == ["endpoint", "transform"]
+    assert after["endpoint"] == ["verify"]
+    assert after["verify"] == after["transform"] == ["report"]
 
 
 def test_each_sagemaker_task_has_its_link_and_no_other_task_has_one(seen):

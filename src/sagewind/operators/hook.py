@@ -19,6 +19,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 from botocore.config import Config
 
 from sagewind import descriptions
+from sagewind.operators import ahead
 
 _Hook = TypeVar("_Hook", bound="_Informed")
 TOTAL_ATTEMPTS = 10
@@ -57,6 +58,21 @@ class _Informed(AwsBaseHook):
         if region_name not in self._sessions:
             self._sessions[region_name] = self._session(region_name, deferrable=False)
         return self._sessions[region_name]
+
+    def get_client_type(
+        self, region_name: str | None = None, config: Config | None = None, deferrable: bool = False
+    ) -> Any:
+        """Return a client: one that was made ahead, where the hook asks for what that one is."""
+        if config is None and not deferrable and self._is_usual():
+            kept = ahead.take(str(self.client_type), lambda: self._generate_user_agent_extra_field(""))
+            if kept is not None:
+                return kept
+        return super().get_client_type(region_name=region_name, config=config, deferrable=deferrable)
+
+    def _is_usual(self) -> bool:
+        """Whether nothing beside the connection says how the client is to be made."""
+        said = (self._region_name, self._verify)
+        return said == (None, None) and self._config is _PATIENT and self.aws_conn_id == ahead.CONNECTION
 
     def _session(self, region_name: str | None, *, deferrable: bool) -> Any:
         session: Any = super().get_session(region_name=region_name, deferrable=deferrable)
@@ -119,8 +135,19 @@ class SageMakerHook(_Informed, ProvidedHook):
         return True
 
 
+_PATIENT = Config(retries={"mode": "standard", "total_max_attempts": TOTAL_ATTEMPTS})
+
+
 def patient(config: Config | dict[str, Any] | None) -> Config:
     """Return the configuration of a client, with more attempts unless the user set their number."""
-    given = Config(**config) if isinstance(config, dict) else config or Config()
-    ours = Config(retries={"mode": "standard", "total_max_attempts": TOTAL_ATTEMPTS})
-    return given if getattr(given, "retries", None) else given.merge(ours)
+    if not config:
+        return _PATIENT
+    given = Config(**config) if isinstance(config, dict) else config
+    return given if getattr(given, "retries", None) else given.merge(_PATIENT)
+
+
+def keep_clients() -> None:
+    """Make the operators' clients ahead, in a process that is to fork their tasks."""
+    if ahead.is_told():
+        hook = SageMakerHook(aws_conn_id=ahead.CONNECTION)
+        ahead.keep(hook.conn_config, hook.client)
