@@ -408,15 +408,13 @@ def test_the_script_ends_with_its_supervisor(bench, tmp_path):
     _until(lambda: not _running("sleep\x001235"))
 
 
-def test_teams_of_openmp_do_not_spin_for_long_and_the_script_is_not_told(bench):
-    text = "import os; print(os.environ.get('GOMP_SPINCOUNT')); print(open('/proc/self/environ').read())"
+@pytest.mark.parametrize(("name", "value"), runners.SPIN.items())
+def test_waiting_threads_do_not_spin_for_long_and_the_script_is_not_told(bench, name, value):
+    text = f"import os; print(os.environ.get({name!r})); print(open('/proc/self/environ').read())"
     told, started_with = bench.run(text)[1]
     assert told == "None"
-    assert "GOMP_SPINCOUNT=1000" in started_with.split("\0")
-    assert (
-        bench.start(text, env={"GOMP_SPINCOUNT": "5"}).plain
-        == "GOMP_SPINCOUNT is read when the interpreter starts"
-    )
+    assert f"{name}={value}" in started_with.split("\0")
+    assert bench.start(text, env={name: "5"}).plain == f"{name} is read when the interpreter starts"
 
 
 def test_scikit_learn_computes_the_same(tmp_path):

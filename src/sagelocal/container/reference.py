@@ -97,8 +97,9 @@ test needs these environments.
   the end all that the job made is taken apart, as an interpreter does, but not what was imported
   before. The packages of a `requirements.txt` are imported outside of the sandbox, as they are built.
   `SAGELOCAL_PRELOAD=0` starts each anew.
-- The threads of OpenMP in a forked process soon sleep where they would wait for each other in a loop
-  (`GOMP_SPINCOUNT=1000`): jobs that share the cores would else take many times as long.
+- The threads of OpenMP and of OpenBLAS in a forked process soon sleep where they would wait for work in
+  a loop (`GOMP_SPINCOUNT=1000`, `OPENBLAS_THREAD_TIMEOUT=14`): jobs that share the cores would else take
+  many times as long.
 - A warm pool (`KeepAlivePeriodInSeconds`) is an account of what would be kept: the environment and its
   preloaded interpreter serve every job of the same image and requirements.
 - `PYTHONPATH` holds the code folder alone; `HOME` is `/tmp`.

@@ -44,9 +44,13 @@ MOST = 3
 MOST_BYTES = 1 << 30
 """Memory that all runners together may hold; the one last used is kept in any case."""
 IDLE_SECONDS = 900
-SPIN = {"GOMP_SPINCOUNT": "1000"}
-"""How long OpenMP's threads wait in a loop for each other. By default it is three hundred times as long: two
-jobs whose teams share the cores then take twenty times as long as one after the other (libgomp's manual)."""
+SPIN = {"GOMP_SPINCOUNT": "1000", "OPENBLAS_THREAD_TIMEOUT": "14"}
+"""How long threads of OpenMP and of OpenBLAS wait in a loop before they sleep: rounds, and 2^n cycles.
+
+By default OpenMP's wait three hundred times as long (libgomp's manual): two jobs whose teams share the cores
+take twenty times as long as one after the other. OpenBLAS's wait for 2^26 cycles after each product, and when
+they are started (`blas_server.c`): a small job spends more on that than on all else, and two jobs of many
+small products take three times as long."""
 _FOLDER = "runners"
 _MESSAGE_BYTES = 4096
 

@@ -17,7 +17,10 @@ _DEFAULTS = {"TrainingJob": DAY, "ProcessingJob": DAY, "TransformJob": 5 * DAY, 
 _LONGEST = 30 * DAY
 _LOCAL_SECONDS = 1.0
 _REMOTE_SECONDS = 30.0
-LOOK_SECONDS = 0.02
+_FIRST_LOOK_SECONDS = 0.1
+"""No local job or endpoint is there sooner: to look before would only slow it down."""
+_LOOK_SECONDS = 0.02
+_LOOKS = 10
 _MOMENT_SECONDS = 3.0
 """What a deferral takes by itself: a trigger's start, its look, and a second process for the task."""
 _JITTER = 0.2
@@ -63,6 +66,11 @@ def moment(wanted: float | None, endpoint: str) -> float:
     if wanted is not None:
         return float(wanted)
     return _MOMENT_SECONDS if is_local(endpoint) else 0.0
+
+
+def pause(waited: float) -> float:
+    """Return the seconds until a task that looks for itself looks again, having waited so long: a tenth."""
+    return max(_FIRST_LOOK_SECONDS - waited, _LOOK_SECONDS, waited / _LOOKS)
 
 
 def jittered(seconds: float) -> float:

@@ -277,11 +277,12 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
             return self._deployed(self._described(name), {})
         deadline = time.time() + self.max_ingestion_time
         if self.deferrable:
-            soon = time.time() + limits.moment(self.worker_seconds, self._endpoint)
-            while time.time() < min(soon, deadline):
+            begin = time.time()
+            soon = begin + limits.moment(self.worker_seconds, self._endpoint)
+            while (now := time.time()) < min(soon, deadline):
+                time.sleep(limits.pause(now - begin))
                 if self._is_settled(name):
                     return self._arrived(context, plan)
-                time.sleep(limits.LOOK_SECONDS)
             timeout = dt.timedelta(seconds=self.max_ingestion_time) + _BACKSTOP
             trigger = self._trigger(name, deadline, plan)
             self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)

@@ -206,14 +206,14 @@ class JobOperator(base.SagewindOperator):
     def _soon_over(self, name: str) -> dict[str, Any] | None:
         """Look for a moment whether the job ends, and return its description then."""
         moment = min(limits.moment(self.worker_seconds, self._endpoint), self._patience())
-        end = time.monotonic() + moment
+        begin = time.monotonic()
         if moment and self.print_log:
             _ = self.hook.logs_hook.conn  # made while the job runs
-        while time.monotonic() < end and not self._killed:
+        while (waited := time.monotonic() - begin) < moment and not self._killed:
+            time.sleep(limits.pause(waited))
             description = self._describe(name)
             if self.kind.phase(description) not in (Phase.ACTIVE, Phase.STOPPING):
                 return description
-            time.sleep(limits.LOOK_SECONDS)
         return None
 
     def _defer(self, name: str, position: tail.Position) -> None:

@@ -324,3 +324,10 @@ def test_every_status_of_the_service_model_has_a_phase():
     for kind in kinds.KINDS.values():
         for status in model.shape_for(f"{kind.key}Status").enum:
             assert status in kinds.PHASES, kind
+
+
+@pytest.mark.parametrize(
+    ("waited", "seconds"), [(0.0, 0.1), (0.05, 0.05), (0.1, 0.02), (0.2, 0.02), (1.0, 0.1), (3.0, 0.3)]
+)
+def test_a_task_that_looks_for_itself_waits_a_tenth_longer_at_most(waited, seconds):
+    assert limits.pause(waited) == pytest.approx(seconds)
