@@ -63,16 +63,17 @@ class _Informed(AwsBaseHook):
         self, region_name: str | None = None, config: Config | None = None, deferrable: bool = False
     ) -> Any:
         """Return a client: one that was made ahead, where the hook asks for what that one is."""
-        if config is None and not deferrable and self._is_usual():
+        if config is None and not deferrable and self._is_usual(region_name):
             kept = ahead.take(str(self.client_type), lambda: self._generate_user_agent_extra_field(""))
             if kept is not None:
                 return kept
         return super().get_client_type(region_name=region_name, config=config, deferrable=deferrable)
 
-    def _is_usual(self) -> bool:
+    def _is_usual(self, region_name: str | None) -> bool:
         """Whether nothing beside the connection says how the client is to be made."""
-        said = (self._region_name, self._verify)
-        return said == (None, None) and self._config is _PATIENT and self.aws_conn_id == ahead.CONNECTION
+        if self.aws_conn_id != ahead.CONNECTION or self._config is not _PATIENT:
+            return False
+        return self._region_name is self._verify is None and region_name in (None, self.region_name)
 
     def _session(self, region_name: str | None, *, deferrable: bool) -> Any:
         session: Any = super().get_session(region_name=region_name, deferrable=deferrable)

@@ -111,6 +111,12 @@ def test_who_asks_for_something_else_has_clients_of_its_own(kept, arguments):
     assert hook_of(**arguments)._sessions
 
 
+def test_a_client_of_another_region_is_not_the_one_made_ahead(kept):
+    hook = SageMakerTrainingOperator(task_id="t", config={}).hook
+    assert hook.get_client_type(region_name=REGION).meta.region_name == REGION
+    assert hook.conn.meta.region_name == "us-east-1"
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
