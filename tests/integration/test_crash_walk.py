@@ -6,7 +6,7 @@ import signal
 import time
 
 import pytest
-from tests.integration import walking
+from tests.integration import sandboxes, walking
 from tests.integration.walking import BEGUN, CREATED, ENDPOINT, KINDS, OVER, STARTED, TUNING, until
 
 GOOD = {kind: ("InService" if kind == ENDPOINT else "Completed", "") for kind in KINDS}
@@ -78,3 +78,13 @@ def test_the_users_process_is_killed_in_every_kind(world):
     assert {status for status, _ in ends.values()} == {"Failed"}
     assert ends.pop(TUNING)[1].startswith("All training jobs failed")
     assert all(reason.startswith("AlgorithmError") for _, reason in ends.values()), ends
+
+
+def test_a_sandbox_that_a_dead_instance_left_has_ended_when_the_next_serves(world):
+    name = world.create(ENDPOINT)
+    until(lambda: world.has_reached(ENDPOINT, name, STARTED))
+    orphan = sandboxes.start(world.folder(ENDPOINT, name))
+    os.kill(world.supervisor(ENDPOINT, name), signal.SIGKILL)
+    until(lambda: orphan.poll() is not None)
+    assert orphan.returncode == -signal.SIGKILL
+    assert world.end(ENDPOINT, name) == GOOD[ENDPOINT]

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.integration import sandboxes
 
 from sagelocal.jobs.launcher import Launcher
 from sagelocal.jobs.store import Store
@@ -175,6 +176,17 @@ def test_a_supervisor_that_dies_fails_its_job(jobs):
     assert body["FailureReason"].startswith("InternalServerError: the supervisor of the job died")
     assert body["TrainingEndTime"]
     assert body["SecondaryStatus"] == "Failed"
+
+
+def test_a_sandbox_that_a_dead_supervisor_left_has_ended_when_its_job_has_failed(jobs):
+    launcher = jobs.launch()
+    jobs.run(launcher, "a", "wait")
+    jobs.wait_until_started(launcher, "a")
+    folder = launcher.folder(KIND, "a")
+    orphan = sandboxes.start(folder.root)
+    os.kill(folder.process(), signal.SIGKILL)
+    jobs.wait("a", "Failed")
+    assert orphan.poll() == -signal.SIGKILL
 
 
 def test_a_supervisor_that_cannot_begin_fails_its_job_with_its_words(jobs):

@@ -15,6 +15,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from sagelocal import settings as configuration
+from sagelocal.container import orphans
 from sagelocal.jobs import fleet_plan, instance
 from sagelocal.jobs.folder import JobFolder
 from sagelocal.serving import traffic
@@ -74,6 +75,7 @@ class Fleet:
     def launch(self, endpoint: str, each: fleet_plan.Instance, variant: Mapping[str, Any]) -> None:
         """Start an instance; what an earlier life left in its folder is forgotten."""
         folder = self.folder(endpoint, each)
+        _end_orphans(folder)
         for left in (folder.exit, folder.root / instance.READY, folder.stop):
             left.unlink(missing_ok=True)
         spec = {
@@ -116,6 +118,7 @@ class Fleet:
             if self.stop(root):
                 ending = True
             else:
+                _end_orphans(JobFolder(root))
                 shutil.rmtree(root, ignore_errors=True)
                 if not any(root.parent.iterdir()):
                     shutil.rmtree(root.parent, ignore_errors=True)
@@ -131,6 +134,11 @@ class Fleet:
         end = time.monotonic() + KILL_AFTER_SECONDS
         while any([self.stop(root) for root in roots]) and time.monotonic() < end:  # noqa: C419  (ask all)
             time.sleep(POLL_SECONDS)
+
+
+def _end_orphans(folder: JobFolder) -> None:
+    if folder.lock.exists():  # otherwise nothing was ever started in it
+        orphans.end(folder.root)
 
 
 def _instance_id(root: Path) -> str:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sagelocal import settings as configuration
+from sagelocal.container import orphans
 from sagelocal.faults import Faults
 from sagelocal.jobs import mailbox, transitions, waiting
 from sagelocal.jobs.bell import Bell
@@ -305,6 +306,8 @@ class Launcher:
         """Write the end of a job whose supervisor is gone, unless the supervisor has done so."""
         kind, name, folder = running.kind, running.name, running.folder
         record = folder.read_exit()
+        if record is None:
+            orphans.end(folder.root)
         stopping = self._status(kind, name) == JobStatus.STOPPING
         if record is None and kind.coordinates:
             _log.warning("%s %s lost its supervisor, and is taken up again", kind.kind, name)
