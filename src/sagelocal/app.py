@@ -37,6 +37,7 @@ from sagelocal.container import images as container_images
 from sagelocal.dataplane.control import DataPlane, Identity
 from sagelocal.eventbridge import EventBridge
 from sagelocal.gateway import Gateway
+from sagelocal.holding import Holding
 from sagelocal.jobs.hosting import EndpointController
 from sagelocal.jobs.launcher import Launcher
 from sagelocal.jobs.scaling import Scaler
@@ -112,8 +113,11 @@ class App:
 def build(settings: Settings, environ: Mapping[str, str]) -> App:
     """Put the service together; `environ` is what jobs inherit."""
     ground = _ground(settings, environ)
-    launcher = Launcher(store=ground.store, settings=settings, environ=environ, faults=ground.plan)
-    serving = _serving(ground, launcher.detached)
+    held = Holding()
+    launcher = Launcher(
+        store=ground.store, settings=settings, environ=environ, faults=ground.plan, changed=held.ring
+    )
+    serving = _serving(ground, launcher.detached, held)
     rest = the_rest.build(ground.services.operations, ground.store, ground.account)
     resources = (*_resources(ground, launcher, serving), *rest.resources)
     # Pipelines call all other operations, so these are put together first.
@@ -128,6 +132,7 @@ def build(settings: Settings, environ: Mapping[str, str]) -> App:
         faults=ground.plan,
         verifier=_verifier(settings),
         planned=serving.data_plane.plan,
+        held=held,
     )
     return App(
         settings=settings,
@@ -191,7 +196,7 @@ def _ground(settings: Settings, environ: Mapping[str, str]) -> _Ground:
     )
 
 
-def _serving(ground: _Ground, detached: Supervisors) -> _Serving:
+def _serving(ground: _Ground, detached: Supervisors, held: Holding) -> _Serving:
     settings, meters = ground.settings, Meters()
     storage = S3Storage(wait=settings.storage_wait_seconds)
     captures = Captures(S3Storage(wait=0).write)  # they try again themselves
@@ -202,7 +207,12 @@ def _serving(ground: _Ground, detached: Supervisors) -> _Serving:
     data_plane = DataPlane(identity=_identity(settings), environ=ground.environ, faults=ground.plan)
     router.changed = data_plane.route
     hosting = EndpointController(
-        store=ground.store, settings=settings, router=router, detached=detached, faults=ground.plan
+        store=ground.store,
+        settings=settings,
+        router=router,
+        detached=detached,
+        faults=ground.plan,
+        changed=held.ring,
     )
     queue = Asynchronous(
         router=router,

@@ -17,6 +17,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from sagelocal.handing import Adopter
+from sagelocal.holding import HEADER as HELD
 from sagelocal.wire.message import Answer, Request
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ LONGEST_SHORT = 64 * 1024
 KEEP_ALIVE_SECONDS = 75
 """Longer than clients pause between two polls of a job."""
 DRAIN_SECONDS = 10
+_HELD = HELD.encode()
 _REFUSAL = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
@@ -96,6 +98,7 @@ class Connection(HttpToolsProtocol):
             and length.isdigit()
             and int(length) <= LONGEST_SHORT
             and b"expect" not in headers
+            and _HELD not in headers
             and self.parser.get_method() == b"POST"
             and self.parser.should_keep_alive()
             and not self.parser.should_upgrade()

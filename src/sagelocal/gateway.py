@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mutabl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sagelocal import fault_api
+from sagelocal import fault_api, holding
 from sagelocal.courtesy import Courtesy
 from sagelocal.errors import (
     AccessDeniedException,
@@ -79,6 +79,7 @@ class Gateway:
         faults: Faults | None = None,
         verifier: Verifier | None = None,
         planned: Callable[[], None] = lambda: None,
+        held: holding.Holding | None = None,
     ) -> None:
         """`planned` is called when the plan of faults has changed, before that is answered."""
         self._services = services
@@ -88,6 +89,7 @@ class Gateway:
         self._faults = faults or Faults()
         self._verifier = verifier
         self._planned = planned
+        self._held = held or holding.Holding()
         self._protocols = protocol.Protocols()
         self._courtesy = Courtesy()
         # The path of every request: before its body is read, and then; the operation's handler is the last.
@@ -116,6 +118,10 @@ class Gateway:
             exchange = _exchange(scope)
             answer = await self._run(exchange, receive)
             await (_lose(send) if exchange.is_lost else _answer(answer, send))
+
+    def release(self) -> None:
+        """Answer the calls that are held: the service is about to end."""
+        self._held.release()
 
     def is_quick(self, target: bytes) -> bool:
         """Tell whether requests for an `X-Amz-Target` can be answered at once: they touch a row or two."""
@@ -250,7 +256,8 @@ class Gateway:
                 result = await _run(entry, call)
         else:
             self._courtesy.call()
-            result = await _run(entry, call)
+            patience = holding.seconds(call.headers)
+            result = await self._held.answer(call, patience, lambda: _run(entry, call))
         self._finish(exchange, result)
 
     def _call(self, exchange: Exchange) -> tuple[Call, Entry]:

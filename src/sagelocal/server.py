@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from sagelocal.dataplane.control import DataPlane
     from sagelocal.settings import Settings
 
 _BACKLOG = 2048
@@ -50,7 +49,7 @@ def serve(settings: Settings, environ: Mapping[str, str]) -> None:
         os.environ.update(addresses)  # boto3 reads them: the service's own calls are not to reach AWS
         service = app.build(settings, {**environ, **addresses})
         config = connection.configuration(service.gateway, service.data_plane)
-        server = _Server(config, service.data_plane, addresses, settings, {**environ, **addresses})
+        server = _Server(config, service, addresses, {**environ, **addresses})
         # uvicorn restores these at its end, and raises there once more what it caught.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, server.handle_exit)
@@ -69,30 +68,33 @@ class _Server(uvicorn.Server):
     def __init__(
         self,
         config: uvicorn.Config,
-        data_plane: DataPlane,
+        service: app.App,
         addresses: Mapping[str, str],
-        settings: Settings,
         environ: Mapping[str, str],
     ) -> None:
         super().__init__(config)
-        self._data_plane = data_plane
+        self._service = service
         self._addresses = addresses
-        self._settings = settings
         self._aws = environ.get("AWS_ENDPOINT_URL") or environ.get("AWS_ENDPOINT_URL_S3", "")
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         loop = asyncio.get_running_loop()
-        self._data_plane.accept(connection.adopter(self.config, self.server_state, loop))
+        self._service.data_plane.accept(connection.adopter(self.config, self.server_state, loop))
+        settings = self._service.settings
         lines = [f"{name}={value}" for name, value in self._addresses.items()]
         for each in sockets or []:
             host, port = each.getsockname()[:2]
             lines.append(f"sagelocal is ready on http://{host}:{port}")
             book = address_book.Addresses(
-                sagelocal=address_book.url(host, port), aws=self._aws, region=self._settings.region
+                sagelocal=address_book.url(host, port), aws=self._aws, region=settings.region
             )
-            address_book.write(self._settings.data_dir, book)
+            address_book.write(settings.data_dir, book)
         print("\n".join(lines), flush=True)  # noqa: T201  (what the one who started it waits for)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._service.gateway.release()  # uvicorn waits for the calls that it answers
+        await super().shutdown(sockets)
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ PAGE = ROOT / "docs/howto/boto3.md"
 def test_boto3_alone_trains_deploys_asks_scores_and_deletes(serve):
     service = serve(AWS_ENDPOINT_URL="")
     variables = _told(service.data_dir)
-    (script,) = python_blocks(PAGE)
+    script = "\n".join(python_blocks(PAGE))
 
     done = subprocess.run(
         [sys.executable, "-W", "error", "-"],

@@ -46,7 +46,7 @@ def predict_fn(data, model):
     return model.predict(data)
 """
 SECONDS = 150
-_DESCRIBE = {
+DESCRIBE = {
     TRAINING: ("describe_training_job", "TrainingJobName", "TrainingJobStatus"),
     PROCESSING: ("describe_processing_job", "ProcessingJobName", "ProcessingJobStatus"),
     TRANSFORM: ("describe_transform_job", "TransformJobName", "TransformJobStatus"),
@@ -208,7 +208,7 @@ class World:
 
     def end(self, kind, name):
         """Wait for the end; return the status and the reason, when all that must hold at an end does."""
-        describe, key, status = _DESCRIBE[kind]
+        describe, key, status = DESCRIBE[kind]
         found = {}
 
         def is_over():

@@ -1,9 +1,9 @@
 """Ends the bubblewrap processes that outlived who started them.
 
-With `--die-with-parent` bubblewrap ends with its parent, but both of its processes ask the kernel for that only
-some milliseconds after they began (PR_SET_PDEATHSIG, prctl(2)): of a parent that is killed in between they
-never hear, and run the user's code on with nobody to look after it. So who finds a supervisor or an instance
-dead ends what still has its folder on a command line.
+With `--die-with-parent` bubblewrap ends with its parent, but both of its processes ask the kernel for that
+only some milliseconds after they began (PR_SET_PDEATHSIG, prctl(2)): of a parent that is killed in between
+they never hear, and run the user's code on with nobody to look after it. So who finds a supervisor or an
+instance dead ends what still has its folder on a command line.
 """
 
 from __future__ import annotations

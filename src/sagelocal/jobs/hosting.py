@@ -28,7 +28,7 @@ from sagelocal.jobs.status import EndpointStatus
 from sagelocal.jobs.store import MissingError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sagelocal.jobs.store import Store
     from sagelocal.jobs.supervisors import Supervisors
@@ -52,9 +52,12 @@ class EndpointController:
         router: Router,
         detached: Supervisors,
         faults: Faults | None = None,
+        changed: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """Take, as `changed`, what to call with an endpoint's name when its status may have changed."""
         self._store = store
         self._router = router
+        self._tell = changed
         self._wait_part = settings.deployment_wait_percent / 100
         self._fleet = Fleet(
             root=Path(settings.data_dir) / "jobs" / KIND,
@@ -141,7 +144,9 @@ class EndpointController:
             busy = False
             for resource in self._store.list(KIND):
                 try:
-                    busy = self._look_after(resource.name, resource.body) or busy
+                    if self._look_after(resource.name, resource.body):
+                        busy = True
+                        self._tell(resource.name)
                 except MissingError:
                     continue  # deleted meanwhile
                 except Exception:  # noqa: BLE001  (one endpoint must not keep the others from being looked after)

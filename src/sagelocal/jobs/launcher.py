@@ -34,7 +34,7 @@ from sagelocal.jobs.store import MissingError
 from sagelocal.jobs.supervisors import Supervisor, Supervisors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sagelocal.jobs.kinds import JobKind
     from sagelocal.jobs.store import Resource, Store
@@ -72,8 +72,11 @@ class Launcher:
         environ: Mapping[str, str],
         supervisor: Sequence[str] = SUPERVISOR,
         faults: Faults | None = None,
+        changed: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """Take, as `changed`, what to call with a job's name when its status may have changed."""
         self._faults = faults or Faults()
+        self._tell = changed
         self._store = store
         self._settings = settings
         preload = bool(settings.preload) and tuple(supervisor) == SUPERVISOR
@@ -229,13 +232,15 @@ class Launcher:
         return found
 
     def _read_mail(self) -> None:
-        """See to the jobs that supervisors made, or want stopped."""
+        """See to the jobs that supervisors made, want stopped, or have ended."""
         for kind, name in mailbox.take(Path(self._settings.data_dir)):
             status = self._status(JOB_KINDS[kind], name)
             if status == JobStatus.STOPPING:
                 self.stop(kind, name)
             elif status == JobStatus.IN_PROGRESS and not self._knows(kind, name):
                 self.submit(kind, name)
+            else:
+                self._tell(name)
 
     def _knows(self, kind: str, name: str) -> bool:
         with self._changed:
@@ -342,6 +347,7 @@ class Launcher:
     def _update(self, kind: JobKind, name: str, change: Any) -> None:
         try:
             self._store.update(kind.kind, name, change)
+            self._tell(name)
         except MissingError:
             _log.warning("%s %s ended after it was deleted", kind.kind, name)
 

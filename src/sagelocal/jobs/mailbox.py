@@ -1,7 +1,8 @@
 """How a supervisor asks the service to see to a job: an empty file named after it, which the launcher takes.
 
-The store holds what is to be done (a job `InProgress` that nobody runs, one that is `Stopping`); the file
-only says where to look, so one that is lost or there twice does no harm.
+The store holds what there is to see: a job `InProgress` that nobody runs, one that is `Stopping`, one that is
+over and that somebody may wait for. The file only says where to look, so one that is lost or there twice does
+no harm.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from sagelocal.jobs import planned_faults
+from sagelocal.jobs import mailbox, planned_faults
 from sagelocal.jobs.folder import JobFolder, write_json
 from sagelocal.jobs.kinds import JOB_KINDS
 from sagelocal.jobs.status import JobStatus
@@ -124,6 +124,7 @@ class Job:
         change(body)
         write_json(self.folder.exit, {"body": body})
         self.update(lambda stored: _replace(stored, body))
+        mailbox.put(self.data_dir, self.kind, self.name)  # the end of this process takes a while yet
 
 
 def _replace(stored: dict[str, Any], body: dict[str, Any]) -> None:

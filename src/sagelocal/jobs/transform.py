@@ -37,6 +37,8 @@ DEFAULT_TIMEOUT_SECONDS = 600
 DEFAULT_RETRIES = 3
 RETRY_PAUSE_SECONDS = 0.2
 PROGRESS_SECONDS = 5.0
+MAKING_WAY = 10
+"""Niceness: where cores are scarce, endpoints (see `instance`) go before a batch, which nobody waits for."""
 STOP_SECONDS = 3.0
 """For the model server to end: it has nothing to answer any more, or nobody wants the answer."""
 _UNAVAILABLE = 503
@@ -112,6 +114,7 @@ def variables(body: Mapping[str, Any]) -> dict[str, str]:
 
 def run(job: Job) -> None:
     """Carry out the job; called by the supervisor on its main thread."""
+    os.nice(MAKING_WAY)
     memory.give_back_large()
     instance = f"i-{hashlib.sha256(job.name.encode()).hexdigest()[:17]}"
     container_log = planned_faults.sink(

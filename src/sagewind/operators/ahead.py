@@ -7,10 +7,16 @@ is a task's to read.
 
 from __future__ import annotations
 
+import io
 import os
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from airflow.configuration import conf
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import ClientError
+from urllib3 import HTTPResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +26,12 @@ if TYPE_CHECKING:
 CONNECTION = "aws_default"
 SERVICES = ("sagemaker", "sagemaker", "s3", "logs")
 """What a job's task calls; SageMaker by two clients, since a stop may come in the middle of another call."""
+_REHEARSED: dict[str, tuple[str, dict[str, Any]]] = {
+    "sagemaker": ("describe_model", {"ModelName": "rehearsal"}),
+    "s3": ("list_objects_v2", {"Bucket": "rehearsal"}),
+    "logs": ("describe_log_streams", {"logGroupName": "rehearsal"}),
+}
+"""A call of each service."""
 
 _NAMED = f"AIRFLOW_CONN_{CONNECTION.upper()}"
 _KEYS = frozenset({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"})
@@ -39,8 +51,33 @@ def keep(connection: AwsConnectionWrapper, make: Callable[[str], Any]) -> None:
     if is_told() and not expire:
         made: dict[str, list[Any]] = {}
         for service in SERVICES:
-            made.setdefault(service, []).append(make(service))
+            made.setdefault(service, []).append(client := make(service))
+            _rehearse(client, *_REHEARSED[service])
         _KEPT[told] = made
+
+
+def _rehearse(client: Any, method: str, arguments: dict[str, Any]) -> None:
+    """Have a client make a call that does not leave the process, and is refused.
+
+    With its first call, and its first refusal, botocore works out the rest of what an API is: of SageMaker's
+    it looks through three thousand shapes.
+    """
+
+    def refuse(request: Any, **_: Any) -> AWSResponse:
+        return AWSResponse(
+            request.url,
+            HTTPStatus.NOT_FOUND,
+            HTTPHeaders(),
+            HTTPResponse(io.BytesIO(), preload_content=False),
+        )
+
+    client.meta.events.register("before-send", refuse)
+    try:
+        getattr(client, method)(**arguments)
+    except ClientError:
+        pass
+    finally:
+        client.meta.events.unregister("before-send", refuse)
 
 
 def is_told() -> bool:

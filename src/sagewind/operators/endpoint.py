@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.amazon.aws.operators import sagemaker as provider
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from sagewind.jobs import deployment, failures, hosting, identity, limits, masking, probe, resources
+from sagewind.jobs import deployment, failures, holding, hosting, identity, limits, masking, probe, resources
 from sagewind.jobs.deployment import Move
 from sagewind.jobs.golden import Golden
 from sagewind.jobs.hosting import KIND, Hosting
@@ -277,12 +277,9 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
             return self._deployed(self._described(name), {})
         deadline = time.time() + self.max_ingestion_time
         if self.deferrable:
-            begin = time.time()
-            soon = begin + limits.moment(self.worker_seconds, self._endpoint)
-            while (now := time.time()) < min(soon, deadline):
-                time.sleep(limits.pause(now - begin))
-                if self._is_settled(name):
-                    return self._arrived(context, plan)
+            moment = min(limits.moment(self.worker_seconds, self._endpoint), self.max_ingestion_time)
+            if holding.until(lambda seconds: self._is_settled(name, seconds) or None, moment):
+                return self._arrived(context, plan)
             timeout = dt.timedelta(seconds=self.max_ingestion_time) + _BACKSTOP
             trigger = self._trigger(name, deadline, plan)
             self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)
@@ -293,8 +290,10 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
                 self._give_up(plan)
             time.sleep(limits.jittered(self._interval()))
 
-    def _is_settled(self, name: str) -> bool:
-        found = self._hosting().describe(name)
+    def _is_settled(self, name: str, held: float = 0.0) -> bool:
+        """Tell whether an endpoint is not being changed; the call may be held for up to `held` seconds."""
+        with holding.asking(self.hook.conn, held):
+            found = self._hosting().describe(name)
         return found is None or KIND.phase(found) not in (Phase.ACTIVE, Phase.STOPPING)
 
     def _trigger(self, name: str, deadline: float, plan: Plan) -> SageMakerJobTrigger:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowException
 
 from sagewind import cost, naming
-from sagewind.jobs import attach, failures, limits, masking, outcome, tail
+from sagewind.jobs import attach, failures, holding, limits, masking, outcome, tail
 from sagewind.jobs.claim import Claim, Claimer, Want, input_uris
 from sagewind.jobs.failures import Cause
 from sagewind.jobs.kinds import Kind, Phase
@@ -206,15 +206,15 @@ class JobOperator(base.SagewindOperator):
     def _soon_over(self, name: str) -> dict[str, Any] | None:
         """Look for a moment whether the job ends, and return its description then."""
         moment = min(limits.moment(self.worker_seconds, self._endpoint), self._patience())
-        begin = time.monotonic()
         if moment and self.print_log:
             _ = self.hook.logs_hook.conn  # made while the job runs
-        while (waited := time.monotonic() - begin) < moment and not self._killed:
-            time.sleep(limits.pause(waited))
-            description = self._describe(name)
-            if self.kind.phase(description) not in (Phase.ACTIVE, Phase.STOPPING):
-                return description
-        return None
+
+        def look(seconds: float) -> dict[str, Any] | None:
+            with holding.asking(self.hook.conn, seconds):
+                description = self._describe(name)
+            return None if self.kind.phase(description) in (Phase.ACTIVE, Phase.STOPPING) else description
+
+        return holding.until(look, moment, stopped=lambda: self._killed)
 
     def _defer(self, name: str, position: tail.Position) -> None:
         deadline = time.time() + self._patience()

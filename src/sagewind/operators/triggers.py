@@ -7,6 +7,7 @@ killed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +15,7 @@ from airflow.providers.amazon.aws.hooks.logs import AwsLogsHook
 from airflow.triggers.base import TriggerEvent
 from botocore.exceptions import ClientError
 
-from sagewind.jobs import limits, masking, tail
+from sagewind.jobs import holding, limits, masking, tail
 from sagewind.jobs.kinds import KINDS, Phase
 from sagewind.operators import positions
 from sagewind.operators.waiting import TROUBLES, SagewindTrigger, passes
@@ -147,7 +148,15 @@ class SageMakerJobTrigger(SagewindTrigger):
             if time.time() >= self.deadline:
                 return "timeout"
             pause = limits.backoff(failed, base=self.poll) if failed else limits.jittered(self.poll)
-            await asyncio.sleep(min(pause, max(0.0, self.deadline - time.time())))
+            await self._pause(client, min(pause, max(0.0, self.deadline - time.time())))
+
+    async def _pause(self, client: Any, seconds: float) -> None:
+        """Sleep; by sagelocal, which holds a call, be told meanwhile when the job is over."""
+        begin = time.monotonic()
+        with contextlib.suppress(*TROUBLES), holding.asking(client, seconds) as patience:
+            if patience and await self._phase(client) not in (Phase.ACTIVE, Phase.STOPPING):
+                return
+        await asyncio.sleep(max(0.0, seconds - (time.monotonic() - begin)))
 
     async def _describe(self, client: Any) -> dict[str, Any]:
         describe = getattr(client, f"describe_{self.kind.method}")

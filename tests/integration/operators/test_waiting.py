@@ -64,6 +64,18 @@ def run(attempt, s3):
     return task
 
 
+def test_a_trigger_is_told_of_the_end_long_before_its_next_look(attempt, s3):
+    config = jobs.request(s3, jobs.unique("told"), {"train.py": "import time\ntime.sleep(3)\n"})
+    task = attempt(
+        lambda: SageMakerTrainingOperator(
+            task_id="t", config=dict(config), check_interval=3600, worker_seconds=0
+        )
+    )
+    waiting = task.start()
+    event = asyncio.run(asyncio.wait_for(task.event(waiting), 120))
+    assert event["status"] == "Completed"
+
+
 def test_a_stop_that_is_throttled_is_asked_for_again(run, aws, sagelocal_service):
     faults = FaultPlan(sagelocal_service.url)
     waiting = run.start()
