@@ -161,13 +161,13 @@ class JobOperator(base.SagewindOperator):
             self._stop_and_wait(claim.name)
             raise AirflowException(f"{self.kind.noun} {claim.name} was stopped: its task was killed")
         _ = self._stopper  # made while the job runs
-        description = dict(claim.description) or self._describe(claim.name)
+        description = dict(claim.description)  # none of a job that was just made: it has only begun
         if not self.wait_for_completion:
-            return self._result(description, {"Job": claim.name})
+            return self._result(description or self._describe(claim.name), {"Job": claim.name})
         position = tail.Position()
         if claim.decision is not attach.Decision.CREATE:
             position = positions.load_now(context["ti"], claim.name) or position
-        if self.kind.phase(description) not in (Phase.ACTIVE, Phase.STOPPING):
+        if description and self.kind.phase(description) not in (Phase.ACTIVE, Phase.STOPPING):
             return self._judge(context, claim, description, position)
         if self.deferrable:
             ended = self._soon_over(claim.name)
