@@ -73,8 +73,10 @@ def table(home: Home, memory: Memory, executor: Executor = Executor.LOCAL) -> tu
         _airflow("api-server", "--host", ports.HOST, "--port", str(number["airflow"])),
         _airflow("scheduler", "--skip-serve-logs", group=SCHEDULER, variables=_FORGETFUL),
         _airflow("dag-processor"),
-        # Told of the end together with its runner, it waits ten seconds for the runner's.
-        _airflow("triggerer", "--skip-serve-logs", stops_children=True),
+        # Told of the end together with its runner, it waits ten seconds for the runner's; and often when it
+        # alone is told, since it hears of that end by sockets that may be closed by then. Its triggers are
+        # taken up by the next triggerer however it ended.
+        _airflow("triggerer", "--skip-serve-logs", stops_children=True, stop_seconds=4),
     )
 
 
