@@ -11,9 +11,10 @@ from sagelocal.container import orphans
 
 
 @pytest.fixture
-def started():
+def started(tmp_path):
     running = []
     yield running
+    orphans.end(tmp_path)  # with what runs inside, which outlives bubblewrap's first process
     for each in running:
         each.kill()
         each.wait()
