@@ -17,6 +17,7 @@ from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.amazon.aws.hooks.sagemaker import SageMakerHook as ProvidedHook
 from airflow.providers.common.compat.sdk import AirflowException
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 
 from sagewind import descriptions
 from sagewind.operators import ahead
@@ -148,7 +149,14 @@ def patient(config: Config | dict[str, Any] | None) -> Config:
 
 
 def keep_clients() -> None:
-    """Make the operators' clients ahead, in a process that is to fork their tasks."""
-    if ahead.is_told():
-        hook = SageMakerHook(aws_conn_id=ahead.CONNECTION)
+    """Make the operators' clients ahead, in a process that is to fork their tasks.
+
+    A connection of which none can be made says too little for that, say no region: tasks may say the rest.
+    """
+    if not ahead.is_told():
+        return
+    hook = SageMakerHook(aws_conn_id=ahead.CONNECTION)
+    try:
         ahead.keep(hook.conn_config, hook.client)
+    except BotoCoreError as error:
+        hook.log.info("no clients of %s are made ahead: %s", ahead.CONNECTION, error)

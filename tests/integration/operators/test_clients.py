@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
 
@@ -69,6 +71,17 @@ def kept(environment, monkeypatch):
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
     keep_clients()
     return environment
+
+
+@pytest.mark.parametrize("extra", [{}, {"region_name": "no such region"}])
+def test_a_connection_that_says_too_little_keeps_airflow_from_nothing(environment, monkeypatch, extra):
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    told = {"conn_type": "aws", "login": "k", "password": "s", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(told))
+    keep_clients()
+    assert ahead.take("sagemaker", str) is None
 
 
 def test_clients_made_ahead_are_given_to_one_hook_and_work_as_its_own(kept):
