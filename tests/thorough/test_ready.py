@@ -4,6 +4,7 @@ import pytest
 from tests.thorough.test_broken_folder import FOLDER, PLACES, Cloud
 
 from sagewind import pack
+from sagewind.errors import SagewindError
 from sagewind.steps import ready
 
 BUCKET = "sagemaker-us-east-1-123456789012"
@@ -45,6 +46,48 @@ def test_a_backfill_trains_on_what_its_interval_knew(project, cloud, until, days
     assert made["files"] == [f"s3://{BUCKET}/flowers/history/ds=2026-01-0{day}/rows.csv" for day in days]
     assert made["rows"] == 8 * len(days)
     assert made["until"] == until
+
+
+def trained_on(cloud, made):
+    """Return the rows of the training channel."""
+    prefix = made["train"].removeprefix(f"s3://{BUCKET}/")
+    [key] = cloud.s3.keys(BUCKET, prefix)
+    return cloud.s3.body(BUCKET, key).decode().splitlines()
+
+
+def test_a_table_of_another_order_is_trained_on_in_the_order_of_the_specs_own(project, cloud):
+    until = "2026-01-05T00:00:00+00:00"
+    columns = ROWS[0].split(",")
+    usual = trained_on(cloud, ready.ready(project, data="", run_name="run-1", until=until, clients=cloud))
+    for number in range(1, 5):
+        key = f"flowers/history/ds=2026-01-0{number}/rows.csv"
+        lines = [line.split(",") for line in cloud.s3.body(BUCKET, key).decode().splitlines()]
+        turned = [",".join([*reversed(line), "more"]) for line in lines]
+        cloud.s3.put(BUCKET, key, "\n".join(turned) + "\n")
+    made = ready.ready(project, data="", run_name="run-2", until=until, clients=cloud)
+    assert trained_on(cloud, made) == usual
+    assert usual[0].split(",") == columns
+
+
+def test_a_table_that_lacks_a_column_of_the_specs_own_is_refused(project, cloud):
+    lines = project.read_text().splitlines()
+    project.write_text("\n".join(line for line in lines if "leaves:" not in line))
+    short = "\n".join(",".join([*line.split(",")[:2], line.split(",")[3]]) for line in ROWS)
+    cloud.s3.put("elsewhere", "rows.csv", short + "\n")
+    with pytest.raises(
+        SagewindError, match=r"s3://elsewhere/rows\.csv: has no column leaves; it has id, length, species"
+    ):
+        ready.ready(project, data="s3://elsewhere/rows.csv", run_name="run-1", until="", clients=cloud)
+
+
+def test_what_shapes_the_training_files_is_in_their_key(project, cloud):
+    until = "2026-01-05T00:00:00+00:00"
+    first = ready.ready(project, data="", run_name="run-1", until=until, clients=cloud)
+    project.write_text(project.read_text() + "score: {features: [leaves]}\n")
+    second = ready.ready(project, data="", run_name="run-1", until=until, clients=cloud)
+    assert second["train"] != first["train"]
+    given = cloud.s3.body(BUCKET, second["held_out"].removeprefix(f"s3://{BUCKET}/")).decode()
+    assert given.splitlines()[0].count(",") == 1
 
 
 def test_what_is_there_is_not_sent_again(project, cloud):

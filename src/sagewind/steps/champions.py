@@ -1,4 +1,4 @@
-"""The champion of a model: which version it is, and the SageMaker model that serves it."""
+"""The champion of a model: which version it is, what it takes, and the SageMaker model that serves it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from sagewind import requests
+from sagewind import profile, requests
 from sagewind.approvals import Approvals
 from sagewind.errors import NotYetError
+from sagewind.objects import Address
 from sagewind.registry import Registry
+from sagewind.steps import rows
 
 if TYPE_CHECKING:
     from sagewind import spec
+    from sagewind.objects import Objects
     from sagewind.registry import Version
 
 
@@ -43,6 +46,18 @@ def required(sagemaker: Any, model: spec.Model, *, until: str = "") -> Version:
             f"model {model.name} has no approved version{when}: run the DAG {model.name!r} to its end first"
         )
     return found
+
+
+def features(objects: Objects, model: spec.Model, version: Version) -> tuple[str, ...]:
+    """Return the columns that a version was trained on, in its order.
+
+    Its baseline tells; of a version without one they are those that the spec's table has now.
+    """
+    if not version.statistics:
+        return rows.features(model, rows.own_header(model))
+    where = Address.parse(version.statistics)
+    known = profile.from_statistics(objects.read_json(where), source=str(where)).features
+    return tuple(name for name in known if name != rows.PREDICTION)
 
 
 def sagemaker_model(sagemaker: Any, model: spec.Model, version: Version, *, role: str) -> str:

@@ -6,13 +6,15 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from sagewind import aws, load, naming, partition, requests
-from sagewind.objects import Address
+from sagewind.objects import Address, Objects
 from sagewind.steps import champions
+from sagewind.steps.rows import ROW, Rows, features, to_csv
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sagewind import spec
+    from sagewind.registry import Version
 
 CHALLENGER = "challenger"
 CHAMPION = "champion"
@@ -25,24 +27,46 @@ def contend(
     artifact: str,
     model_name: str,
     name: str,
+    at: str = "",
     clients: aws.Clients = aws.client,
 ) -> list[dict[str, Any]]:
     """Return the request of one job for each contender, the challenger's first.
 
     `made` is what `ready` returned, `name` what the jobs' names begin with. The champion takes part when the
-    spec has a challenge and there is one.
+    spec has a challenge and there is one: today's, or that of the time (ISO 8601) from which on the new model
+    is to count.
     """
     model = load.load(spec_file)
     job = functools.partial(_job, model, made, name=name)
     jobs = [job(CHALLENGER, artifact=artifact, model_name=model_name)]
     sagemaker = clients("sagemaker")
-    champion = champions.current(sagemaker, model) if model.gate.challenge else None
+    champion = champions.current(sagemaker, model, until=at) if model.gate.challenge else None
     if champion is not None:
         serving = ""
         if not model.evaluates_by_script:
             serving = champions.sagemaker_model(sagemaker, model, champion, role=made["role"])
+            held_out = _held_out(Objects(clients("s3"), kms_key=model.account.kms_key), model, made, champion)
+            job = functools.partial(job, held_out=held_out)
         jobs.append(job(CHAMPION, artifact=champion.model_data, model_name=serving))
     return jobs
+
+
+def _held_out(objects: Objects, model: spec.Model, made: dict[str, Any], champion: Version) -> str:
+    """Return where the held-out rows are as the champion takes them; made when it learned other columns.
+
+    Raises:
+        RowsError: they lack a column that it learned.
+
+    """
+    named = f"the held-out rows (for version {champion.number}, which learned other columns)"
+    test = Rows.parse(objects.read(Address.parse(made["test"]) / "test.csv"), named)
+    taken = champions.features(objects, model, champion)
+    if taken == features(model, test.header):
+        return str(made["held_out"])
+    whole = test.with_ids(model.data.id_column)
+    where = Address.parse(made["run"]) / "held-out" / CHAMPION / "test.csv"
+    objects.write(where, to_csv(whole.pick((model.data.id_column or ROW, *taken))), content_type="text/csv")
+    return str(where)
 
 
 def output(run: str, who: str) -> Address:
@@ -51,7 +75,14 @@ def output(run: str, who: str) -> Address:
 
 
 def _job(
-    model: spec.Model, made: dict[str, Any], who: str, *, artifact: str, model_name: str, name: str
+    model: spec.Model,
+    made: dict[str, Any],
+    who: str,
+    *,
+    artifact: str,
+    model_name: str,
+    name: str,
+    held_out: str = "",
 ) -> dict[str, Any]:
     job_name = naming.name(f"{model.name}-evaluate-{who}", name, who)
     where = str(output(made["run"], who))
@@ -69,7 +100,7 @@ def _job(
         model,
         name=job_name,
         model_name=model_name,
-        data=made["held_out"],
+        data=held_out or made["held_out"],
         output=where,
         processing=partition.DATA_PROCESSING,
     )

@@ -17,7 +17,7 @@ from sagewind.errors import SagewindError
 from sagewind.objects import Address, Objects
 from sagewind.partition import Partition, Plan
 from sagewind.steps import champions
-from sagewind.steps.rows import ROW, Rows, features
+from sagewind.steps.rows import ROW, Rows, features, own_header
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +58,8 @@ def prepare(
     base = Address(place.bucket, model.name)
     where, rows = _arrived(model, objects, base, day)
     _check(model, rows, str(where))
-    made = _partition(model, base, day, version.arn)
+    given = champions.features(objects, model, version)
+    made = _partition(model, base, day, version.arn, given)
     plan = partition.prepare(objects, rows.to_csv(), made, name=str(where), shard_rows=model.score.shard_rows)
     model_name = champions.sagemaker_model(sagemaker, model, version, role=place.role)
     return {
@@ -117,13 +118,13 @@ def _plan(prepared: dict[str, Any]) -> Plan:
     )
 
 
-def _partition(model: spec.Model, base: Address, day: str, version: str) -> Partition:
+def _partition(model: spec.Model, base: Address, day: str, version: str, given: tuple[str, ...]) -> Partition:
     return Partition(
         root=base / "scores",
         ds=dt.date.fromisoformat(day).isoformat(),
         model=version,
         id_column=model.data.id_column or ROW,
-        features=features(model, _table(model).header),
+        features=given,
     )
 
 
@@ -152,7 +153,7 @@ def _check(model: spec.Model, rows: Rows, where: str) -> None:
     """
     if model.schema is None:
         return
-    wanted = {model.data.id_column, *features(model, _table(model).header)}
+    wanted = {model.data.id_column, *features(model, own_header(model))}
     listed = tuple(
         columns.Column(
             **{

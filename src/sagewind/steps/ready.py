@@ -16,7 +16,7 @@ from sagewind import aws, columns, dataset, holdout, images, load, naming, pack,
 from sagewind.lint import check, declared
 from sagewind.objects import Address, Objects
 from sagewind.steps import source, spending
-from sagewind.steps.rows import Rows, features, to_csv
+from sagewind.steps.rows import Rows, features, own_header, to_csv
 from sagewind.upload import put_once
 
 if TYPE_CHECKING:
@@ -170,11 +170,12 @@ def _archive(model: spec.Model, objects: Objects, base: Address) -> tuple[str, b
 
 def _data(model: spec.Model, objects: Objects, base: Address, table: _Table) -> dict[str, Any]:
     """Hold rows out, and put both parts, the rows to score and the baseline for drift."""
-    key = naming.digest((naming.content_hash(table.content), str(model.evaluation.share)))[:16]
+    content = _ordered(model, table)
+    key = _data_key(model, content)
     home = base / "data" / key
     named = load.data_file(model).name
     parts = holdout.split(
-        table.content, share=model.evaluation.share, name=table.name, id_column=model.data.id_column
+        content, share=model.evaluation.share, name=table.name, id_column=model.data.id_column
     )
     test = Rows.parse(parts.test, table.name).with_ids(model.data.id_column)
     ids = model.data.id_column or test.header[0]
@@ -195,6 +196,24 @@ def _data(model: spec.Model, objects: Objects, base: Address, table: _Table) -> 
         "test_rows": parts.test_rows,
         "files": list(table.files),
     }
+
+
+def _ordered(model: spec.Model, table: _Table) -> bytes:
+    """Return the table with the columns of the spec's own, in their order: rows are scored in that.
+
+    Raises:
+        RowsError: it lacks one of them.
+
+    """
+    rows, columns = Rows.parse(table.content, table.name), own_header(model)
+    return table.content if rows.header == columns else rows.ordered(columns).to_csv()
+
+
+def _data_key(model: spec.Model, content: bytes) -> str:
+    """Return a hash of all that decides what `_data` writes: nothing is written twice under one key."""
+    told = (model.data.file, model.data.target, model.data.id_column, *features(model, own_header(model)))
+    kind = "algorithm" if model.is_algorithm else "script"
+    return naming.digest((naming.content_hash(content), str(model.evaluation.share), kind, *told))[:16]
 
 
 def _channels(model: spec.Model, objects: Objects, home: Address, train: bytes, named: str) -> dict[str, str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from sagewind import load
 from sagewind.errors import SagewindError
 
 if TYPE_CHECKING:
@@ -80,6 +81,15 @@ class Rows:
         numbered = tuple((str(number), *row) for number, row in enumerate(self.cells, start=1))
         return Rows(name=self.name, header=(ROW, *self.header), cells=numbered)
 
+    def ordered(self, columns: tuple[str, ...]) -> Rows:
+        """Return the table with these columns alone, in this order.
+
+        Raises:
+            RowsError: there is no such column.
+
+        """
+        return self if self.header == columns else replace(self, header=columns, cells=self.pick(columns))
+
     def to_csv(self) -> bytes:
         """Return the table as CSV with its header."""
         return to_csv([self.header, *self.cells])
@@ -90,6 +100,12 @@ def to_csv(rows: Iterable[Sequence[str]]) -> bytes:
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows(rows)
     return out.getvalue().encode()
+
+
+def own_header(model: spec.Model) -> tuple[str, ...]:
+    """Return the columns of the table that travels with the spec."""
+    with load.data_file(model).open(encoding="utf-8-sig", newline="") as file:
+        return tuple(next(csv.reader(file), ()))
 
 
 def features(model: spec.Model, header: Sequence[str]) -> tuple[str, ...]:
