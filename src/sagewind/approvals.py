@@ -1,6 +1,7 @@
 """Which version is the champion, since when, and how to go back.
 
-The champion is the newest approved version. SageMaker keeps only a version's last approval status, so
+The champion is the newest approved version; one that counts from before it was made, as a backfill's does,
+is as old as that. SageMaker keeps only a version's last approval status, so
 each approval given here is also written onto the version as a dated fact, in the same call; the timeline
 is made from those. An approval given elsewhere (Studio, the console) shows as a status that the last fact
 does not explain, and counts from the version's last modification.
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from sagewind.registry import MOST_PROPERTIES, PREFIX, RegistryError, clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from sagewind.registry import Registry, Version
 
@@ -66,8 +67,8 @@ class Approvals:
         return self._set(version, Approval(at=at, number=version.number, status=REJECTED, by=by), why)
 
     def champion(self, group: str) -> Version | None:
-        """Return the newest approved version, or None."""
-        return next((each for each in self._registry.versions(group) if each.status == APPROVED), None)
+        """Return the newest approved version, or None; see `age`."""
+        return reigning(self._registry.versions(group))
 
     def champion_as_of(self, group: str, moment: datetime) -> Version | None:
         """Return the version that was the champion until an aware time, or None.
@@ -98,7 +99,7 @@ class Approvals:
         """
         target = self._registry.version(group, number)
         others = self._registry.versions(group)
-        later = [each for each in others if each.number > number and each.status == APPROVED]
+        later = [each for each in others if age(each) > age(target) and each.status == APPROVED]
         if target.status == PENDING and not facts(target):
             raise RegistryError(f"model {group}: version {number} was never approved; approve it instead")
         why = f"rollback to version {number}"
@@ -154,10 +155,36 @@ def history(version: Version) -> tuple[Approval, ...]:
     return (*known, Approval(at=_aware(version.modified), number=version.number, status=version.status))
 
 
+def age(version: Version) -> tuple[datetime, int]:
+    """Return what orders versions: when each was made, or from when on it counts, if that was before.
+
+    A backfill makes a model of January today and approves it from January on: it must not be today's champion
+    before a model of March that was made in March.
+    """
+    counted = (each.at for each in facts(version) if each.status == APPROVED)
+    return min([_aware(version.created), *counted]), version.number
+
+
+def contenders(versions: Iterable[Version]) -> Iterator[Version]:
+    """Yield versions, the newest first, down to an approved one that was made before none of those left."""
+    for each in versions:
+        yield each
+        if each.status == APPROVED and age(each)[0] == _aware(each.created):
+            return
+
+
+def reigning(versions: Iterable[Version]) -> Version | None:
+    """Return the champion among versions, the newest first, looking no further than it must."""
+    approved = (each for each in contenders(versions) if each.status == APPROVED)
+    return max(approved, key=age, default=None)
+
+
 def timeline(versions: Iterable[Version]) -> tuple[Reign, ...]:
-    """Replay all approvals by their time; the champion is the highest version approved at each moment."""
+    """Replay all approvals by their time; the champion is the newest version approved at each moment."""
+    known = tuple(versions)
+    ages = {version.number: age(version) for version in known}
     events = sorted(
-        (event for version in versions for event in history(version)), key=lambda each: (each.at, each.number)
+        (event for version in known for event in history(version)), key=lambda each: (each.at, each.number)
     )
     approved: set[int] = set()
     reigns: list[Reign] = []
@@ -166,7 +193,7 @@ def timeline(versions: Iterable[Version]) -> tuple[Reign, ...]:
             approved.add(event.number)
         else:
             approved.discard(event.number)
-        champion = max(approved, default=None)
+        champion = max(approved, key=ages.__getitem__, default=None)
         if reigns and reigns[-1].start == event.at:
             reigns.pop()
         if (reigns[-1].champion if reigns else None) != champion:

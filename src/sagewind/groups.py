@@ -144,6 +144,7 @@ def evaluate(model: spec.Model, made: Part, trained: Part) -> Part:
             artifact=trained.ids[1],
             model_name=trained.ids[2],
             name=NAME,
+            at=SINCE,
         )
         kind = (
             sagemaker.SageMakerProcessingOperator

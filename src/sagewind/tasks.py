@@ -92,11 +92,17 @@ def ready(spec_file: str, data: str, run_name: str, until: str, exported: str = 
 
 
 def contend(
-    spec_file: str, made: dict[str, Any], artifact: str, model_name: str, name: str
+    spec_file: str, *, made: dict[str, Any], artifact: str, model_name: str, name: str, at: str
 ) -> list[dict[str, Any]]:
     """Return an evaluation job's request for each contender; see `steps.contend`."""
     jobs: list[dict[str, Any]] = _call(
-        "contend.contend", spec_file=spec_file, made=made, artifact=artifact, model_name=model_name, name=name
+        "contend.contend",
+        spec_file=spec_file,
+        made=made,
+        artifact=artifact,
+        model_name=model_name,
+        name=name,
+        at=at,
     )
     return jobs
 
@@ -124,9 +130,12 @@ def settle(spec_file: str, enrolled: dict[str, Any], answer: str, by: str, at: s
 
 
 def promoted(settled: dict[str, Any]) -> dict[str, Any]:
-    """Say that there is a new champion; skip what follows when the version was rejected."""
+    """Say that there is a new champion; skip what follows when the version was rejected, or is older."""
     if settled["status"] != "Approved":
         raise AirflowSkipException(f"version {settled['version']} is {settled['status']}")
+    if settled["champion"] != settled["version"]:
+        said = f"version {settled['version']} counts from before version {settled['champion']}"
+        raise AirflowSkipException(f"{said}, which stays the champion")
     return settled
 
 

@@ -181,6 +181,49 @@ def test_rollback_to_what_was_never_approved_is_refused(approved, registry):
         approved.rollback("iris", 4, at=DAY, by="ana")
 
 
+@pytest.fixture
+def backfilled(registry, twin):
+    """Versions 1 and 2, made and approved on two days; then 3 and 4, made later, which count from before."""
+    given = Approvals(registry)
+    for day in (0, 7):
+        twin.account.now = DAY + timedelta(days=day)
+        given.approve(registry.register(other(f"live-{day}")), at=twin.account.now, by="gate")
+    twin.account.now = DAY + timedelta(days=20)
+    for day in (-40, -30):
+        given.approve(registry.register(other(f"past-{day}")), at=DAY + timedelta(days=day), by="gate")
+    return given
+
+
+def test_a_backfill_of_training_makes_the_champions_of_its_time_and_none_of_today(backfilled):
+    assert backfilled.champion("iris").number == 2
+    assert backfilled.champion_as_of("iris", DAY + timedelta(days=5)).number == 1
+    assert [(reign.start - DAY, reign.champion) for reign in backfilled.timeline("iris")] == [
+        (timedelta(days=-40), 3),
+        (timedelta(days=-30), 4),
+        (timedelta(days=0), 1),
+        (timedelta(days=7), 2),
+    ]
+
+
+def test_what_a_backfill_made_is_the_champion_where_nothing_newer_is_approved(backfilled, registry):
+    for number in (1, 2):
+        backfilled.reject(registry.version("iris", number), at=DAY + timedelta(days=21), by="ana")
+    assert backfilled.champion("iris").number == 4
+
+
+def test_a_rollback_to_what_a_backfill_made_rejects_what_is_newer_by_time(backfilled):
+    done = backfilled.rollback("iris", 3, at=DAY + timedelta(days=21), by="ana")
+    assert (done.champion.number, done.rejected) == (3, (1, 2, 4))
+    assert backfilled.champion("iris").number == 3
+
+
+def test_a_version_that_waited_long_for_its_approval_is_as_old_as_it_is(registry, approved):
+    waiting, last = registry.register(other("waiting")), registry.register(other("last"))
+    approved.approve(last, at=DAY + timedelta(days=5), by="ana")
+    approved.approve(waiting, at=DAY + timedelta(days=6), by="ana")
+    assert approved.champion("iris").number == last.number
+
+
 def test_an_approval_given_elsewhere_counts_from_the_last_modification(registry, approved, twin):
     version = registry.register(other("job-4"))
     twin.account.now = DAY + timedelta(days=20)

@@ -8,6 +8,7 @@ the API server later stands still for most of a second each time that they are a
 from __future__ import annotations
 
 import gc
+import runpy
 import sys
 
 from sagewind.stack import tether
@@ -20,10 +21,8 @@ def main() -> None:
     """Run `airflow` with the arguments in argv."""
     tether.die_with_parent()
     gc.set_threshold(*THRESHOLDS)
-    from airflow.__main__ import main as airflow  # noqa: PLC0415 - what is to be imported so
-
     sys.argv[0] = "airflow"
-    airflow()
+    runpy.run_module("airflow", run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -81,6 +81,8 @@ def settle(
 ) -> dict[str, Any]:
     """Write the answer (`Approve` or `Reject`) into the registry, from `at` (ISO 8601; empty: now) on.
 
+    Returns the version's `arn`, its number as `version`, its `status`, and the number of today's `champion`.
+
     Raises:
         ApprovalError: the answer is another.
 
@@ -94,7 +96,13 @@ def settle(
     version = registry.describe(enrolled["arn"])
     moment = dt.datetime.fromisoformat(at) if at else dt.datetime.now(dt.UTC)
     done = verbs[answer](version, at=moment, by=by, why=f"{answer} by {by}")
-    return {"arn": done.arn, "version": done.number, "status": done.status}
+    champion = approvals.champion(done.group)
+    return {
+        "arn": done.arn,
+        "version": done.number,
+        "status": done.status,
+        "champion": champion and champion.number,
+    }
 
 
 def _candidate(

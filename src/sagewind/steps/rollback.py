@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from sagewind import aws, load, naming, requests
-from sagewind.approvals import APPROVED, Approvals, facts
+from sagewind.approvals import APPROVED, Approvals, age, facts
 from sagewind.registry import Registry, RegistryError
 from sagewind.steps import champions
 
@@ -44,15 +44,16 @@ def rollback(
 
 
 def before(model: str, versions: Iterable[Version]) -> int:
-    """Return the number of the version before the champion: the newest earlier one that was ever approved.
+    """Return the number of the version before the champion: the newest older one that was ever approved.
 
     Raises:
         RegistryError: there is no champion, or none before it.
 
     """
-    known = sorted(versions, key=lambda each: each.number, reverse=True)
-    champion = next((each.number for each in known if each.status == APPROVED), 0)
-    earlier = [e.number for e in known if e.number < champion and (e.status == APPROVED or facts(e))]
+    known = sorted(versions, key=age, reverse=True)
+    approved = [each.status == APPROVED for each in known]
+    older = known[approved.index(True) + 1 :] if any(approved) else []
+    earlier = [each.number for each in older if each.status == APPROVED or facts(each)]
     if not earlier:
         listed = ", ".join(f"{each.number} ({each.status})" for each in known) or "none"
         raise RegistryError(f"model {model}: no approved version before the champion; it has {listed}")

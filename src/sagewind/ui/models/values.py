@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sagewind import gate
-from sagewind.approvals import APPROVED, history, timeline
+from sagewind.approvals import APPROVED, PENDING, contenders, history, reigning, timeline
 from sagewind.registry import PREFIX
 
 if TYPE_CHECKING:
@@ -247,31 +247,25 @@ class Detail:
 
 
 def show(versions: Iterable[Version]) -> tuple[Shown, ...]:
-    """Return versions as they are shown: the newest approved one is the champion."""
-    found: list[Shown] = []
-    crowned = False
-    for each in versions:
-        champion = not crowned and each.status == APPROVED
-        crowned = crowned or champion
-        found.append(Shown(version=each, approvals=history(each), champion=champion))
-    return tuple(found)
+    """Return versions as they are shown, the newest first, with who of them is the champion."""
+    known = tuple(versions)
+    champion = reigning(known)
+    return tuple(Shown(version=each, approvals=history(each), champion=each is champion) for each in known)
 
 
 def standing(versions: Iterable[Version]) -> Standing:
-    """Find the champion among versions, the newest first, looking no further than it.
+    """Find the champion among versions, the newest first, looking no further than it must.
 
-    Versions before the newest approved one have no part in since when it reigns: only its own approval and
-    what was said of newer ones decide that.
+    Versions older than the champion have no part in since when it reigns: only its own approval and what was
+    said of newer ones decide that.
     """
-    seen: list[Version] = []
-    for each in versions:
-        seen.append(each)
-        if each.status == APPROVED:
-            break
-    waiting = tuple(each.number for each in seen if each.status == "PendingManualApproval")
-    if not seen or seen[-1].status != APPROVED:
+    seen = tuple(contenders(versions))
+    champion = reigning(seen)
+    oldest = champion.number if champion else 0
+    waiting = tuple(each.number for each in seen if each.status == PENDING and each.number > oldest)
+    if champion is None:
         return Standing(champion=None, waiting=waiting)
-    champion, reigns = seen[-1], timeline(seen)
+    reigns = timeline(seen)
     approvals = [each for each in history(champion) if each.status == APPROVED]
     return Standing(
         champion=Champion(
