@@ -145,12 +145,14 @@ def prepare(
 def publish(objects: Objects, plan: Plan) -> dict[str, Any]:
     """Join and reconcile the results, write the partition, and return what `_SUCCESS` holds.
 
+    What is published already is left as it is: the results may have been swept before a retry.
+
     Raises:
         PartitionError: a result is missing, a row was lost, invented or scored twice, or a prediction is
         empty.
 
     """
-    if plan.done:
+    if plan.done or _succeeded(objects, plan.partition) == plan.key:
         found: dict[str, Any] = objects.read_json(plan.partition.home / SUCCESS)
         return found
     results = _results(objects, plan)

@@ -175,6 +175,25 @@ def test_work_is_swept_only_after_publishing(twin, objects):
     assert prepare(objects).done
 
 
+@pytest.mark.parametrize("kept", [0, 2, 5])
+def test_publishing_that_was_ended_while_it_swept_is_taken_up_again(twin, objects, kept):
+    plan = prepare(objects)
+    transform(twin, plan)
+    facts = partition.publish(objects, plan)
+    work = [entry.address for entry in objects.list(DAY.home / "_work/")]
+    objects.delete(work[kept:])
+    assert partition.publish(objects, plan) == facts
+    assert partition.sweep(objects, DAY) == kept
+
+
+def test_a_partition_of_other_rows_is_not_taken_for_ones_own(twin, objects):
+    plan, other = prepare(objects), prepare(objects, SOURCE.replace(b"1,2", b"1,9"))
+    transform(twin, other)
+    partition.publish(objects, other)
+    with pytest.raises(PartitionError, match=r"no result for 2 shard\(s\)"):
+        partition.publish(objects, plan)
+
+
 @pytest.mark.parametrize(
     ("values", "kind"),
     [(["1", "2"], "int64"), (["1", "2.5"], "double"), (["1", "x"], "string"), ([], "int64")],
