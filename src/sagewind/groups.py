@@ -27,7 +27,7 @@ from airflow.sdk import Asset, TaskGroup, TriggerRule, chain, task
 from sagewind import arrivals, landing, naming, requests, tasks
 from sagewind.operators import sagemaker
 from sagewind.operators.links import CardLink
-from sagewind.requests import EXPIRES_TAG, returned
+from sagewind.requests import returned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,14 +186,15 @@ def deploy(model: spec.Model, trained: Part, judged: Part) -> Part:
     """Put the model behind its endpoint; green only when it answers as the evaluation did."""
     with TaskGroup("deploy") as group:
         _macros(group.dag)
+        hours = f"macros.timedelta(hours={model.endpoint.ttl_hours:g})"
+        expires = "{{ (dag_run.run_after + " + hours + ").isoformat() }}"
         config = requests.endpoint(
-            model, name=NAME, model_name=trained.ids[2], capture=returned("ready", "capture")
+            model,
+            name=NAME,
+            model_name=trained.ids[2],
+            capture=returned("ready", "capture"),
+            expires=expires if model.endpoint.ttl_hours else "",
         )
-        if model.endpoint.ttl_hours:
-            hours = f"macros.timedelta(hours={model.endpoint.ttl_hours:g})"
-            expires = "{{ (dag_run.run_after + " + hours + ").isoformat() }}"
-            tags = [*config["Endpoint"]["Tags"], {"Key": EXPIRES_TAG, "Value": expires}]
-            config["Endpoint"] = {**config["Endpoint"], "Tags": tags}
         endpoint = sagemaker.SageMakerEndpointOperator(
             task_id="endpoint",
             config=config,

@@ -212,10 +212,13 @@ def serving_environment(model: spec.Model, place: Place) -> dict[str, str]:
     }
 
 
-def endpoint(model: spec.Model, *, name: str, model_name: str, capture: str = "") -> Request:
+def endpoint(
+    model: spec.Model, *, name: str, model_name: str, capture: str = "", expires: str = ""
+) -> Request:
     """Return what the endpoint operator takes: a new config `name`, and the endpoint that shall have it.
 
     `capture` is the S3 prefix that requests and answers are written to, when the spec asks for it.
+    `expires` is the time (ISO 8601) after which the janitor may delete the endpoint; empty: it stays.
     """
     variant = {
         "VariantName": "AllTraffic",
@@ -229,7 +232,12 @@ def endpoint(model: spec.Model, *, name: str, model_name: str, capture: str = ""
         config["KmsKeyId"] = model.account.kms_key
     if model.endpoint.capture_percent and capture:
         config["DataCaptureConfig"] = _capture(model, capture)
-    place = {"EndpointName": model.endpoint_name, "EndpointConfigName": name, "Tags": tags(model)}
+    until = [{"Key": EXPIRES_TAG, "Value": expires}] if expires else []
+    place = {
+        "EndpointName": model.endpoint_name,
+        "EndpointConfigName": name,
+        "Tags": [*tags(model), *until],
+    }
     return {"EndpointConfig": config, "Endpoint": place}
 
 

@@ -58,6 +58,7 @@ def refusal(**deadline):
         return str(error)
 
 temporary = lives.pipeline(changed(endpoint=dataclasses.replace(plain.endpoint, temporary=True)))
+passing = lives.pipeline(changed(endpoint=dataclasses.replace(plain.endpoint, ttl_hours=1.5)))
 landing = changed(data=dataclasses.replace(plain.data, starts_training=True))
 promoted = changed(score=dataclasses.replace(plain.score, on_promotion=True))
 end = datetime.datetime(2026, 1, 5, tzinfo=datetime.UTC)
@@ -110,6 +111,10 @@ print(json.dumps({
     "links": [link.name for link in person.get_task("register.enrol").operator_extra_links],
     "asked": person.get_task("register.approve").body,
     "teardowns": [task.task_id for task in temporary.topological_sort() if task.is_teardown],
+    "tags": [
+        {tag["Key"]: tag["Value"] for tag in dag.get_task("deploy.endpoint").config["Endpoint"]["Tags"]}
+        for dag in (temporary, passing)
+    ],
     "deadline": [alert.interval.total_seconds() for alert in told.deadline],
     "late": [late().kwargs, late(notifier=SQS, arguments=queue).kwargs],
     "refused": [
@@ -188,6 +193,13 @@ def test_without_a_watch_there_is_no_monitor(seen):
 
 def test_a_temporary_endpoint_is_torn_down_and_the_bill_is_made_however_the_run_ends(seen):
     assert set(seen["teardowns"]) == {"bill", "deploy.teardown"}
+
+
+def test_an_endpoint_expires_when_the_spec_says_so(seen):
+    staying, passing = seen["tags"]
+    assert staying == {"sagewind:model": "diabetes"}
+    expires = "{{ (dag_run.run_after + macros.timedelta(hours=1.5)).isoformat() }}"
+    assert passing == staying | {"sagewind:expires": expires}
 
 
 def test_new_data_starts_training_and_a_new_champion_starts_scoring_when_the_spec_says_so(seen):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagewind import aws, load, naming, requests
 from sagewind.approvals import APPROVED, Approvals, age, facts
+from sagewind.objects import Address
 from sagewind.registry import Registry, RegistryError
 from sagewind.steps import champions
 
@@ -33,13 +34,21 @@ def rollback(
     sagemaker = clients("sagemaker")
     registry = Registry(sagemaker)
     number = version or before(model.name, registry.versions(model.name))
-    done = Approvals(registry).rollback(model.name, number, at=dt.datetime.now(dt.UTC), by=by)
+    now = dt.datetime.now(dt.UTC)
+    done = Approvals(registry).rollback(model.name, number, at=now, by=by)
     serving = champions.sagemaker_model(sagemaker, model, done.champion, role=place.role)
+    ttl = dt.timedelta(hours=model.endpoint.ttl_hours)
     return {
         "version": done.champion.number,
         "rejected": list(done.rejected),
         "model_name": serving,
-        "endpoint": requests.endpoint(model, name=name, model_name=serving),
+        "endpoint": requests.endpoint(
+            model,
+            name=name,
+            model_name=serving,
+            capture=str(Address(place.bucket, model.name) / "capture"),
+            expires=(now + ttl).isoformat() if ttl else "",
+        ),
     }
 
 
