@@ -1,7 +1,7 @@
 """Airflow DAG: list what Sagewind made and nobody needs; delete it when told to.
 
 Expired endpoints, endpoint configs and models that nothing refers to, jobs whose run is over. Only what
-carries the tag `sagewind:model` is looked at.
+carries the tag `sagewind:model` is looked at; what a run made stays until the run is over.
 """
 
 from airflow.sdk import DAG, Param, task

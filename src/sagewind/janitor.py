@@ -2,13 +2,17 @@
 
 Ours is what carries the tag `sagewind:model`; nothing else is ever touched. An endpoint is an orphan after
 the time in its tag `sagewind:expires`; an endpoint config or a model when nothing refers to it; a running
-job when the Airflow run in its tags `sagewind:dag` and `sagewind:run` is over. Things younger than a grace
-period are left alone, since a run may be about to use them, and so is the newest verified model of each name,
+job when the Airflow run in its tags `sagewind:dag` and `sagewind:run` is over.
+
+What a run made is left alone until the run is over: days may pass between a model and the endpoint that
+shall serve it. Of a run that is not known, only an endpoint that has expired is taken, since it costs.
+Things younger than a grace period are left alone, too, and so is the newest verified model of each name,
 which scores batches. The default is to list only.
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -76,14 +80,22 @@ _DELETES = {
 
 
 class Janitor:
-    """Finds orphans with a boto3 `sagemaker` client; `run_is_over` tells of a run's `<dag id>/<run id>`."""
+    """Finds orphans with a boto3 `sagemaker` client.
+
+    `run_is_over` tells it of a run, `<dag id>/<run id>`; None: the run is not known.
+    """
 
     def __init__(
-        self, client: Any, *, now: datetime, run_is_over: Callable[[str], bool], grace: timedelta = GRACE
+        self,
+        client: Any,
+        *,
+        now: datetime,
+        run_is_over: Callable[[str], bool | None],
+        grace: timedelta = GRACE,
     ) -> None:
         self._client = client
         self._now = now.astimezone(UTC)
-        self._run_is_over = run_is_over
+        self._run_is_over = functools.cache(run_is_over)
         self._grace = grace
 
     def sweep(self, *, delete: bool = False) -> Sweep:
@@ -121,7 +133,7 @@ class Janitor:
         for each in configs:
             name = each["EndpointConfigName"]
             arn = each["EndpointConfigArn"]
-            if name not in used and self._is_old(each) and MODEL_TAG in self._tags(arn):
+            if name not in used and self._is_old(each) and self._is_left(self._tags(arn)):
                 yield _orphan("endpoint-config", name, arn, "no endpoint uses it", each)
         yield from self._models(configs)
 
@@ -131,7 +143,7 @@ class Janitor:
         for each in running:
             arn = each[f"{job.word}Arn"]
             tags = self._tags(arn)
-            run = "/".join(tags[key] for key in (DAG_TAG, RUN_TAG) if key in tags)
+            run = _run(tags)
             if MODEL_TAG in tags and run and self._run_is_over(run):
                 yield _orphan(job.kind, each[f"{job.word}Name"], arn, f"its run {run} is over", each)
 
@@ -150,12 +162,12 @@ class Janitor:
             ours = tags.get(MODEL_TAG, "")
             if ours and VERIFIED_TAG in tags and ours not in scoring:
                 scoring.add(ours)
-            elif ours and name not in used and self._is_old(each):
+            elif name not in used and self._is_old(each) and self._is_left(tags):
                 reason = "no endpoint config and no running transform job uses it"
                 yield _orphan("model", name, each["ModelArn"], reason, each)
 
     def _expired(self, tags: Mapping[str, str], name: str) -> datetime | None:
-        """Return when an endpoint of ours expired, None when it has not or is not ours."""
+        """Return when an endpoint of ours expired, None when it has not, is not ours, or its run goes on."""
         if MODEL_TAG not in tags or EXPIRES_TAG not in tags:
             return None
         try:
@@ -165,7 +177,9 @@ class Janitor:
         if at is None or at.tzinfo is None:
             got = tags[EXPIRES_TAG]
             raise JanitorError(f"endpoint {name}: tag {EXPIRES_TAG} is {got!r}; expected a time with a zone")
-        return at if at <= self._now else None
+        run = _run(tags)
+        goes_on = run and self._run_is_over(run) is False
+        return at if at <= self._now and not goes_on else None
 
     def _configs_in_use(self, endpoints: list[dict[str, Any]]) -> set[str]:
         """Return the configs of all endpoints, ours or not; one that is being updated keeps both."""
@@ -191,6 +205,11 @@ class Janitor:
             )
         return used
 
+    def _is_left(self, tags: Mapping[str, str]) -> bool:
+        """Whether something is ours, and no run may still use what it has made."""
+        run = _run(tags)
+        return MODEL_TAG in tags and (not run or bool(self._run_is_over(run)))
+
     def _is_old(self, each: Mapping[str, Any]) -> bool:
         return bool(self._now - each["CreationTime"] >= self._grace)
 
@@ -201,6 +220,11 @@ class Janitor:
     def _list(self, plural: str, key: str, **filters: str) -> Iterator[dict[str, Any]]:
         for page in self._client.get_paginator(f"list_{plural}").paginate(**filters):
             yield from page[key]
+
+
+def _run(tags: Mapping[str, str]) -> str:
+    """Return the run that made something, `<dag id>/<run id>`; empty when its tags do not say it."""
+    return f"{tags[DAG_TAG]}/{tags[RUN_TAG]}" if DAG_TAG in tags and RUN_TAG in tags else ""
 
 
 def _orphan(kind: str, name: str, arn: str, reason: str, summary: Mapping[str, Any]) -> Orphan:

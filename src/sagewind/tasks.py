@@ -217,8 +217,8 @@ def rollback(folder: str, model: str, version: int, name: str, by: str) -> dict[
     return back
 
 
-def run_is_over(state_of: Callable[[str, str], str], run: str) -> bool:
-    """Whether a run, `<dag id>/<run id>`, is over; one that this Airflow does not know is not.
+def run_is_over(state_of: Callable[[str, str], str], run: str) -> bool | None:
+    """Whether a run, `<dag id>/<run id>`, is over; None: this Airflow does not know it.
 
     It was deleted, or it is another Airflow's in the same account, whose jobs are not ours to stop.
     """
@@ -228,8 +228,8 @@ def run_is_over(state_of: Callable[[str, str], str], run: str) -> bool:
     except AirflowRuntimeError as error:
         if (error.error.detail or {}).get("status_code") != HTTPStatus.NOT_FOUND:
             raise
-        print(f"run {run} is not known here; what it made is left alone")  # noqa: T201 - the task's log
-        return False
+        print(f"run {run} is not known here: only its expired endpoints go")  # noqa: T201 - the task's log
+        return None
 
 
 def sweep(delete: bool) -> dict[str, Any]:

@@ -35,9 +35,8 @@ def twin():
     twin.add("Model", "verified-newest", OURS | VERIFIED)
     twin.add("Model", "foreign-model", {})
     for run in ("over", "alive"):
-        tags = OURS | {"sagewind:dag": "iris", "sagewind:run": run}
-        twin.add("TrainingJob", f"train-{run}", tags)
-        twin.add("TransformJob", f"batch-{run}", tags, ModelName="batch-model")
+        twin.add("TrainingJob", f"train-{run}", of_run(run))
+        twin.add("TransformJob", f"batch-{run}", of_run(run), ModelName="batch-model")
     twin.add("TrainingJob", "foreign-job", {"sagewind:run": "iris/over"})
     twin.account.tick(hours=2)
     twin.add("EndpointConfig", "fresh-config", OURS, **config("fresh-model"))
@@ -45,8 +44,16 @@ def twin():
     return twin
 
 
+RUNS = {"iris/over": True, "iris/alive": False}
+"""Whether a run is over; of another nothing is known."""
+
+
 def janitor(twin, **options):
-    return Janitor(twin.client(), now=twin.account.now, run_is_over=lambda run: run == "iris/over", **options)
+    return Janitor(twin.client(), now=twin.account.now, run_is_over=RUNS.get, **options)
+
+
+def of_run(run):
+    return OURS | {"sagewind:dag": "iris", "sagewind:run": run}
 
 
 def test_orphans_are_listed_and_nothing_is_deleted(twin):
@@ -106,6 +113,37 @@ def test_a_config_of_an_update_under_way_is_in_use(twin):
 def test_the_grace_period_can_be_longer(twin):
     names = [each.name for each in janitor(twin, grace=timedelta(days=1)).sweep().found]
     assert names == ["train-over", "batch-over", "expired"]
+
+
+@pytest.mark.parametrize(
+    ("run", "found"),
+    [
+        # A model is made long before a person has approved it, and a config uses it.
+        ("alive", set()),
+        ("over", {"endpoint", "endpoint-config", "model"}),
+        # Of another Airflow, or forgotten: what costs nothing stays, and a time that was set is kept.
+        ("unknown", {"endpoint"}),
+    ],
+)
+def test_what_a_run_made_stays_until_the_run_is_over(run, found):
+    twin = HostingTwin()
+    twin.add("Endpoint", "rented", of_run(run) | PAST, EndpointConfigName="rented-config")
+    twin.add("EndpointConfig", "unused-config", of_run(run), **config("other-model"))
+    twin.add("Model", "unused-model", of_run(run))
+    twin.account.tick(days=3)
+    swept = janitor(twin).sweep(delete=True)
+    assert {each.kind for each in swept.found} == {each.kind for each in swept.deleted} == found
+
+
+def test_airflow_is_asked_of_a_run_once():
+    twin = HostingTwin()
+    for number in range(3):
+        twin.add("Model", f"model-{number}", of_run("alive"))
+    twin.account.tick(hours=2)
+    asked = []
+    keeper = Janitor(twin.client(), now=twin.account.now, run_is_over=asked.append)
+    assert keeper.sweep().found == ()
+    assert asked == ["iris/alive"]
 
 
 @pytest.mark.parametrize("value", ["tomorrow", "2026-01-01T00:00:00"])

@@ -22,7 +22,7 @@ def test_a_run_is_over_when_airflow_says_so(state, over):
 
 
 def test_a_run_that_is_not_known_here_is_left_alone(capsys):
-    assert not tasks.run_is_over(refused(404), "iris/manual__1/2")
+    assert tasks.run_is_over(refused(404), "iris/manual__1/2") is None
     assert "iris/manual__1/2 is not known here" in capsys.readouterr().out
     with pytest.raises(AirflowRuntimeError):
         tasks.run_is_over(refused(500), "iris/manual__1/2")
