@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sagewind import spec
 
 NAME = "{{ name(ti) }}"
-AT = "{{ end_of(dag_run) }}"
+AT = "{{ scored_until(dag_run, params.get('day')) }}"
 _UNTIL = "until(dag_run, triggering_asset_events)"
 UNTIL = "{{ " + _UNTIL + " }}"
 _DAY = "params.get('day') or day_of(dag_run)"
@@ -45,12 +45,12 @@ MACROS = {
     "name": naming.for_task,
     "run_name": naming.for_run,
     "day_of": naming.day_of,
-    "end_of": naming.end_of,
     "until": naming.until,
     "since": naming.since,
     "due": landing.due,
     "watched": landing.watched,
-    "end_of_day": landing.end_of_day,
+    "end_of_day": naming.end_of_day,
+    "scored_until": naming.scored_until,
 }
 """What the groups' templates call; each group puts them into its DAG."""
 
@@ -251,7 +251,7 @@ def monitor(model: spec.Model, scored: Part) -> Part:
     """Compare the interval's rows with the training data; drift is an event of the asset `<name>_drift`."""
     with TaskGroup("monitor"):
         seen = _task(tasks.watch)(str(model.path), scored.result)
-        moved = _task(tasks.drifted, outlets=[asset(model, "drift")])(seen, AT)
+        moved = _task(tasks.drifted, outlets=[asset(model, "drift")])(seen, until=AT)
     return Part(first=seen, last=moved, result=seen).after(scored)
 
 

@@ -57,12 +57,6 @@ def watched(until: str, unit: str) -> str:
     return (hour.replace(hour=0) - dt.timedelta(days=1)).strftime("%Y/%m/%d/")
 
 
-def end_of_day(day: str) -> str:
-    """Return the moment (ISO 8601, UTC) at which a day, `2026-11-22`, ends."""
-    start = dt.datetime.combine(dt.date.fromisoformat(day), dt.time(), tzinfo=dt.UTC)
-    return (start + dt.timedelta(days=1)).isoformat()
-
-
 def select(entries: Iterable[Entry], prefix: str, until: str, *, days: int = 0) -> list[Entry]:
     """Return the objects of the hours that ended by `until`, and of so many days before it; 0: of all.
 

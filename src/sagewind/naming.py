@@ -125,6 +125,24 @@ def end_of(run: DagRun) -> str:
     return moment.astimezone(dt.UTC).isoformat()
 
 
+def end_of_day(day: str) -> str:
+    """Return the moment (ISO 8601, UTC) at which a day, `2026-11-22`, ends."""
+    start = dt.datetime.combine(dt.date.fromisoformat(day), dt.time(), tzinfo=dt.UTC)
+    return (start + dt.timedelta(days=1)).isoformat()
+
+
+def scored_until(run: DagRun, day: str | None) -> str:
+    """Return the moment (ISO 8601, UTC) by which what a run scores was there: its interval's end.
+
+    Of a `day` that a person chose, and of a run without an interval, it is the end of the day; of a day that
+    has not ended, the moment for which the run was asked.
+    """
+    if not day and run.data_interval_end is not None:
+        return end_of(run)
+    asked = run.run_after.astimezone(dt.UTC).isoformat()
+    return min(end_of_day(day or day_of(run)), asked, key=dt.datetime.fromisoformat)
+
+
 def until(run: DagRun, events: Events) -> str:
     """Return up to when (ISO 8601, UTC) a run may use data: `end_of`, or what the events that started it say.
 

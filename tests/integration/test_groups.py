@@ -83,6 +83,13 @@ streaming = with_data(landing=stream)
 scoring_stream = lives.scoring(
     changed(score=dataclasses.replace(plain.score, landing=dataclasses.replace(stream, awaits="day")))
 )
+scoring = lives.scoring(plain)
+asked = run.__class__(**vars(run) | {"run_type": "manual", "run_after": end + datetime.timedelta(40)})
+
+def given(task_id, name, **known):
+    template = scoring.get_task(task_id).op_kwargs[name]
+    return scoring.get_template_env().from_string(template).render(known)
+
 unwatched = lives.scoring(changed(monitor=sections.Monitor(enabled=False)))
 print(json.dumps({
     "score alone": tasks(mine),
@@ -99,6 +106,10 @@ print(json.dumps({
     "due": [
         rendered(streaming, "data.due", "target_time"),
         rendered(scoring_stream, "score.due", "target_time"),
+    ],
+    "scored until": [
+        [given("score.prepare", "until", **each), given("monitor.drifted", "until", **each)]
+        for each in (known, {"dag_run": asked, "params": {"day": "2026-01-31"}})
     ],
     "awaited": [
         rendered(streaming, "data.landed", "bucket_key"),
@@ -185,6 +196,10 @@ def test_what_lands_is_waited_for(seen):
     }
     assert seen["due"] == ["2026-01-05T00:05:00+00:00"] * 2
     assert seen["awaited"] == ["patients/2026/01/04/23/*", "patients/2026/01/04/*"]
+
+
+def test_a_day_that_a_person_chose_knows_nothing_of_what_came_after(seen):
+    assert seen["scored until"] == [["2026-01-05T00:00:00+00:00"] * 2, ["2026-02-01T00:00:00+00:00"] * 2]
 
 
 def test_without_a_watch_there_is_no_monitor(seen):

@@ -95,6 +95,10 @@ def test_every_run_has_a_day(given_run, day):
     assert naming.day_of(given_run) == day
 
 
+def test_a_day_ends_where_the_next_begins():
+    assert naming.end_of_day("2026-01-31") == "2026-02-01T00:00:00+00:00"
+
+
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 AT = NOON.isoformat()
 
@@ -102,6 +106,32 @@ AT = NOON.isoformat()
 def begun(kind="manual", **changed):
     nothing = {"data_interval_start": None, "data_interval_end": None, "logical_date": None}
     return SimpleNamespace(**(nothing | {"run_after": NOON, "run_type": kind} | changed))
+
+
+MIDNIGHT = "2026-03-02T00:00:00+00:00"
+DAILY = {"data_interval_start": NOON - dt.timedelta(days=1), "data_interval_end": NOON}
+
+
+@pytest.mark.parametrize(
+    ("started", "day", "until"),
+    [
+        # by a clock or for a past interval: its own end, also of an hour
+        (begun("scheduled", **DAILY), None, AT),
+        (begun("scheduled", **DAILY | {"data_interval_start": NOON - dt.timedelta(hours=1)}), None, AT),
+        (begun("backfill", **DAILY), "", AT),
+        (begun("manual", **DAILY, logical_date=NOON), None, AT),
+        # by a person for a day: its end, and nothing of what came after
+        (begun("manual", **DAILY, logical_date=NOON), "2026-02-01", "2026-02-02T00:00:00+00:00"),
+        (begun("manual"), "2026-03-01", MIDNIGHT),
+        # by a new champion: the end of the day before
+        (begun("asset_triggered"), None, MIDNIGHT),
+        # a day that has not ended: what is there when it is asked for
+        (begun("manual"), None, AT),
+        (begun("manual"), "2026-03-02", AT),
+    ],
+)
+def test_what_is_scored_was_there_by_the_end_of_its_day(started, day, until):
+    assert naming.scored_until(started, day) == until
 
 
 def events(*extras):

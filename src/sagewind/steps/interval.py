@@ -40,9 +40,9 @@ def prepare(
 ) -> dict[str, Any]:
     """Find the champion and the day's rows, and write what is to be scored.
 
-    `until` (ISO 8601) is the end of the interval, `name` what the transform job is called, `champion` is
-    `day` or `today`; empty: as the spec has it. Returns the partition's facts, whether it is `done`, and the
-    `request` of the job.
+    `until` (ISO 8601) is when the interval, or the day, ended, `name` what the transform job is called,
+    `champion` is `day` or `today`; empty: as the spec has it. Returns the partition's facts, whether
+    it is `done`, and the `request` of the job.
 
     Raises:
         SagewindError: `ChampionError`, `IntervalError` and `PartitionError` say what is missing or wrong, and

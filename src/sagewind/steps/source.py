@@ -106,7 +106,7 @@ def land(spec_file: Path | str, *, day: str, clients: aws.Clients = aws.client) 
     bucket = aws.account(model.account, clients).bucket
     objects = Objects(clients("s3"), kms_key=model.account.kms_key)
     wanted = tuple(name for name in columns(model) if name != model.data.target)
-    read = _landed(model, source, objects, wanted, until=landing.end_of_day(day), days=1)
+    read = _landed(model, source, objects, wanted, until=naming.end_of_day(day), days=1)
     to = Address(bucket, model.name) / "incoming" / naming.partition(day) / "rows.csv"
     objects.write(to, read.to_csv(), content_type="text/csv")
     return {"uri": str(to), "rows": len(read.cells), "day": day}
