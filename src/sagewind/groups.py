@@ -249,10 +249,13 @@ def score(model: spec.Model) -> Part:
 
 def monitor(model: spec.Model, scored: Part) -> Part:
     """Compare the interval's rows with the training data; drift is an event of the asset `<name>_drift`."""
-    with TaskGroup("monitor"):
+    with TaskGroup("monitor") as group:
+        _macros(group.dag)
         seen = _task(tasks.watch)(str(model.path), scored.result)
         moved = _task(tasks.drifted, outlets=[asset(model, "drift")])(seen, until=AT)
-    return Part(first=seen, last=moved, result=seen).after(scored)
+        told = _task(tasks.told)(str(model.path), seen)
+        chain(moved, told)
+    return Part(first=seen, last=told, result=seen).after(scored)
 
 
 def _source(model: spec.Model) -> tuple[Any, list[Any], str]:

@@ -170,11 +170,14 @@ def watch(spec_file: str, prepared: dict[str, Any]) -> dict[str, Any]:
 
 
 def drifted(seen: dict[str, Any], until: str) -> dict[str, Any]:
-    """Say that the data has moved, and by when (ISO 8601); skipped when it has not, or when that was told."""
+    """Say that the data has moved, and by when (ISO 8601); skipped when it has not, or when that was told.
+
+    The event is out when this task has succeeded, and not before: `told` comes after it.
+    """
     if not seen["found"]:
         raise AirflowSkipException("no column has drifted")
     if not seen["news"]:
-        raise AirflowSkipException(f"known since the day before: {', '.join(seen['drifted'])}")
+        raise AirflowSkipException(f"told already: {', '.join(seen['drifted'])}")
     context = get_current_context()
     for asset in context["task"].outlets:
         context["outlet_events"][asset].extra = {
@@ -185,6 +188,12 @@ def drifted(seen: dict[str, Any], until: str) -> dict[str, Any]:
             "backfill": context["dag_run"].run_type == "backfill",
         }
     return seen
+
+
+def told(spec_file: str, seen: dict[str, Any]) -> list[str]:
+    """Mark what `drifted` has told, so that it is no news again; see `steps.told`."""
+    marks: list[str] = _call("told.leave", spec_file=spec_file, marks=seen["marks"])
+    return marks
 
 
 def bill(spec_file: str, run_name: str, since: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ _AT = PIPELINE.index("register.settle")
 APPROVED_BY_A_PERSON = [*PIPELINE[:_AT], "register.approve", "register.accepted", *PIPELINE[_AT:]]
 SCORING = [
     *("score.prepare", "score.pending", "score.job", "score.publish"),
-    *("monitor.watch", "monitor.drifted"),
+    *("monitor.watch", "monitor.drifted", "monitor.told"),
 ]
 OURS = "sagewind.operators.sagemaker"
 

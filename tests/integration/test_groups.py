@@ -107,6 +107,7 @@ print(json.dumps({
         rendered(streaming, "data.due", "target_time"),
         rendered(scoring_stream, "score.due", "target_time"),
     ],
+    "monitor": edges(scoring, "monitor.watch", "monitor.drifted", "monitor.told"),
     "scored until": [
         [given("score.prepare", "until", **each), given("monitor.drifted", "until", **each)]
         for each in (known, {"dag_run": asked, "params": {"day": "2026-01-31"}})
@@ -200,6 +201,14 @@ def test_what_lands_is_waited_for(seen):
 
 def test_a_day_that_a_person_chose_knows_nothing_of_what_came_after(seen):
     assert seen["scored until"] == [["2026-01-05T00:00:00+00:00"] * 2, ["2026-02-01T00:00:00+00:00"] * 2]
+
+
+def test_a_mark_is_left_only_when_the_event_is_out(seen):
+    assert seen["monitor"] == {
+        "monitor.watch": ["score.prepare", "score.publish"],
+        "monitor.drifted": ["monitor.watch"],
+        "monitor.told": ["monitor.drifted", "monitor.watch"],
+    }
 
 
 def test_without_a_watch_there_is_no_monitor(seen):

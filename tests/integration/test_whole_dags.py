@@ -1,11 +1,12 @@
 """Whole DAGs by `dag.test()`: Airflow without a scheduler, which runs the triggers that tasks wait for, too.
 
 A temporary endpoint is there for the tasks that use it, and gone when one of them fails; rows come from a
-DynamoDB table and from what Firehose landed.
+DynamoDB table and from what Firehose landed; drift is told once.
 """
 
 import contextlib
 import datetime as dt
+import io
 import json
 
 import pytest
@@ -13,7 +14,7 @@ from tests.integration import training_jobs as jobs
 from tests.integration import whole_dags
 from tests.integration.operators import hosting
 
-from sagewind import scaffold
+from sagewind import profile, scaffold
 
 DAG_FILE = '''
 """Airflow DAG: parts of a model's life, run by themselves."""
@@ -60,16 +61,24 @@ stream = {"prefix": f"s3://{bucket}/{name}/", "awaits": "day", "late_seconds": 0
 exported = ready("exported", "table.yaml", dynamodb={"table": name})
 landed = ready("landed", "stream.yaml", landing=stream)
 
+@task
+def scored():
+    return json.loads(os.environ["SCORED"])
+
+with DAG("moved", schedule=None) as moved:
+    groups.monitor(plain, part(scored()))
+
 if __name__ == "__main__":
     from airflow.utils.db import initdb
     initdb()
     told = {}
-    for dag in (temporary, exported, landed):
+    for dag in (temporary, exported, landed, moved):
         run = dag.test()
         states = {each.task_id: each.state for each in run.get_task_instances()}
         told[dag.dag_id] = {"run": run.state, **states}
     chosen = exported.test(run_conf={"data": os.environ["TABLE"]})
     told["chosen"] = {each.task_id: each.state for each in chosen.get_task_instances()}
+    told["moved again"] = {each.task_id: each.state for each in moved.test().get_task_instances()}
     Path(os.environ["TOLD"]).write_text(json.dumps(told))
 '''
 
@@ -104,6 +113,28 @@ def put_objects(s3, name):
     s3.put_object(Bucket=jobs.BUCKET, Key=f"{name}/{day}/07/stream-1", Body=body.encode())
 
 
+def put_scored(s3, name):
+    """Put a day's rows, all wider than the baseline says; return what scoring them told."""
+    s3.create_bucket(Bucket=name)
+    table = [(row["width"], row["height"]) for row in rows()]
+    columns = {"width": [str(w) for w, _ in table], "height": [str(h) for _, h in table]}
+    baseline = json.dumps(profile.to_statistics(profile.profile(columns)))
+    s3.upload_fileobj(io.BytesIO(baseline.encode()), name, "baseline.json")
+    text = "width,height\n" + "".join(f"{w + 50},{h}\n" for w, h in table)
+    s3.upload_fileobj(io.BytesIO(text.encode()), name, "rows.csv")
+    return {
+        "partition": {
+            "root": f"s3://{name}/sorter/scores",
+            "ds": "2026-03-01",
+            "features": ["width", "height"],
+        },
+        "source": f"s3://{name}/rows.csv",
+        "statistics": f"s3://{name}/baseline.json",
+        "evaluation": "",
+        "version": 1,
+    }
+
+
 @pytest.fixture(scope="module")
 def ended(sagelocal_service, aws, tmp_path_factory):
     """Run the DAGs in a process of their own; return a name, how tasks ended, and what was said."""
@@ -125,6 +156,7 @@ def ended(sagelocal_service, aws, tmp_path_factory):
         SPEC=str(project / "dags" / "models" / "sorter.yaml"),
         NAME=name,
         BUCKET=jobs.BUCKET,
+        SCORED=json.dumps(put_scored(s3, name)),
         TABLE=f"s3://{jobs.BUCKET}/{name}.csv",
     )
     return name, told, said
@@ -153,3 +185,14 @@ def test_rows_come_from_a_table_and_from_a_stream(ended):
 def test_a_table_that_a_person_chose_goes_before(ended):
     states = ended[1]["chosen"]
     assert states == {"data.place": "skipped", "data.export": "skipped", "ready": "success"}
+
+
+def test_drift_is_told_when_its_event_is_out_and_not_again(ended, aws):
+    name, states, said = ended
+    first, again = states["moved"], states["moved again"]
+    monitor = {f"monitor.{task_id}": "success" for task_id in ("watch", "drifted", "told")}
+    assert first == monitor | {"run": "success", "scored": "success"}, said[-5000:]
+    told = monitor | {"monitor.drifted": "skipped", "monitor.told": "skipped"}
+    assert again == told | {"scored": "success"}, said[-5000:]
+    mark = aws("s3").get_object(Bucket=name, Key="sorter/monitor/ds=2026-03-01/drift_told.json")["Body"]
+    assert json.loads(mark.read()) == {"version": 1, "drifted": ["width"]}

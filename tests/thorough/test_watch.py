@@ -7,11 +7,13 @@ import json
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from sagewind import load, profile
 from sagewind.scores import ScoreError
-from sagewind.steps import watch
+from sagewind.steps import told, watch
 from sagewind.testing import Account, client
+from sagewind.testing.aws import AwsError
 from sagewind.testing.s3 import S3Twin
 
 ROOT = Path(__file__).parents[2]
@@ -29,8 +31,10 @@ class Day:
     def __init__(self, monkeypatch, **changed):
         self.s3 = S3Twin()
         self.account = Account()
-        told = {name: dataclasses.replace(getattr(MODEL, name), **each) for name, each in changed.items()}
-        model = dataclasses.replace(MODEL, **told)
+        self.refused = False
+        """Whether CloudWatch takes no metrics."""
+        said = {name: dataclasses.replace(getattr(MODEL, name), **each) for name, each in changed.items()}
+        model = dataclasses.replace(MODEL, **said)
         monkeypatch.setattr(load, "load", lambda _: model)
         columns = {name: [row[name] for row in TABLE] for name in NAMES}
         columns["prediction"] = [row["progression"] for row in TABLE]
@@ -59,16 +63,30 @@ class Day:
         self.put(f"diabetes/truth/ds={day}/rows.csv", "\n".join(["id,progression", *lines]))
 
     def watched(self, day="2026-03-01", version=3):
-        told = {
+        prepared = {
             "partition": {"root": f"s3://{BUCKET}/diabetes/scores", "ds": day, "features": list(NAMES)},
             "source": f"s3://{BUCKET}/diabetes/incoming/ds={day}/rows.csv",
             "statistics": f"s3://{BUCKET}/baseline.json",
             "evaluation": f"s3://{BUCKET}/evaluation.json",
             "version": version,
         }
-        cloudwatch = {"PutMetricData": lambda _: {}, "PutMetricAlarm": lambda _: {}}
-        clients = {"s3": self.s3.client(), "cloudwatch": client("cloudwatch", cloudwatch, self.account)}
-        return watch.watch(SPEC, prepared=told, clients=clients.__getitem__)
+        return watch.watch(SPEC, prepared=prepared, clients=self.clients)
+
+    def clients(self, service):
+        cloudwatch = {"PutMetricData": self.measured, "PutMetricAlarm": lambda _: {}}
+        return self.s3.client() if service == "s3" else client(service, cloudwatch, self.account)
+
+    def measured(self, _):
+        if self.refused:
+            raise AwsError("AccessDenied", "not today", 403)
+        return {}
+
+    def tells(self, day="2026-03-01", version=3):
+        """Watch a day as its tasks do, up to the mark that is left when an event is out; return the news."""
+        seen = self.watched(day, version)
+        if seen["news"]:
+            told.leave(SPEC, marks=seen["marks"], clients=self.clients)
+        return seen["news"]
 
     def metrics(self):
         """Return the last metrics that CloudWatch was told."""
@@ -100,15 +118,63 @@ def test_moved_rows_and_moved_predictions_are_both_drift(day):
 
 
 def test_drift_is_news_once_for_each_champion(day):
-    for name in ("2026-03-01", "2026-03-02", "2026-03-04"):
+    for name in ("2026-03-01", "2026-03-02", "2026-03-06", "2026-03-08"):
         day.rows(name, bmi=9)
-    assert day.watched("2026-03-01")["news"]
-    assert not day.watched("2026-03-01")["news"]  # the day repeated
-    assert not day.watched("2026-03-02")["news"]  # the day after
-    assert day.watched("2026-03-02", version=4)["news"]  # another champion has not mended it
-    assert day.watched("2026-03-04")["news"]  # a quiet day was between
+    day.rows("2026-03-07")
+    assert day.tells("2026-03-01")
+    assert not day.tells("2026-03-01")  # the day repeated
+    assert not day.tells("2026-03-02")  # the day after
+    assert not day.tells("2026-03-06")  # the next day that is scored
+    assert not day.tells("2026-03-07")
+    assert day.tells("2026-03-08")  # a quiet day was between
+    assert day.tells("2026-03-02", version=4)  # another champion has not mended it
+    assert not day.tells("2026-03-02", version=4)
     day.rows("2026-03-02", bmi=9, bp=40)
-    assert day.watched("2026-03-02", version=4)["news"]  # another column, too
+    assert day.tells("2026-03-02", version=4)  # another column, too
+
+
+def test_drift_is_news_until_it_was_told(day):
+    for name in ("2026-03-01", "2026-03-02"):
+        day.rows(name, bmi=9)
+    day.refused = True
+    with pytest.raises(ClientError, match="not today"):
+        day.watched("2026-03-01")
+    day.refused = False
+    assert day.watched("2026-03-01")["news"]  # the retry
+    assert day.metrics()["DriftedColumns"] == 1.0
+    assert day.watched("2026-03-02")["news"]  # nobody has raised an event
+    assert day.tells("2026-03-01")
+    assert not day.tells("2026-03-02")
+
+
+def test_a_violation_is_news_until_it_was_told(day):
+    for name in ("2026-03-01", "2026-03-02", "2026-03-03"):
+        day.rows(name)
+    day.truth("2026-03-01", error=300)
+    day.refused = True
+    with pytest.raises(ClientError, match="not today"):
+        day.watched("2026-03-02")
+    day.refused = False
+    for name in ("2026-03-02", "2026-03-03"):  # the retry, and the day after
+        seen = day.watched(name)
+        assert (seen["found"], seen["news"], len(seen["violations"])) == (True, True, 2)
+        assert day.metrics()["QualityViolations"] == 2.0
+    assert day.tells("2026-03-02")
+    for name in ("2026-03-02", "2026-03-03"):
+        seen = day.watched(name)
+        assert (seen["found"], seen["news"], seen["violations"]) == (False, False, [])
+    day.truth("2026-03-01", error=400)  # corrected, and no better
+    assert day.watched("2026-03-03")["news"]
+
+
+def test_a_violation_that_is_told_takes_known_drift_for_no_news(day):
+    for name in ("2026-03-01", "2026-03-02"):
+        day.rows(name, bmi=9)
+    assert day.tells("2026-03-01")
+    day.truth("2026-03-01", error=300)
+    seen = day.watched("2026-03-02")
+    assert (seen["news"], seen["drifted"]) == (True, ["bmi"])
+    assert list(seen["marks"]) == [f"s3://{BUCKET}/diabetes/monitor/ds=2026-03-01/quality_told.json"]
 
 
 def test_quality_is_measured_when_the_truth_comes_and_once(day):

@@ -15,11 +15,12 @@ from sagewind import evaluation, naming
 from sagewind.partition import SCORES as SCORES_FILE
 from sagewind.partition import SUCCESS
 from sagewind.scores import SCORES
+from sagewind.steps import told
 from sagewind.steps.judge import plain
 from sagewind.steps.rows import ROW, Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sagewind import spec
     from sagewind.objects import Address, Entry, Objects
@@ -38,6 +39,8 @@ class Measured:
     """Scored rows whose truth has not come."""
     metrics: Mapping[str, float]
     violations: tuple[str, ...]
+    key: str
+    """A hash of the truth and the scores that it was measured from."""
     is_new: bool
 
     def to_json(self) -> dict[str, Any]:
@@ -63,6 +66,17 @@ def measure(
     where = type(base).parse(evaluated)
     kind = evaluation.parse(objects.read(where).decode(), source=evaluated).problem
     return tuple(_measured(model, objects, each, is_class=kind.is_classification) for each in days)
+
+
+def untold(objects: Objects, base: Address, measured: Iterable[Measured]) -> tuple[Measured, ...]:
+    """Return those whose violations no event has told; new truth or new scores are told anew."""
+    bad = [each for each in measured if each.violations]
+    return tuple(e for e in bad if told.read(objects, mark(base, e)).get("key") != e.key)
+
+
+def mark(base: Address, measured: Measured) -> Address:
+    """Return where it is written down that a day's violations were told."""
+    return base / "monitor" / f"ds={measured.day}" / told.QUALITY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,23 +130,25 @@ def _measured(model: spec.Model, objects: Objects, day: _Day, *, is_class: bool)
         return _known(known)
     contents = objects.read(day.truth.address), objects.read(day.scores.address)
     key = naming.digest(naming.content_hash(content) for content in contents)[:16]
-    made = _known(known) if known.get("key") == key else _new(model, day, contents, is_class=is_class)
-    objects.write_json(day.report, {**made.to_json(), "key": key, "etags": day.etags})
+    made = _known(known) if known.get("key") == key else _new(model, day, contents, key, is_class=is_class)
+    objects.write_json(day.report, {**made.to_json(), "etags": day.etags})
     return made
 
 
 def _known(report: Mapping[str, Any]) -> Measured:
-    told = {name: value for name, value in report.items() if name not in ("key", "etags")}
-    return Measured(**{**told, "violations": tuple(told["violations"]), "is_new": False})
+    said = {name: value for name, value in report.items() if name != "etags"}
+    return Measured(**{**said, "violations": tuple(said["violations"]), "is_new": False})
 
 
-def _new(model: spec.Model, day: _Day, contents: tuple[bytes, bytes], *, is_class: bool) -> Measured:
+def _new(
+    model: spec.Model, day: _Day, contents: tuple[bytes, bytes], key: str, *, is_class: bool
+) -> Measured:
     """Measure the scores of the rows whose truth is there."""
     ids = model.data.id_column or ROW
     truth = Rows.parse(contents[0], str(day.truth.address)).pick((ids, model.data.target))
-    told = {row[0]: row[1] for row in truth}
+    labelled = {row[0]: row[1] for row in truth}
     answers = Rows.parse(contents[1], str(day.scores.address)).cells
-    pairs = [(told[name], answer) for name, answer in answers if name in told]
+    pairs = [(labelled[name], answer) for name, answer in answers if name in labelled]
     labels, predictions = [plain(each[0]) for each in pairs], [plain(each[1]) for each in pairs]
     enough = len(pairs) >= model.monitor.min_rows
     metrics = {s.name: s.of(labels, predictions) for s in SCORES.values() if enough and s.numeric != is_class}
@@ -142,6 +158,7 @@ def _new(model: spec.Model, day: _Day, contents: tuple[bytes, bytes], *, is_clas
         waiting=len(answers) - len(pairs),
         metrics=metrics,
         violations=tuple(_violations(model, metrics)),
+        key=key,
         is_new=True,
     )
 

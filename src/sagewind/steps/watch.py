@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sagewind import aws, capture, drift, load, profile
 from sagewind.objects import Address, Objects
 from sagewind.partition import SCORES
-from sagewind.steps import alarms, truth
+from sagewind.steps import alarms, told, truth
 from sagewind.steps.judge import plain
 from sagewind.steps.rows import PREDICTION, Rows
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from sagewind import spec
     from sagewind.profile import Profile
 
+_REPORT = "drift.json"
+
 
 def watch(
     spec_file: Path | str, *, prepared: dict[str, Any], clients: aws.Clients = aws.client
@@ -31,8 +33,9 @@ def watch(
 
     `prepared` is what `interval.prepare` returned. Returns the `drifted` columns, `violations` of quality,
     whether anything was `found`, and whether that is `news`: a champion's drift in the same columns is told
-    once, on the first day, and not again on the days after. `report` is where `drift.json` is; beside it is
-    Model Monitor's `constraint_violations.json`.
+    once, on the first day, and not again on the days after. `marks` is for `told.leave`, when
+    the event is out; until then it is news again. `report` is where `drift.json` is; beside it is Model
+    Monitor's `constraint_violations.json`.
     """
     model = load.load(spec_file)
     objects = Objects(clients("s3"), kms_key=model.account.kms_key)
@@ -40,11 +43,12 @@ def watch(
     day = prepared["partition"]["ds"][:10]
     found = _compared(model, objects, base, prepared)
     measured = truth.measure(model, objects, base, day=day, evaluated=prepared["evaluation"])
-    violations = [f"{each.day}: {said}" for each in measured if each.is_new for said in each.violations]
-    document = found.to_json() | {"version": prepared["version"], "drifted": list(found.drifted)}
+    untold = truth.untold(objects, base, measured)
+    violations = [f"{each.day}: {said}" for each in untold for said in each.violations]
+    facts = {"version": prepared["version"], "drifted": list(found.drifted)}
     home = base / "monitor" / f"ds={prepared['partition']['ds']}"
-    is_known = _is_known(objects, (home, base / "monitor" / f"ds={_before(day)}"), document)
-    objects.write_json(home / "drift.json", document)
+    is_news = found.found and not _know(objects, home, facts)
+    objects.write_json(home / _REPORT, found.to_json() | facts)
     objects.write_json(home / "constraint_violations.json", found.to_violations())
     latest = max((each for each in measured if each.metrics), key=lambda each: each.day, default=None)
     counts = {alarms.DRIFT: len(found.drifted), alarms.QUALITY: len(violations)}
@@ -53,12 +57,16 @@ def watch(
     alarms.measure(cloudwatch, model, counts | (dict(latest.metrics) if latest else {}))
     return {
         "found": found.found or bool(violations),
-        "news": bool(violations) or (found.found and not is_known),
+        "news": is_news or bool(violations),
         "drifted": list(found.drifted),
         "violations": violations,
         "measured": [each.to_json() for each in measured if each.is_new],
         "alarms": list(names),
-        "report": str(home / "drift.json"),
+        "report": str(home / _REPORT),
+        "marks": {
+            **({str(home / told.DRIFT): facts} if is_news else {}),
+            **{str(truth.mark(base, each)): {"key": each.key} for each in untold},
+        },
     }
 
 
@@ -85,8 +93,8 @@ def _scored(objects: Objects, prepared: dict[str, Any], names: Sequence[str], ba
     columns = Rows.parse(objects.read(Address.parse(prepared["source"])), prepared["source"]).columns(names)
     if PREDICTION in baseline.features and PREDICTION not in names:
         scores = Address.parse(facts["root"]) / f"ds={facts['ds']}" / SCORES
-        told = Rows.parse(objects.read(scores), str(scores)).columns((PREDICTION,))[PREDICTION]
-        columns[PREDICTION] = [plain(each) for each in told]
+        answers = Rows.parse(objects.read(scores), str(scores)).columns((PREDICTION,))[PREDICTION]
+        columns[PREDICTION] = [plain(each) for each in answers]
     return _profile(columns, baseline)
 
 
@@ -111,8 +119,8 @@ def _asked(
 
 def _profile(columns: Mapping[str, Sequence[str]], baseline: Profile) -> Profile:
     text = [n for n, each in baseline.features.items() if isinstance(each, profile.Categorical)]
-    told = {name: each for name, each in columns.items() if name != PREDICTION or name in baseline.features}
-    return profile.profile(told, text=text)
+    kept = {name: each for name, each in columns.items() if name != PREDICTION or name in baseline.features}
+    return profile.profile(kept, text=text)
 
 
 def _limits(model: spec.Model) -> drift.Limits:
@@ -120,17 +128,32 @@ def _limits(model: spec.Model) -> drift.Limits:
     return drift.Limits(psi=wanted.psi, js=wanted.js, alpha=wanted.alpha, min_rows=wanted.min_rows)
 
 
-def _is_known(objects: Objects, homes: Sequence[Address], document: Mapping[str, Any]) -> bool:
-    """Whether the report of this day, or of the day before, has told the same of the same champion."""
-    for home in homes:
-        if objects.head(home / "drift.json") is None:
-            continue
-        told = objects.read_json(home / "drift.json")
-        same = told.get("version") == document["version"]
-        if same and set(document["drifted"]) <= set(told.get("drifted", ())):
-            return True
-    return False
+def _know(objects: Objects, home: Address, facts: Mapping[str, Any]) -> bool:
+    """Whether the same was told of the same champion: on this day, or the last before it that was watched.
+
+    What was told before gets a mark on this day as well, so that the next looks no further back.
+    """
+    if _is_told(objects, home, facts):
+        return True
+    before = _before(objects, home)
+    if before is None or not _is_told(objects, before, facts):
+        return False
+    objects.write_json(home / told.DRIFT, facts)
+    return True
 
 
-def _before(day: str) -> str:
-    return (dt.date.fromisoformat(day) - dt.timedelta(days=1)).isoformat()
+def _is_told(objects: Objects, home: Address, facts: Mapping[str, Any]) -> bool:
+    said = told.read(objects, home / told.DRIFT)
+    return said.get("version") == facts["version"] and set(facts["drifted"]) <= set(said["drifted"])
+
+
+def _before(objects: Objects, home: Address) -> Address | None:
+    """Return the last watched day before this one, however long ago; None: this is the first."""
+    found = None
+    for entry in objects.list(Address(home.bucket, home.key.removesuffix(home.name))):
+        day = Address(home.bucket, entry.address.key.rpartition("/")[0])
+        if day.key >= home.key:
+            break
+        if entry.address.name == _REPORT:
+            found = day
+    return found
