@@ -245,12 +245,13 @@ def _properties(candidate: Candidate) -> dict[str, str]:
 def _request(candidate: Candidate, properties: dict[str, str]) -> dict[str, Any]:
     """Return the CreateModelPackage request."""
     serving, files = candidate.serving, candidate.artifacts
+    said = " ".join(candidate.description.split())[:900]  # no line breaks: the API takes none
     container: dict[str, Any] = {"Image": serving.image, "ModelDataUrl": files.model_data}
     if serving.environment:
         container["Environment"] = dict(serving.environment)
     return {
         "ModelPackageGroupName": candidate.group,
-        "ModelPackageDescription": f"{candidate.description[:900]} [content {candidate.content}]".strip(),
+        "ModelPackageDescription": f"{said} [content {candidate.content}]".strip(),
         "ClientToken": candidate.content[:36],
         "ModelApprovalStatus": "PendingManualApproval",
         "InferenceSpecification": {

@@ -81,6 +81,12 @@ def test_a_version_carries_what_made_it(registry, twin):
     assert twin.groups["iris"]["Tags"] == [{"Key": "sagewind:model", "Value": "iris"}]
 
 
+def test_a_description_of_several_lines_is_one_that_the_api_takes(registry, twin):
+    registry.register(replace(CANDIDATE, description="First line.\nSecond\tone.\n"))
+    told = twin.account.called("CreateModelPackage")[0]["ModelPackageDescription"]
+    assert told == f"First line. Second one. [content {CANDIDATE.content}]"
+
+
 def test_the_same_content_is_the_same_version(registry, twin):
     first = registry.register(CANDIDATE)
     registry.register(other("second"))
