@@ -46,15 +46,23 @@ def run(call: Call) -> int:
     )
     rejected = ", ".join(map(str, done["rejected"])) or "none"
     sys.stdout.write(f"{name}: version {done['version']} is the champion; rejected: {rejected}\n")
-    _serve(clients("sagemaker"), done["endpoint"])
+    serve(clients("sagemaker"), done["endpoint"])
     return 0
 
 
-def _serve(sagemaker: Any, wanted: dict[str, Any]) -> None:
-    """Update the endpoint and wait until it serves."""
+def serve(sagemaker: Any, wanted: dict[str, Any]) -> None:
+    """Update the endpoint, where it is there, and wait until it serves; `wanted` is the operator's request.
+
+    Raises:
+        RollbackError: it does not serve the wanted configuration in the end.
+
+    """
     endpoint, config = wanted["Endpoint"]["EndpointName"], wanted["EndpointConfig"]["EndpointConfigName"]
-    listed = sagemaker.list_endpoints(NameContains=endpoint)["Endpoints"]
-    if endpoint not in [each["EndpointName"] for each in listed]:
+    try:
+        sagemaker.describe_endpoint(EndpointName=endpoint)
+    except sagemaker.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationException":
+            raise
         sys.stdout.write(f"there is no endpoint {endpoint}; the next run deploys\n")
         return
     sagemaker.create_endpoint_config(**wanted["EndpointConfig"])
