@@ -56,3 +56,11 @@ def test_a_model_that_is_not_there_is_one_line_that_names_those_that_are(sagewin
     assert asked.returncode == 1
     [said] = asked.stderr.splitlines()
     assert "models here are sorter; `sagewind init sortre` begins one" in said
+
+
+def test_a_home_that_cannot_be_made_is_one_line_that_names_it(sagewind):
+    sagewind("init", "sorter")
+    asked = sagewind("--home", "dags/models/sorter.yaml/home", "up")
+    assert asked.returncode == 1
+    [said] = asked.stderr.splitlines()
+    assert said.endswith("dags/models/sorter.yaml/home: Not a directory")

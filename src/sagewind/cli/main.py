@@ -36,6 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SagewindError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    except OSError as error:
+        if not error.filename:
+            raise
+        sys.stderr.write(f"{error.filename}: {error.strerror}\n")
+        return 1
     except _aws_errors() as error:
         sys.stderr.write(f"AWS: {error}\n{_whose(home)}")
         return 1

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import pwd
 import secrets
 import tempfile
 from dataclasses import asdict, dataclass, field
@@ -13,10 +14,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sagewind.errors import SagewindError
 from sagewind.stack import ports as loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+
+class HomeError(SagewindError):
+    """The home cannot be used."""
 
 
 class Executor(StrEnum):
@@ -87,14 +93,25 @@ class Home:
         return Path(tempfile.gettempdir()) / f"sagewind-{os.getuid()}-{name}"
 
     def make(self) -> None:
-        """Create the folders; the home and the sockets are the owner's only."""
+        """Create the folders; the home and the sockets are the owner's only.
+
+        Raises:
+            HomeError: one of them belongs to somebody else.
+
+        """
         for folder in (self.root, self.sockets):
             folder.mkdir(parents=True, exist_ok=True)
-            if folder.stat().st_uid != os.getuid():
-                raise PermissionError(f"{folder} belongs to user {folder.stat().st_uid}, not {os.getuid()}")
+            owner = folder.stat().st_uid
+            if owner not in owners(os.getuid()):
+                raise HomeError(f"{folder} belongs to user {owner}, not {os.getuid()}")
             folder.chmod(0o700)
         for folder in (self.airflow, self.postgres.parent, self.sagelocal, self.emulator, self.logs):
             folder.mkdir(exist_ok=True)
+
+
+def owners(user: int) -> frozenset[int]:
+    """Return who may own a folder of this user's stack: root's sockets may be `nobody`'s, see `postgres`."""
+    return frozenset({user} if user else {user, pwd.getpwnam("nobody").pw_uid})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 import socket
 import stat
 from pathlib import Path
@@ -22,6 +23,12 @@ def home(tmp_path: Path) -> Home:
 
 def anything(port: int) -> bool:
     return True
+
+
+def test_the_sockets_of_root_may_be_nobodys_and_no_others() -> None:
+    nobody = pwd.getpwnam("nobody").pw_uid
+    assert homes.owners(0) == {0, nobody}
+    assert homes.owners(1000) == {1000}
 
 
 def test_secrets_and_ports_are_the_same_at_the_next_start(home: Home) -> None:
