@@ -12,20 +12,22 @@ from tests.integration import whole_dags
 
 from sagewind import scaffold
 from sagewind.approvals import Approvals
+from sagewind.jobs.identity import Identity
 from sagewind.objects import Address, Objects
 from sagewind.registry import Artifacts, Candidate, Lineage, Registry, Serving
 
 ROOT = Path(__file__).parents[2]
 EVIL = "<script>alert(1)</script>"
+SECRET = "hunter2-and-more"
 
 AUTH = '''
-"""An auth manager by which nobody may see the DAG `hidden`."""
+"""An auth manager by which only root may see the DAG `hidden`; of no DAG it says yes, as FAB's does."""
 from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
 
 class Choosy(SimpleAuthManager):
-    def is_authorized_dag(self, *, details=None, **rest):
-        seen = details is None or details.id != "hidden"
-        return seen and super().is_authorized_dag(details=details, **rest)
+    def is_authorized_dag(self, *, user, details=None, **rest):
+        seen = details is None or details.id != "hidden" or user.username == "root"
+        return seen and super().is_authorized_dag(user=user, details=details, **rest)
 '''
 
 PROBE = """
@@ -47,6 +49,7 @@ at = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 with create_session() as session:
     session.add(DagBundleModel(name="dags-folder"))
     session.flush()
+    session.add(DagModel(dag_id="hidden", bundle_name="dags-folder", is_paused=False, is_stale=False))
     for dag_id in (name, name + "_score"):
         session.add(DagModel(dag_id=dag_id, bundle_name="dags-folder", is_paused=False, is_stale=False))
         for day, state in enumerate(("failed", "success")):
@@ -60,18 +63,22 @@ with create_session() as session:
 before = "sagewind.ui.models.routes" in sys.modules
 app = create_app(apps="core")
 client = TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
-made = lazy._application()
+application = lazy._application()
 values = {"dag_id": name, "number": "1", "kind": "training-job", "name": "none"}
-paths = ["/sagewind" + route.path.format(**values) for route in made.routes]
-user = SimpleAuthManagerUser(username="ada", role="viewer")
-token = {"Authorization": "Bearer " + get_auth_manager().generate_jwt(user)}
+paths = ["/sagewind" + route.path.format(**values) for route in application.routes]
+
+def token_of(username, role):
+    user = SimpleAuthManagerUser(username=username, role=role)
+    return {"Authorization": "Bearer " + get_auth_manager().generate_jwt(user)}
+
+token, root = token_of("ada", "viewer"), token_of("root", "admin")
+made = [f"/sagewind/jobs/model/{name}-{whose}" for whose in ("own", "hidden", "nobodys", "missing")]
 
 def got(path, headers):
     answer = client.get(path, headers=headers)
     return {"status": answer.status_code, "text": answer.text, "headers": dict(answer.headers)}
 
-views = client.get("/api/v2/plugins", headers={"Authorization": "Bearer " + get_auth_manager().generate_jwt(
-    SimpleAuthManagerUser(username="root", role="admin"))}).json()["plugins"]
+views = client.get("/api/v2/plugins", headers=root).json()["plugins"]
 told = {
     "views": [view for plugin in views for view in plugin["external_views"]],
     "imported early": before,
@@ -81,7 +88,9 @@ told = {
         *paths, "/sagewind/models/hidden", "/sagewind/models/broken", "/sagewind/models/nobody",
         f"/sagewind/models/{name}/versions/7", f"/sagewind/models/{name}/versions/2/card",
         f"/sagewind/models/{name}/versions/0",
+        *made, *(f"{path}?dag_id={name}" for path in made),
     ]},
+    "seen by root": {path: got(path, root) for path in made},
 }
 with open(os.environ["TOLD"], "w") as file:
     json.dump(told, file)
@@ -119,6 +128,21 @@ def registered(aws: Any, name: str) -> None:
     objects.write_json(base / "monitor/ds=2026-03-01/drift.json", {"version": 1, "drifted": ["width"]})
 
 
+def tagged(aws: Any, name: str) -> None:
+    """Make a model of the DAG `name`, one of the DAG `hidden`, and one that says of no DAG."""
+    for whose, dag_id in (("own", name), ("hidden", "hidden"), ("nobodys", "")):
+        owner = Identity(dag_id=dag_id, run_id="r", task_id="train.model", map_index=-1, generation=0)
+        aws("sagemaker").create_model(
+            ModelName=f"{name}-{whose}",
+            ExecutionRoleArn="arn:aws:iam::123456789012:role/SageMakerRole",
+            PrimaryContainer={
+                "Image": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.4-2",
+                "Environment": {"DB_PASSWORD": SECRET},
+            },
+            Tags=owner.tags("content") if dag_id else [],
+        )
+
+
 @pytest.fixture(scope="module")
 def told(sagelocal_service: Any, aws: Any, tmp_path_factory: Any) -> tuple[str, dict[str, Any]]:
     """Ask the API server in a process of its own; return the model's name and every answer."""
@@ -134,6 +158,7 @@ def told(sagelocal_service: Any, aws: Any, tmp_path_factory: Any) -> tuple[str, 
     with contextlib.suppress(aws("s3").exceptions.BucketAlreadyOwnedByYou):
         aws("s3").create_bucket(Bucket=jobs.BUCKET)
     registered(aws, name)
+    tagged(aws, name)
     (project / "choosy.py").write_text(AUTH)
     (project / "probe.py").write_text(PROBE)
     answers, _ = whole_dags.run(
@@ -171,6 +196,28 @@ def test_who_may_not_see_a_dag_sees_nothing_of_its_model(told):
     answers = told[1]["seen"]
     assert "models/hidden" not in answers["/sagewind/models"]["text"]
     assert answers["/sagewind/models/hidden"]["status"] == 403
+
+
+@pytest.mark.parametrize("query", ["", "?dag_id={name}"])
+def test_a_job_is_shown_to_who_may_see_its_dag_whatever_the_query_says(told, query):
+    name, answers = told
+    seen, query = answers["seen"], query.format(name=name)
+    own = seen[f"/sagewind/jobs/model/{name}-own{query}"]
+    assert own["status"] == 200
+    assert "DB_PASSWORD" in own["text"]
+    assert SECRET not in own["text"]
+    missing = seen[f"/sagewind/jobs/model/{name}-missing{query}"]
+    assert missing["status"] == 404
+    for whose in ("hidden", "nobodys"):
+        answer = seen[f"/sagewind/jobs/model/{name}-{whose}{query}"]
+        assert answer["status"] == 404
+        assert answer["text"].replace(whose, "missing") == missing["text"]
+
+
+def test_who_may_see_all_dags_sees_the_jobs_of_none(told):
+    name, answers = told
+    for whose in ("own", "hidden", "nobodys"):
+        assert answers["seen by root"][f"/sagewind/jobs/model/{name}-{whose}"]["status"] == 200, whose
 
 
 def test_the_list_shows_what_the_services_have(told):

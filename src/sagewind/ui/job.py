@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from sagewind import aws
 from sagewind.errors import SagewindError
+from sagewind.jobs import masking
+from sagewind.jobs.identity import DAG_TAG
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from sagewind.ui.kinds import Kind
 
 LOG_LINES = 200
@@ -37,33 +41,66 @@ class Job:
     """The last lines."""
 
 
-def look(kind: Kind, name: str, clients: aws.Clients = aws.client) -> Job:
-    """Describe a job and read the end of its log.
+def look(kind: Kind, name: str, *, may_see: Callable[[str], bool], clients: aws.Clients = aws.client) -> Job:
+    """Describe a job and read the end of its log, without secrets.
+
+    `may_see` is asked with the id of the DAG whose the job is by its tags; empty: they name none, or may not
+    be read.
 
     Raises:
-        JobMissingError: there is none of that name.
+        JobMissingError: there is none of that name, or none that may be seen.
         botocore.exceptions.ClientError: AWS refuses for another reason.
 
     """
-    from botocore.exceptions import ClientError  # noqa: PLC0415 - heavy, and only the page needs it
-
-    try:
-        found = getattr(clients("sagemaker"), kind.describe)(**{kind.result[1]: name})
-    except ClientError as error:
-        if error.response["Error"]["Code"] in {"ValidationException", "ResourceNotFound"}:
-            raise JobMissingError(f"SageMaker knows no {kind.slug} named {name!r}") from error
-        raise
-    rest = {key: value for key, value in found.items() if key not in _SHOWN_APART}
+    sagemaker = clients("sagemaker")
+    found = _described(sagemaker, kind.describe, **{kind.result[1]: name})
+    if found is None or not may_see(_dag_id(sagemaker, found[kind.arn])):
+        raise JobMissingError(f"SageMaker knows no {kind.slug} named {name!r}")
+    told = masking.masked(found)
+    rest = {key: value for key, value in told.items() if key not in _SHOWN_APART}
     return Job(
         kind=kind,
         name=name,
         status=found.get(kind.status, "") if kind.status else "",
-        failure=found.get("FailureReason", ""),
-        metrics=tuple((each["MetricName"], each["Value"]) for each in found.get("FinalMetricDataList", [])),
-        steps=tuple(_step(each) for each in found.get("SecondaryStatusTransitions", [])),
+        failure=told.get("FailureReason", ""),
+        metrics=tuple((each["MetricName"], each["Value"]) for each in told.get("FinalMetricDataList", [])),
+        steps=tuple(_step(each) for each in told.get("SecondaryStatusTransitions", [])),
         description=json.dumps(rest, indent=2, default=_text),
-        log=tuple(_tail(kind, name, clients("logs"))) if kind.log_group else (),
+        log=_log(kind, name, found, clients) if kind.log_group else (),
     )
+
+
+def _described(sagemaker: Any, describe: str, **name: str) -> dict[str, Any] | None:
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - heavy, and only the page needs it
+
+    try:
+        found: dict[str, Any] = getattr(sagemaker, describe)(**name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"ValidationException", "ResourceNotFound"}:
+            return None
+        raise
+    return found
+
+
+def _dag_id(sagemaker: Any, arn: str) -> str:
+    from sagewind.jobs import service  # noqa: PLC0415 - as above
+
+    tags = service.tags_of(service.Caller(sagemaker, patience=0.0), arn) or {}
+    return tags.get(DAG_TAG, "")
+
+
+def _log(kind: Kind, name: str, found: dict[str, Any], clients: aws.Clients) -> tuple[str, ...]:
+    hidden = masking.secrets([found, *_served(clients("sagemaker"), found)])
+    return tuple(masking.masked_text(line, hidden) for line in _tail(kind, name, clients("logs")))
+
+
+def _served(sagemaker: Any, found: dict[str, Any]) -> Iterator[dict[str, Any] | None]:
+    """Yield the models whose containers write an endpoint's or a transform job's log."""
+    config = found.get("EndpointConfigName")
+    holder = _described(sagemaker, "describe_endpoint_config", EndpointConfigName=config) if config else found
+    variants = [found, *(holder or {}).get("ProductionVariants", ())]
+    for name in {each["ModelName"] for each in variants if "ModelName" in each}:
+        yield _described(sagemaker, "describe_model", ModelName=name)
 
 
 def _step(each: dict[str, Any]) -> tuple[str, str, str]:

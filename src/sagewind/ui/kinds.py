@@ -34,6 +34,11 @@ class Kind:
     console: str = ""
     """The path in the AWS console after `#/`."""
 
+    @property
+    def arn(self) -> str:
+        """The key of the ARN in a description."""
+        return f"{self.result[1].removesuffix('Name')}Arn"
+
 
 KINDS = {
     kind.slug: kind

@@ -7,16 +7,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
-from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
-from airflow.models.dag import DagModel
 from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import HTMLResponse
 
 from sagewind.errors import SagewindError
-from sagewind.ui import page
+from sagewind.ui import page, rights
 from sagewind.ui.links import PREFIX
 from sagewind.ui.models import render, runs, specs, values
 from sagewind.ui.models.asking import Ask
@@ -58,7 +56,7 @@ class Pages:
         if isinstance(found, Unanswered):
             html = render.overview((), (), links=_links(request), now=datetime.now(UTC), unread=found)
             return _answer(html)
-        seen = _may_see(user, [*found.models, *(each.name for each in found.broken)])
+        seen = rights.whose_runs(user, [*found.models, *(each.name for each in found.broken)])
         models = [each for name, each in found.models.items() if name in seen]
         broken = [each for each in found.broken if each.name in seen]
         summaries = self._collector.summaries(models)
@@ -124,21 +122,6 @@ class Pages:
 def of_runs(names: tuple[str, ...], newest: int) -> dict[str, values.Airflow]:
     """Return what Airflow's database says of models' DAGs."""
     return runs.of_models(names, newest=newest)
-
-
-def _may_see(user: Any, names: list[str]) -> set[str]:
-    """Return the models of whose DAGs the user may see runs."""
-    teams = DagModel.get_dag_id_to_team_name_mapping(names)
-    return {
-        name
-        for name in names
-        if get_auth_manager().is_authorized_dag(
-            method="GET",
-            access_entity=DagAccessEntity.RUN,
-            details=DagDetails(id=name, team_name=teams.get(name)),
-            user=user,
-        )
-    }
 
 
 def _links(request: Request) -> render.Links:
