@@ -87,10 +87,10 @@ told = {
     "seen": {path: got(path, token) for path in [
         *paths, "/sagewind/models/hidden", "/sagewind/models/broken", "/sagewind/models/nobody",
         f"/sagewind/models/{name}/versions/7", f"/sagewind/models/{name}/versions/2/card",
-        f"/sagewind/models/{name}/versions/0",
+        f"/sagewind/models/{name}/versions/0", "/sagewind/models?dag_id=hidden",
         *made, *(f"{path}?dag_id={name}" for path in made),
     ]},
-    "seen by root": {path: got(path, root) for path in made},
+    "seen by root": {path: got(path, root) for path in [*made, "/sagewind/models/nobody"]},
 }
 with open(os.environ["TOLD"], "w") as file:
     json.dump(told, file)
@@ -218,6 +218,21 @@ def test_who_may_see_all_dags_sees_the_jobs_of_none(told):
     name, answers = told
     for whose in ("own", "hidden", "nobodys"):
         assert answers["seen by root"][f"/sagewind/jobs/model/{name}-{whose}"]["status"] == 200, whose
+
+
+def test_the_list_is_for_everyone_and_no_query_changes_that(told):
+    answers = told[1]["seen"]
+    asked = answers["/sagewind/models?dag_id=hidden"]
+    assert asked["status"] == 200
+    assert "models/hidden" not in asked["text"]
+
+
+def test_what_is_said_of_no_model_names_only_those_that_the_user_may_see(told):
+    name, answers = told
+    seen, root = (answers[whose]["/sagewind/models/nobody"]["text"] for whose in ("seen", "seen by root"))
+    assert f"{name}." in seen
+    assert "hidden" not in seen
+    assert "hidden" in root
 
 
 def test_the_list_shows_what_the_services_have(told):

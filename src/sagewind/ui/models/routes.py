@@ -43,11 +43,14 @@ class Pages:
 
     def router(self) -> APIRouter:
         """Return the routes, each with its question to Airflow."""
-        router = APIRouter(dependencies=_MAY_SEE_RUNS, default_response_class=HTMLResponse)
+        router = APIRouter(default_response_class=HTMLResponse)
         router.get("/models")(self.overview)
-        router.get("/models/{dag_id}")(self.model)
-        router.get("/models/{dag_id}/versions/{number}")(self.version)
-        router.get("/models/{dag_id}/versions/{number}/card")(self.card)
+        for path, answer in (
+            ("/models/{dag_id}", self.model),
+            ("/models/{dag_id}/versions/{number}", self.version),
+            ("/models/{dag_id}/versions/{number}/card", self.card),
+        ):
+            router.get(path, dependencies=_MAY_SEE_RUNS)(answer)
         return router
 
     def overview(self, request: Request, user: GetUserDep) -> HTMLResponse:
@@ -62,18 +65,18 @@ class Pages:
         summaries = self._collector.summaries(models)
         return _answer(render.overview(summaries, broken, links=_links(request), now=datetime.now(UTC)))
 
-    def model(self, request: Request, dag_id: str) -> HTMLResponse:
+    def model(self, request: Request, dag_id: str, user: GetUserDep) -> HTMLResponse:
         """Show one model."""
-        found = self._model(dag_id)
+        found = self._model(dag_id, user)
         if isinstance(found, HTMLResponse):
             return found
         detail, base = self._collector.detail(found)
         html = render.model(detail, base=base, links=_links(request), now=datetime.now(UTC))
         return _answer(html)
 
-    def version(self, request: Request, dag_id: str, number: _Number) -> HTMLResponse:
+    def version(self, request: Request, dag_id: str, number: _Number, user: GetUserDep) -> HTMLResponse:
         """Show one version."""
-        found = self._model(dag_id)
+        found = self._model(dag_id, user)
         if isinstance(found, HTMLResponse):
             return found
         version = self._told(partial(self._amazon.version, found, number))
@@ -82,9 +85,9 @@ class Pages:
         [shown] = values.show((version,))
         return _answer(render.version(found, shown, links=_links(request), now=datetime.now(UTC)))
 
-    def card(self, dag_id: str, number: _Number) -> HTMLResponse:
+    def card(self, dag_id: str, number: _Number, user: GetUserDep) -> HTMLResponse:
         """Send a version's card as it is on S3, in a sandbox."""
-        found = self._model(dag_id)
+        found = self._model(dag_id, user)
         if isinstance(found, HTMLResponse):
             return found
         card = self._told(lambda: self._amazon.card(self._amazon.version(found, number)))
@@ -97,7 +100,7 @@ class Pages:
         folders = self._asking.ask(asked)[_FOLDERS]
         return folders if isinstance(folders, Unanswered) else specs.read(folders)
 
-    def _model(self, name: str) -> spec.Model | HTMLResponse:
+    def _model(self, name: str, user: Any) -> spec.Model | HTMLResponse:
         found = self._specs()
         if isinstance(found, Unanswered):
             return _sorry("Specs cannot be read", found.why, 503)
@@ -106,7 +109,8 @@ class Pages:
         broken = next((each.why for each in found.broken if each.name == name), "")
         if broken:
             return _sorry(f"The spec of {name} is broken", broken, 200)
-        known = ", ".join(found.models) or "none"
+        seen = rights.whose_runs(user, found.models)
+        known = ", ".join(each for each in found.models if each in seen) or "none"
         return _sorry("No such model", f"There is no spec of {name!r}; there are: {known}.", 404)
 
     def _told(self, question: Any) -> Any:
