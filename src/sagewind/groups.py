@@ -40,6 +40,8 @@ _UNTIL = "until(dag_run, triggering_asset_events)"
 UNTIL = "{{ " + _UNTIL + " }}"
 _DAY = "params.get('day') or day_of(dag_run)"
 _DATA = "{{ params.get('data') or '' }}"
+_MACHINE = "{{ params.get('instance_type') or '' }}"
+"""What the form chose to train on; empty in a DAG without that field, as one that only prepares data."""
 SINCE = "{{ since(dag_run, triggering_asset_events) }}"
 MACROS = {
     "name": naming.for_task,
@@ -109,6 +111,7 @@ def ready(model: spec.Model) -> Part:
         run_name="{{ run_name('run', dag.dag_id, run_id) }}",
         until=UNTIL,
         exported=exported,
+        instance_type=_MACHINE,
     )
     _macros(made.operator.dag)
     if come:

@@ -83,10 +83,18 @@ def land(spec_file: str, day: str) -> dict[str, Any]:
     return landed
 
 
-def ready(spec_file: str, data: str, run_name: str, until: str, exported: str = "") -> dict[str, Any]:
+def ready(
+    spec_file: str, *, data: str, run_name: str, until: str, exported: str, instance_type: str
+) -> dict[str, Any]:
     """Check data and budget, and upload; see `steps.ready`."""
     made: dict[str, Any] = _call(
-        "ready.ready", spec_file=spec_file, data=data, run_name=run_name, until=until, exported=exported
+        "ready.ready",
+        spec_file=spec_file,
+        data=data,
+        run_name=run_name,
+        until=until,
+        exported=exported,
+        instance_type=instance_type,
     )
     return made
 

@@ -74,6 +74,10 @@ def with_data(**source):
 def rendered(dag, task_id, field):
     return dag.get_template_env().from_string(getattr(dag.get_task(task_id), field)).render(known)
 
+def argument(dag, task_id, name, **more):
+    given = dag.get_task(task_id).op_kwargs[name]
+    return dag.get_template_env().from_string(given).render({**known, **more})
+
 def edges(dag, *ids):
     return {each: sorted(dag.get_task(each).upstream_task_ids) for each in ids}
 
@@ -115,6 +119,10 @@ print(json.dumps({
     "awaited": [
         rendered(streaming, "data.landed", "bucket_key"),
         rendered(scoring_stream, "score.landed", "bucket_key"),
+    ],
+    "planned with": [
+        argument(half, "ready", "instance_type", params=params)
+        for params in ({}, {"instance_type": "ml.m5.24xlarge"})
     ],
     "started by": [
         sorted(names(dag.timetable.asset_condition))
@@ -181,6 +189,10 @@ def test_an_export_comes_before_the_rows_are_checked(seen):
     }
     # A person who chose a table has no export made: what is skipped does not stop the run.
     assert seen["ready runs when"] == ["all_success", "none_failed", "none_failed"]
+
+
+def test_the_budget_is_asked_for_the_machine_that_was_chosen_in_the_form(seen):
+    assert seen["planned with"] == ["", "ml.m5.24xlarge"]
 
 
 def test_what_lands_is_waited_for(seen):

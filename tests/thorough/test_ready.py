@@ -4,6 +4,7 @@ import pytest
 from tests.thorough.test_broken_folder import FOLDER, PLACES, Cloud
 
 from sagewind import pack
+from sagewind.cost import BudgetExceededError
 from sagewind.errors import SagewindError
 from sagewind.steps import ready
 
@@ -88,6 +89,15 @@ def test_what_shapes_the_training_files_is_in_their_key(project, cloud):
     assert second["train"] != first["train"]
     given = cloud.s3.body(BUCKET, second["held_out"].removeprefix(f"s3://{BUCKET}/")).decode()
     assert given.splitlines()[0].count(",") == 1
+
+
+def test_a_machine_that_the_budget_does_not_allow_is_refused_before_anything_is_sent(project, cloud):
+    project.write_text(project.read_text() + "\nbudget: {run: 1}\n")
+    told = {"data": "", "run_name": "run-1", "until": "2026-01-05T00:00:00+00:00", "clients": cloud}
+    with pytest.raises(BudgetExceededError, match="one run of flowers"):
+        ready.ready(project, **told, instance_type="ml.m5.24xlarge")
+    assert not cloud.account.called("PutObject")
+    assert ready.ready(project, **told, instance_type="ml.m5.large")["train"]
 
 
 def test_what_is_there_is_not_sent_again(project, cloud):

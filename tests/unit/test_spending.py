@@ -179,6 +179,16 @@ def test_a_budget_refuses_to_start(monkeypatch, limits, hours, words):
         spending.check(model, Sagemaker(diabetes_train_1=hours), now=NOW)
 
 
+def test_a_run_is_planned_with_the_machine_that_was_chosen(monkeypatch):
+    model = budget(monkeypatch, run=2.0)
+    spending.check(model, Sagemaker(), now=NOW)
+    with pytest.raises(BudgetExceededError, match=r"up to 2\.88") as refused:
+        spending.check(model, Sagemaker(), now=NOW, instance_type="ml.m5.24xlarge")
+    assert "one run of diabetes" in str(refused.value)
+    with pytest.raises(CostError, match=r"no price for 'ml\.x9\.huge'"):
+        spending.check(model, Sagemaker(), now=NOW, instance_type="ml.x9.huge")
+
+
 def test_what_the_budget_has_left_is_told(monkeypatch):
     model = budget(monkeypatch, month=1000.0, run=5.0)
     told = spending.check(model, Sagemaker(diabetes_train_1=1), now=NOW)

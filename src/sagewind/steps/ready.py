@@ -42,13 +42,15 @@ def ready(
     run_name: str,
     until: str,
     exported: str = "",
+    instance_type: str = "",
     clients: aws.Clients = aws.client,
 ) -> dict[str, Any]:
     """Check data and budget, put code and data on S3, and return where everything is.
 
     `data` is the S3 address of another table than the spec's; empty: the spec's. `until` is an ISO 8601 time:
     of a history in partitions, only days that ended by then are used. `exported` is the S3 prefix of an
-    export of the spec's DynamoDB table.
+    export of the spec's DynamoDB table, `instance_type` the machine that was chosen to train on; empty: the
+    spec's.
 
     Raises:
         SagewindError: `LintError` names the lines of spec and script that do not fit each other, `DataError`
@@ -60,7 +62,7 @@ def ready(
     check.demand_clean(check.lint(declared.subject(model, Path(spec_file))))
     place = aws.account(model.account, clients)
     image = images.uri(model.image, place.region)
-    spending.check(model, clients, now=dt.datetime.now(dt.UTC))
+    spending.check(model, clients, now=dt.datetime.now(dt.UTC), instance_type=instance_type)
     s3 = clients("s3")
     aws.ensure_bucket(s3, place.bucket, place.region)
     objects = Objects(s3, kms_key=model.account.kms_key)

@@ -31,8 +31,10 @@ _JOBS = (
 )
 
 
-def planned(model: spec.Model, prices: cost.Prices) -> Decimal:
+def planned(model: spec.Model, prices: cost.Prices, *, instance_type: str = "") -> Decimal:
     """Return the most that one run can cost: each job for the whole of its time limit.
+
+    `instance_type` is what trains; empty: the spec's.
 
     Raises:
         CostError: an instance type has no known price.
@@ -41,14 +43,18 @@ def planned(model: spec.Model, prices: cost.Prices) -> Decimal:
     train, tuning = model.training, model.tuning
     jobs = tuning.max_jobs if tuning else 1
     machines = (
-        (train.instance_type, train.instance_count * jobs, train.max_runtime_seconds),
+        (instance_type or train.instance_type, train.instance_count * jobs, train.max_runtime_seconds),
         (model.evaluation.instance_type, 2, model.evaluation.max_runtime_seconds),
     )
     return sum((cost.most(*each, prices) for each in machines), Decimal(0))
 
 
-def check(model: spec.Model, clients: aws.Clients, *, now: dt.datetime) -> dict[str, str]:
+def check(
+    model: spec.Model, clients: aws.Clients, *, now: dt.datetime, instance_type: str = ""
+) -> dict[str, str]:
     """Return what is spent and planned; nothing is asked of AWS when the spec has no budget.
+
+    `instance_type` is the machine that was chosen to train on; empty: the spec's.
 
     Raises:
         BudgetExceededError: the run could cost more than the budget has left.
@@ -59,7 +65,7 @@ def check(model: spec.Model, clients: aws.Clients, *, now: dt.datetime) -> dict[
     if budget.month is None and budget.run is None:
         return {}
     prices = prices_of(model)
-    most = planned(model, prices)
+    most = planned(model, prices, instance_type=instance_type)
     nothing = cost.bill((), prices)
     if budget.run is not None:
         limit = Decimal(str(budget.run))
