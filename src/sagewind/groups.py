@@ -49,6 +49,7 @@ MACROS = {
     "day_of": naming.day_of,
     "until": naming.until,
     "since": naming.since,
+    "began": naming.began,
     "due": landing.due,
     "watched": landing.watched,
     "end_of_day": naming.end_of_day,
@@ -218,7 +219,7 @@ def bill(model: spec.Model, *parts: Part) -> Part:
     billed = _task(tasks.bill)(
         spec_file=str(model.path),
         run_name="{{ run_name('run', dag.dag_id, run_id) }}",
-        since="{{ dag_run.start_date.isoformat() }}",
+        since="{{ began(dag_run) }}",
     )
     _macros(billed.operator.dag)
     billed.operator.as_teardown()

@@ -21,13 +21,17 @@ _HASH = 12
 
 
 class DagRun(Protocol):
-    """What of Airflow's DAG run its day is made of."""
+    """What of Airflow's DAG run is read."""
 
     data_interval_start: dt.datetime | None
     data_interval_end: dt.datetime | None
     logical_date: dt.datetime | None
     run_after: dt.datetime
     run_type: str
+    start_date: dt.datetime
+    """Of a run that was cleared when it was over: when it started again."""
+    clear_number: int | None
+    """How often it was cleared."""
 
 
 class Event(Protocol):
@@ -159,6 +163,17 @@ def since(run: DagRun, events: Events) -> str:
     """
     backfills = run.run_type == "backfill" or any(extra.get("backfill") for extra in _extras(events))
     return until(run, events) if backfills else ""
+
+
+def began(run: DagRun) -> str:
+    """Return the moment (ISO 8601, UTC) since which a run's jobs may have been made.
+
+    A clear moves the run's start, and when it was queued, but not `run_after`, before which no run starts
+    (`airflow.models.taskinstance.clear_task_instances`). That can be years ago in a backfill, so only a run
+    that was cleared goes by it.
+    """
+    moment = min(run.run_after, run.start_date) if run.clear_number else run.start_date
+    return moment.astimezone(dt.UTC).isoformat()
 
 
 def _extras(events: Events) -> list[Mapping[str, Any]]:

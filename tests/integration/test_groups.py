@@ -124,6 +124,12 @@ print(json.dumps({
         argument(half, "ready", "instance_type", params=params)
         for params in ({}, {"instance_type": "ml.m5.24xlarge"})
     ],
+    "billed since": [
+        argument(lives.pipeline(plain), "bill", "since", dag_run=SimpleNamespace(
+            clear_number=cleared, run_after=end, start_date=end + datetime.timedelta(hours=later)
+        ))
+        for cleared, later in ((0, 1), (1, 48), (1, -1))
+    ],
     "started by": [
         sorted(names(dag.timetable.asset_condition))
         for dag in (lives.pipeline(plain), lives.pipeline(landing), lives.scoring(promoted))
@@ -193,6 +199,14 @@ def test_an_export_comes_before_the_rows_are_checked(seen):
 
 def test_the_budget_is_asked_for_the_machine_that_was_chosen_in_the_form(seen):
     assert seen["planned with"] == ["", "ml.m5.24xlarge"]
+
+
+def test_the_bill_of_a_run_that_was_cleared_has_the_jobs_of_before(seen):
+    assert seen["billed since"] == [
+        "2026-01-05T01:00:00+00:00",
+        "2026-01-05T00:00:00+00:00",  # cleared two days later, which is its start now
+        "2026-01-04T23:00:00+00:00",  # `dag.test()` may start a run before its time
+    ]
 
 
 def test_what_lands_is_waited_for(seen):

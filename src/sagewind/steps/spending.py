@@ -90,8 +90,8 @@ def bill(
 ) -> dict[str, Any]:
     """Return what a run's jobs have cost, by task, and write it to the run's `cost.json`.
 
-    A job is the run's by its tags. `since` (ISO 8601) is when the run began. An instance type without a price
-    is listed as `unpriced`.
+    A job is the run's by its tags. `since` (ISO 8601) is when the run began, before any clear of it
+    (`naming.began`). An instance type without a price is listed as `unpriced`.
     """
     model = load.load(spec_file)
     sagemaker = clients("sagemaker")
