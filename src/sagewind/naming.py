@@ -98,6 +98,12 @@ def for_task(ti: TaskInstance) -> str:
     )
 
 
+def beginning(dag_id: str) -> str:
+    """Return how the names begin that `for_task` makes for a DAG's tasks."""
+    begins, longest = f"{slug(dag_id)}-", LONGEST - _HASH - 1
+    return begins if len(begins) <= longest else begins[:longest].rstrip("-")
+
+
 def for_run(readable: str, dag_id: str, run_id: str) -> str:
     """Name what belongs to a whole run, for S3 prefixes: `iris-3f2a9c1b7d04`."""
     return name(readable, dag_id, run_id)

@@ -1,16 +1,21 @@
 """What a model's jobs cost: a run's own, the month's, and a budget that refuses before a job is started."""
 
 import dataclasses
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from sagewind import load, sections
+from sagewind import load, naming, sections
 from sagewind.cost import BudgetExceededError, CostError
+from sagewind.jobs import identity
 from sagewind.jobs.identity import Identity
+from sagewind.jobs.kinds import TUNING
+from sagewind.requests import MODEL_TAG
 from sagewind.steps import spending
 from sagewind.testing import Account, client
 from sagewind.testing.aws import AwsError
@@ -23,19 +28,20 @@ RUN = "manual__2026-03-09T00:00:00+00:00"
 
 
 class Sagemaker:
-    """Training jobs by name, each with the run whose it is; no jobs of other kinds."""
+    """Training jobs by name, each with its hours and the run whose it is; no jobs of other kinds."""
 
     def __init__(self, **hours):
         self.account = Account()
         self.s3 = S3Twin()
         self.endpoint = None
         self.jobs = {name.replace("_", "-"): (value, RUN) for name, value in hours.items()}
+        self.models = {}
+        """Whose the jobs are that are another model's."""
 
     def arn(self, name):
         return self.account.arn("training-job", name)
 
     def listed(self, params):
-        assert params["NameContains"] == "diabetes-"
         return {
             "TrainingJobSummaries": [
                 {
@@ -45,6 +51,7 @@ class Sagemaker:
                     "TrainingJobStatus": "Completed",
                 }
                 for name in self.jobs
+                if params["NameContains"] in name
             ]
         }
 
@@ -59,13 +66,13 @@ class Sagemaker:
 
     def tags(self, params):
         name = params["ResourceArn"].rpartition("/")[2]
+        model = self.models.get(name, "diabetes")
         owner = Identity(
-            dag_id="diabetes", run_id=self.jobs[name][1], task_id="train.job", map_index=-1, generation=0
+            dag_id=model, run_id=self.jobs[name][1], task_id="train.job", map_index=-1, generation=0
         )
-        return {"Tags": owner.tags("content")}
+        return {"Tags": [*owner.tags("content"), {"Key": MODEL_TAG, "Value": model}]}
 
     def described_endpoint(self, params):
-        assert params == {"EndpointName": "diabetes"}
         if self.endpoint is None:
             raise AwsError("ValidationException", "Could not find endpoint")
         return {"EndpointName": "diabetes", "EndpointConfigName": "c", **self.endpoint}
@@ -115,6 +122,70 @@ def test_a_runs_bill_has_its_own_jobs_by_task():
     assert float(told["total"]) == pytest.approx(2 * 0.115, abs=0.01)
     kept = json.loads(cloud.s3.body("sagemaker-us-east-1-123456789012", "diabetes/runs/run-1/cost.json"))
     assert kept["total"] == told["total"]
+
+
+def tuned(model, run_id, *, cleared=False):
+    """Return the names of two training jobs of a run's tuning job."""
+    attempt = SimpleNamespace(dag_id=model, run_id=run_id, task_id="train.job", map_index=-1, try_number=1)
+    owner = Identity(dag_id=model, run_id=run_id, task_id="train.job", map_index=-1, generation=0)
+    names = identity.candidates(naming.for_task(attempt), owner, naming.digest(("content",)), TUNING.longest)
+    name = next(itertools.islice(names, int(cleared), None))
+    return [f"{name}-001-0123abcd", f"{name}-002-4567cdef"]
+
+
+@pytest.mark.parametrize("cleared", [False, True])
+@pytest.mark.parametrize(
+    "name", ["a", "sorter", "a--b", "customer-ch", "customer-churn-prediction", "x" * 32]
+)
+def test_the_jobs_of_a_tuning_job_are_counted_whatever_is_left_of_the_models_name(name, cleared):
+    cloud, model = Sagemaker(), dataclasses.replace(MODEL, name=name)
+    cloud.jobs = dict.fromkeys(tuned(name, RUN, cleared=cleared), (1, RUN))
+    cloud.models = dict.fromkeys(cloud.jobs, name)
+    assert [used.name for used, _ in spending.month(model, cloud, now=NOW).lines] == list(cloud.jobs)
+    assert len(cloud.account.called("ListTags")) == 1  # of two jobs of one tuning job
+
+
+@pytest.mark.parametrize("name", ["customer", "customer-ch", "customer-churn-prediction-for-eu"])
+def test_a_name_that_is_cut_does_not_make_a_job_another_models(name):
+    cloud, model = Sagemaker(), dataclasses.replace(MODEL, name=name)
+    other = "customer-churn-prediction"
+    cloud.jobs = dict.fromkeys(tuned(other, RUN, cleared=True), (1, RUN))
+    cloud.models = dict.fromkeys(cloud.jobs, other)
+    assert spending.month(model, cloud, now=NOW).lines == ()
+
+
+def test_no_tags_are_asked_for_where_names_tell():
+    model = dataclasses.replace(MODEL, name="customer-churn-prediction")
+    cloud = Sagemaker(customer_churn_prediction_train_1=1, customer_churn_eu_train_1=1)
+    cloud.jobs |= dict.fromkeys(tuned("customer-churn-eu", RUN), (1, RUN))
+    [(used, _)] = spending.month(model, cloud, now=NOW).lines
+    assert used.name == "customer-churn-prediction-train-1"
+    assert not cloud.account.called("ListTags")
+
+
+def test_a_tuning_job_without_tags_goes_by_its_name():
+    cloud = Sagemaker(diabetes_x_001_0123abcd=1)
+    cloud.tags = lambda _: {"Tags": []}
+    [(used, _)] = spending.month(MODEL, cloud, now=NOW).lines
+    assert used.name == "diabetes-x-001-0123abcd"
+
+
+@pytest.mark.parametrize("dag_id", ["mine_by_hand", "m" * 200])
+def test_the_bill_of_a_dag_by_hand_has_its_own_jobs_and_describes_no_others(dag_id):
+    name = naming.for_task(
+        SimpleNamespace(dag_id=dag_id, run_id=RUN, task_id="train.job", map_index=-1, try_number=1)
+    )
+    cloud = Sagemaker(diabetes_evaluate_1=1, diabetes_evaluate_2=1)
+    cloud.jobs |= {name: (1, RUN)} | dict.fromkeys(tuned(dag_id, RUN, cleared=True), (1, RUN))
+    cloud.jobs["diabetes-evaluate-2"] = (1, "another")
+    cloud.models = dict.fromkeys(cloud.jobs, dag_id)
+    told = spending.bill(
+        SPEC, run_name="r", dag_id=dag_id, run_id=RUN, since="2026-03-09", clients=cloud, now=NOW
+    )
+    own = set(cloud.jobs) - {"diabetes-evaluate-2"}
+    assert {line["name"] for line in told["lines"]} == own
+    assert len(told["lines"]) == len(own)
+    assert {call["TrainingJobName"] for call in cloud.account.called("DescribeTrainingJob")} == own
 
 
 def test_the_jobs_of_a_model_with_a_longer_name_are_not_counted(tmp_path):

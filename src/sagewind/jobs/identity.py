@@ -82,6 +82,19 @@ def candidates(given: str, owner: Identity, content_hash: str, longest: int) -> 
     yield from own_names(given, owner, content_hash, longest)
 
 
+def stem(beginning: str, longest: int) -> str:
+    """Return how each of the `candidates` begins for any name that begins so."""
+    most = longest - 2 * _DIGITS - 1
+    return beginning if len(beginning) <= most else beginning[:most].rstrip("-")
+
+
+def may_be(name: str, beginning: str, longest: int) -> bool:
+    """Whether a name may be one of the `candidates` for a longer name that begins so."""
+    given = beginning if len(beginning) < longest else beginning[:longest].rstrip("-")
+    own = rf"{re.escape(stem(beginning, longest))}-[0-9a-f]{{{2 * _DIGITS}}}"
+    return name.startswith(given) or re.fullmatch(own, name) is not None
+
+
 def own_names(given: str, owner: Identity, content_hash: str, longest: int) -> Iterator[str]:
     """Yield names that begin as the one given, and end in a hash of content, owner and number."""
     for number in range(MOST_ATTEMPTS):

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from sagewind import aws, cost, load
+from sagewind import aws, cost, load, naming
 from sagewind.jobs import identity
 from sagewind.objects import Address, Objects
+from sagewind.requests import MODEL_TAG
+from sagewind.steps import made
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,11 +26,6 @@ if TYPE_CHECKING:
 
 _UNBILLED = {"Creating", "Deleting", "Failed"}
 _RUN = (identity.DAG_TAG, identity.RUN_TAG)
-_JOBS = (
-    ("training_jobs", "TrainingJobSummaries", "TrainingJobName", "describe_training_job"),
-    ("processing_jobs", "ProcessingJobSummaries", "ProcessingJobName", "describe_processing_job"),
-    ("transform_jobs", "TransformJobSummaries", "TransformJobName", "describe_transform_job"),
-)
 
 
 def planned(model: spec.Model, prices: cost.Prices, *, instance_type: str = "") -> Decimal:
@@ -94,17 +91,17 @@ def bill(
     (`naming.began`). An instance type without a price is listed as `unpriced`.
     """
     model = load.load(spec_file)
-    sagemaker = clients("sagemaker")
+    found = made.Jobs(clients("sagemaker"))
     owner = identity.Identity(dag_id=dag_id, run_id=run_id, task_id="", map_index=-1, generation=0)
     wanted = {tag["Key"]: tag["Value"] for tag in owner.tags("") if tag["Key"] in _RUN}
     began, moment = dt.datetime.fromisoformat(since), now or dt.datetime.now(dt.UTC)
     tasks: dict[str, str] = {}
     usages: list[cost.Usage] = []
-    for name, arn, used in _jobs(sagemaker, model, began, moment):
-        tags = {tag["Key"]: tag["Value"] for tag in sagemaker.list_tags(ResourceArn=arn)["Tags"]}
+    for job in found.since(began, model.name, dag_id):
+        tags = found.tags(job)
         if wanted.items() <= tags.items():
-            tasks[name] = tags.get(identity.TASK_TAG, "")
-            usages += used
+            tasks[job.name] = tags.get(identity.TASK_TAG, "")
+            usages += cost.usage(found.describe(job), now=moment)
     total = cost.bill(usages, prices_of(model))
     document = total.to_json()
     document["lines"] = [{**line, "task": tasks[line["name"]]} for line in document["lines"]]
@@ -154,30 +151,18 @@ def _served(
 
 def _usages(sagemaker: Any, model: spec.Model, start: dt.datetime, now: dt.datetime) -> Iterator[cost.Usage]:
     """Yield what the model's jobs have used since `start`."""
-    for _, _, used in _jobs(sagemaker, model, start, now):
-        yield from used
+    beside = model.path.parent.glob(f"{model.name}-*.yaml") if model.path else ()
+    others = [naming.beginning(file.stem) for file in beside]
+    found = made.Jobs(sagemaker)
+    for job in found.since(start, model.name):
+        told = found.tags(job).get(MODEL_TAG) if job.tuning else None
+        if told == model.name if told else _is_named(job.name, model, others):
+            yield from cost.usage(found.describe(job), now=now)
 
 
-def _jobs(
-    sagemaker: Any, model: spec.Model, start: dt.datetime, now: dt.datetime
-) -> Iterator[tuple[str, str, tuple[cost.Usage, ...]]]:
-    """Yield name, ARN and usage of the model's jobs since `start`; their names begin with the model's.
+def _is_named(job: str, model: spec.Model, others: list[str]) -> bool:
+    """Whether a job is the model's by its name.
 
     What begins with the longer name of another model beside it, as `wine-red` beside `wine`, is that one's.
     """
-    beside = model.path.parent.glob(f"{model.name}-*.yaml") if model.path else ()
-    others = [file.stem for file in beside]
-    for plural, listed, key, describe in _JOBS:
-        pages = sagemaker.get_paginator(f"list_{plural}").paginate(
-            NameContains=f"{model.name}-", CreationTimeAfter=start
-        )
-        for page in pages:
-            for each in page[listed]:
-                if _is_of(model.name, each[key]) and not any(_is_of(other, each[key]) for other in others):
-                    described = getattr(sagemaker, describe)(**{key: each[key]})
-                    arn = each[key.removesuffix("Name") + "Arn"]
-                    yield each[key], arn, cost.usage(described, now=now)
-
-
-def _is_of(model: str, job: str) -> bool:
-    return job.startswith(f"{model}-")
+    return job.startswith(naming.beginning(model.name)) and not job.startswith(tuple(others))

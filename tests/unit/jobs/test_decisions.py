@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
+from types import SimpleNamespace
 
 import pytest
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
+from sagewind import naming
 from sagewind.jobs import (
     attach,
     compare,
@@ -132,6 +134,22 @@ def test_names_fit_and_differ():
         found = list(itertools.islice(identity.candidates("x" * 80, owner, "c" * 32, longest), 30))
         assert len(set(found)) == 30
         assert all(len(name) <= longest and not name.endswith("-") for name in found)
+
+
+@pytest.mark.parametrize("longest", [32, 63])
+@pytest.mark.parametrize("letters", ["x", "a-", "a_b.c--d"])
+def test_a_name_can_be_found_by_its_beginning_however_much_of_it_is_cut(letters, longest):
+    for size in range(1, 80):
+        dag_id = (letters * size)[:size]
+        ti = SimpleNamespace(dag_id=dag_id, run_id="r", task_id="train.job", map_index=-1, try_number=1)
+        owner = identity.Identity(dag_id=dag_id, run_id="r", task_id="t", map_index=-1, generation=0)
+        beginning = naming.beginning(dag_id)
+        for name in itertools.islice(
+            identity.candidates(naming.for_task(ti), owner, naming.digest("c"), longest), 3
+        ):
+            assert name.startswith(identity.stem(beginning, longest)), dag_id
+            assert identity.may_be(name, beginning, longest), dag_id
+    assert not identity.may_be("winery-train-job-0123abcd", naming.beginning("wine"), longest)
 
 
 def test_tags_have_the_characters_that_aws_allows():
