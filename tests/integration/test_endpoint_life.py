@@ -419,6 +419,16 @@ def test_a_serverless_variant_sleeps_and_wakes_and_takes_so_many_at_a_time(serve
         assert caught.value.response["Error"]["Code"] == "ThrottlingException"
         assert first.result() == "awake"
 
+    wider = {"MaxConcurrency": 2, "ProvisionedConcurrency": 1}
+    aws("sagemaker").update_endpoint_weights_and_capacities(
+        EndpointName=name,
+        DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "ServerlessUpdateConfig": wider}],
+    )
+    found = models.wait(aws, name)
+    assert found["ProductionVariants"][0]["CurrentServerlessConfig"] == config | wider
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda _: invoke(aws, name), range(2))) == ["awake", "awake"]
+
 
 def test_a_killed_service_goes_on_with_its_queue_and_with_a_deployment(serve, emulator):
     service = serve(**emulator.client_environment)

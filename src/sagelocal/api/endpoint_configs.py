@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sagelocal.errors import NotSupported, ValidationException
-from sagelocal.jobs import modelserver
+from sagelocal.jobs import fleet_plan, modelserver
 from sagelocal.serving import traffic
 from sagelocal.wire.dispatch import operation
 
@@ -115,11 +115,7 @@ def _check_serverless(variant: Mapping[str, Any], model: Mapping[str, Any]) -> N
     name, config = variant["VariantName"], variant["ServerlessConfig"]
     if given := [member for member in ("InstanceType", "InitialInstanceCount") if member in variant]:
         raise ValidationException(f"Variant {name!r} has a ServerlessConfig: it takes no {given[0]}")
-    if config.get("ProvisionedConcurrency", 0) > config["MaxConcurrency"]:
-        raise ValidationException(
-            f"Variant {name!r}: ProvisionedConcurrency is {config['ProvisionedConcurrency']}; "
-            f"at most MaxConcurrency ({config['MaxConcurrency']}) is allowed"
-        )
+    fleet_plan.check_concurrency(name, config)
     if modelserver.mode_of(model) != traffic.SERIAL or len(modelserver.containers_of(model)) > 1:
         raise ValidationException(
             f"Variant {name!r} has a ServerlessConfig: its model needs exactly one single-model container"

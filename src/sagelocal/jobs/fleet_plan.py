@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 Plan = dict[str, Any]
 Instance = tuple[str, str, int]
 """Generation, variant, number."""
+_WISHED = {"desired_count": "count", "desired_weight": "weight", "desired_serverless": "serverless"}
+"""What a variant may be wished to have: where the wish is, and where what it has."""
 
 
 def make(name: str, config: Mapping[str, Any], model: Callable[[str], Mapping[str, Any]]) -> Plan:
@@ -126,6 +128,8 @@ def _change(plan: Plan, variant: dict[str, Any], wish: Mapping[str, Any]) -> Non
                 "a real-time endpoint needs at least 1 instance"
             )
         variant["desired_count"] = wish["DesiredInstanceCount"]
+    # Only VariantName is required: a wish for nothing is a change as well, over at once.
+    variant.setdefault("desired_weight", variant["weight"])
     if "DesiredWeight" in wish:
         variant["desired_weight"] = wish["DesiredWeight"]
     if "ServerlessUpdateConfig" in wish:
@@ -133,18 +137,40 @@ def _change(plan: Plan, variant: dict[str, Any], wish: Mapping[str, Any]) -> Non
             raise errors.ValidationException(
                 f"Variant {variant['name']} is not serverless: ServerlessUpdateConfig is not for it"
             )
-        serverless.update(wish["ServerlessUpdateConfig"])
+        wished = {**variant.get("desired_serverless", serverless), **wish["ServerlessUpdateConfig"]}
+        check_concurrency(variant["name"], wished)
+        variant["desired_serverless"] = wished
+
+
+def check_concurrency(name: str, config: Mapping[str, Any]) -> None:
+    """Hold a variant's ServerlessConfig to SageMaker's rule: no more is provisioned than runs at a time.
+
+    Raises:
+        errors.ValidationException: ProvisionedConcurrency is above MaxConcurrency.
+
+    """
+    if config.get("ProvisionedConcurrency", 0) > config["MaxConcurrency"]:
+        raise errors.ValidationException(
+            f"Variant {name!r}: ProvisionedConcurrency is {config['ProvisionedConcurrency']}; "
+            f"at most MaxConcurrency ({config['MaxConcurrency']}) is allowed"
+        )
+
+
+def may_sleep(variant: Mapping[str, Any]) -> bool:
+    """Tell whether a variant is serverless, and none of its concurrency is provisioned or is to be."""
+    config = variant.get("desired_serverless", variant.get("serverless"))
+    return config is not None and not config.get("ProvisionedConcurrency")
 
 
 def is_changing(plan: Plan) -> bool:
     """Tell whether weights or capacities are wished for that the plan does not have yet."""
-    return any("desired_count" in each or "desired_weight" in each for each in plan["variants"])
+    return any(wished in variant for variant in plan["variants"] for wished in _WISHED)
 
 
 def settle(plan: Plan, *, keep: bool) -> None:
     """End a change of weights and capacities: have what was wished for, or forget it."""
     for variant in plan["variants"]:
-        for wished, member in (("desired_count", "count"), ("desired_weight", "weight")):
+        for wished, member in _WISHED.items():
             if wished in variant:
                 value = variant.pop(wished)
                 variant[member] = value if keep else variant[member]
@@ -227,7 +253,7 @@ def _summary(variant: Mapping[str, Any]) -> dict[str, Any]:
     if "serverless" in variant:
         return summary | {
             "CurrentServerlessConfig": variant["serverless"],
-            "DesiredServerlessConfig": variant["serverless"],
+            "DesiredServerlessConfig": variant.get("desired_serverless", variant["serverless"]),
         }
     return summary | {
         "CurrentInstanceCount": variant["count"],

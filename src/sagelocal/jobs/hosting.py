@@ -185,8 +185,7 @@ class EndpointController:
     ) -> bool:
         """Tell whether an instance of a serverless variant has nothing to do; a coming one proves itself."""
         return (
-            "serverless" in variant
-            and not variant["serverless"].get("ProvisionedConcurrency")
+            fleet_plan.may_sleep(variant)
             and each[0] == fleet.get("Serving")
             and self._router.is_idle(name, variant["name"])
         )

@@ -1,9 +1,12 @@
 """How deployments go on paper: steps, the instances that they need, the traffic that they get."""
 
+from pathlib import Path
+
 import pytest
 
 from sagelocal.errors import ValidationException
-from sagelocal.jobs import alarm_watch, deployments, endpoint_record, fleet_plan
+from sagelocal.jobs import alarm_watch, deployments, endpoint_record, fleet_plan, fleet_routes
+from sagelocal.jobs.folder import JobFolder
 
 
 def blue_green(kind, wait=60, **more):
@@ -123,6 +126,89 @@ def test_wishes_are_shown_and_fulfilled_or_forgotten():
     fleet_plan.change(serving, [{"VariantName": "v", "DesiredInstanceCount": 3}])
     fleet_plan.settle(serving, keep=True)
     assert serving["variants"][0]["count"] == 3
+
+
+def serverless():
+    config = {"MemorySizeInMB": 1024, "MaxConcurrency": 2}
+    made = plan(1)
+    made["variants"][0]["serverless"] = config
+    return {
+        "EndpointName": "e",
+        "EndpointArn": "arn:e",
+        "EndpointStatus": "InService",
+        "Fleet": {"Plans": {"1": made}, "Serving": "1"},
+    }
+
+
+def configs(body):
+    (shown,) = body["ProductionVariants"]
+    return shown["CurrentServerlessConfig"], shown["DesiredServerlessConfig"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "concurrency", "sleeps"),
+    [
+        ({}, {"MaxConcurrency": 2}, True),  # only VariantName is required
+        ({"ServerlessUpdateConfig": {"MaxConcurrency": 5}}, {"MaxConcurrency": 5}, True),
+        (
+            {"ServerlessUpdateConfig": {"ProvisionedConcurrency": 1}},
+            {"MaxConcurrency": 2, "ProvisionedConcurrency": 1},
+            False,
+        ),
+    ],
+)
+def test_a_serverless_variant_has_the_concurrency_that_was_wished_for(wish, concurrency, sleeps):
+    body = serverless()
+    before, after = ({"MemorySizeInMB": 1024} | each for each in ({"MaxConcurrency": 2}, concurrency))
+    endpoint_record.wish(body, [{"VariantName": "v", **wish}])
+    fleet = body["Fleet"]
+    assert (body["EndpointStatus"], endpoint_record.is_changing(fleet)) == ("Updating", True)
+    assert configs(body) == (before, after)
+    (variant,) = fleet["Plans"]["1"]["variants"]
+    assert fleet_plan.may_sleep(variant) is sleeps  # what is provisioned is up before it is told
+    endpoint_record.settle(body, "")
+    assert (body["EndpointStatus"], endpoint_record.is_changing(fleet)) == ("InService", False)
+    assert configs(body) == (after, after)
+    (route,) = fleet_routes.traffic("e", fleet, lambda *_: JobFolder(Path("/i"))).variants
+    assert route.max_concurrency == after["MaxConcurrency"]
+
+
+def test_a_wish_for_concurrency_that_fails_is_forgotten():
+    body = serverless()
+    wish = {"VariantName": "v", "ServerlessUpdateConfig": {"MaxConcurrency": 5}}
+    endpoint_record.wish(body, [wish])
+    endpoint_record.settle(body, "no instance came up")
+    assert [each["MaxConcurrency"] for each in configs(body)] == [2, 2]
+
+
+def test_wishes_for_one_variant_add_up():
+    made = serverless()["Fleet"]["Plans"]["1"]
+    parts = [
+        {"DesiredWeight": 2.0},
+        {"ServerlessUpdateConfig": {"MaxConcurrency": 5}},
+        {"ServerlessUpdateConfig": {"ProvisionedConcurrency": 4}},
+    ]
+    fleet_plan.change(made, [{"VariantName": "v", **part} for part in parts])
+    fleet_plan.settle(made, keep=True)
+    (variant,) = made["variants"]
+    wished = {"MemorySizeInMB": 1024, "MaxConcurrency": 5, "ProvisionedConcurrency": 4}
+    assert (variant["weight"], variant["serverless"]) == (2.0, wished)
+
+
+@pytest.mark.parametrize(
+    ("made", "update", "words"),
+    [
+        (plan(1), {"MaxConcurrency": 5}, "v is not serverless: ServerlessUpdateConfig is not for it"),
+        (
+            serverless()["Fleet"]["Plans"]["1"],
+            {"ProvisionedConcurrency": 3},
+            r"ProvisionedConcurrency is 3; at most MaxConcurrency \(2\)",
+        ),
+    ],
+)
+def test_concurrency_that_a_variant_cannot_have_is_refused(made, update, words):
+    with pytest.raises(ValidationException, match=words):
+        fleet_plan.change(made, [{"VariantName": "v", "ServerlessUpdateConfig": update}])
 
 
 def test_retained_properties_are_those_of_the_old_fleet_but_for_the_excluded():
