@@ -203,12 +203,11 @@ class Client:
         lines += [f"{name}: {_clean(value)}" for name, value in headers.items()]
         head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
         self.in_flight += 1
-        connection = await self._connect()
         try:
-            yield await connection.begin(head, body)
+            with contextlib.closing(await self._connect()) as connection:
+                yield await connection.begin(head, body)
         finally:
             self.in_flight -= 1
-            connection.close()
 
     def close(self) -> None:
         """Close idle connections."""

@@ -42,3 +42,18 @@ def test_a_server_that_goes_away_in_the_middle_of_a_body_is_unreachable(tmp_path
 
     with pytest.raises(client.UnreachableError):
         ask(tmp_path, answer)
+
+
+@pytest.mark.parametrize("way", ["post", "stream"])
+def test_nothing_is_under_way_to_a_server_that_is_not_there(tmp_path, way):
+    one = client.Client(tmp_path / "s")
+
+    async def ask():
+        if way == "post":
+            await one.post("/", {}, b"", 60)
+        async with one.stream("/", {}, b""):
+            pass
+
+    with pytest.raises(client.UnreachableError, match="no model server listens"):
+        asyncio.run(ask())
+    assert one.in_flight == 0
