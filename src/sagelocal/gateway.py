@@ -8,12 +8,13 @@ same machine may reach loopback, and must not be able to run code here (DNS rebi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import ipaddress
 import json
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +118,7 @@ class Gateway:
         elif scope["type"] == "http":
             exchange = _exchange(scope)
             answer = await self._run(exchange, receive)
-            await (_lose(send) if exchange.is_lost else _answer(answer, send))
+            await (_lose(send) if exchange.is_lost else _answer(answer, receive, send))
 
     def release(self) -> None:
         """Answer the calls that are held: the service is about to end."""
@@ -344,7 +345,7 @@ async def _read(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-async def _answer(answer: Answer, send: Send) -> None:
+async def _answer(answer: Answer, receive: Receive, send: Send) -> None:
     headers = [(_bytes(name).lower(), _bytes(value)) for name, value in answer.headers.items()]
     body = answer.body
     if isinstance(body, bytes):
@@ -353,7 +354,7 @@ async def _answer(answer: Answer, send: Send) -> None:
         await send({"type": "http.response.body", "body": body})
         return
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await _stream(body, send)
+    await _stream(body, receive, send)
 
 
 async def _lose(send: Send) -> None:
@@ -368,10 +369,25 @@ def _bytes(text: str) -> bytes:
     return text.encode("latin-1", "replace")
 
 
-async def _stream(body: AsyncIterator[bytes], send: Send) -> None:
-    async for chunk in body:
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+async def _stream(body: AsyncGenerator[bytes, None], receive: Receive, send: Send) -> None:
+    """Send a body as it comes; end it when the client has gone, which `send` does not tell."""
+    async with asyncio.TaskGroup() as group:
+        tasks = (group.create_task(_send_parts(body, send)), group.create_task(_until_gone(receive)))
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+
+
+async def _send_parts(body: AsyncGenerator[bytes, None], send: Send) -> None:
+    async with contextlib.aclosing(body):
+        async for chunk in body:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _live(receive: Receive, send: Send) -> None:

@@ -371,6 +371,7 @@ def test_an_answer_is_streamed_as_the_model_makes_it(aws, deploy):
         "        yield 'one '\n"
         "        yield b'two'\n"
         "        if body == 'break': raise ValueError('broken off')\n"
+        "        while body == 'endless': yield 'more' * 10_000\n"
         "    if body == 'whole': return 'all at once', 'text/plain'\n"
         "    if body == 'fail': raise ValueError('told to')\n"
         "    return parts(), 'text/plain'\n"
@@ -378,12 +379,15 @@ def test_an_answer_is_streamed_as_the_model_makes_it(aws, deploy):
     model = models.create_model(aws, PrimaryContainer=models.container(aws, script))
     name = deploy(models.make_config(aws, {"VariantName": "AllTraffic", "ModelName": model}))
 
-    def stream(body):
+    def begin(body):
         answer = aws("sagemaker-runtime").invoke_endpoint_with_response_stream(
             EndpointName=name, Body=body, ContentType="text/csv"
         )
         assert (answer["ContentType"], answer["InvokedProductionVariant"]) == ("text/plain", "AllTraffic")
-        with contextlib.closing(answer["Body"]) as events:
+        return contextlib.closing(answer["Body"])
+
+    def stream(body):
+        with begin(body) as events:
             return [event["PayloadPart"]["Bytes"] for event in events]
 
     assert b"".join(stream(b"1")) == b"one two"
@@ -394,7 +398,9 @@ def test_an_answer_is_streamed_as_the_model_makes_it(aws, deploy):
     assert caught.value.response["Error"]["Code"] == "ModelError"
     with pytest.raises(EventStreamError, match="broke off"):
         stream(b"break")
-    assert b"".join(stream(b"1")) == b"one two"
+    with begin(b"endless") as events:
+        next(iter(events))
+    assert b"".join(stream(b"1")) == b"one two"  # the only worker has ended what nobody takes
 
 
 def test_a_serverless_variant_sleeps_and_wakes_and_takes_so_many_at_a_time(serve, emulator):

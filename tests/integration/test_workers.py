@@ -3,12 +3,16 @@
 import http.client
 import os
 import select
+import socket
+import struct
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 
 import pytest
+
+from sagelocal.serving import workers
 
 SCRIPT = """
 import os
@@ -124,3 +128,68 @@ def test_each_worker_loads_for_itself_where_a_fork_would_not_do(served, tmp_path
     assert f"each worker loads the model for itself: {words}" in log
     assert pids == loads(tmp_path)
     assert len(pids) == 2
+
+
+ENDLESS = """
+import socket
+import sys
+
+from sagelocal.serving import handlers, workers
+
+
+def endless():
+    try:
+        while True:
+            yield "part"
+    finally:
+        print("ended", flush=True)
+
+
+def transform(model, body, kind, accept):
+    return (endless() if body == "endless" else "plain"), "text/plain"
+
+
+def load():
+    return handlers.Handlers(
+        model=None, transform=transform, read=None, predict=None, write=None, fast=None, default_accept=""
+    )
+
+
+workers.serve(socket.socket(fileno=int(sys.argv[1])), load, ())
+"""
+FRAME = struct.Struct("!III")
+
+
+def frame(stream):
+    status, kind, size = FRAME.unpack(stream.read(FRAME.size))
+    stream.read(kind)
+    return status, stream.read(size)
+
+
+def test_a_worker_ends_the_generator_whose_parts_nobody_takes_and_goes_on():
+    def ask(body):
+        ours.sendall(FRAME.pack(8, 0, len(body)) + b"text/csv" + body)
+
+    ours, theirs = socket.socketpair()
+    with ours, ours.makefile("rb") as stream:
+        argv = [sys.executable, "-c", ENDLESS, str(theirs.fileno())]
+        with (
+            subprocess.Popen(argv, pass_fds=[theirs.fileno()], stdout=subprocess.PIPE, text=True) as process,
+            theirs,
+        ):
+            ours.settimeout(60)
+            assert stream.read(5)[0] == workers.READY
+            ask(b"endless")
+            assert frame(stream)[0] == 200 | workers.MORE
+            ours.sendall(workers.LEAVE)
+            while (told := frame(stream))[0] & workers.MORE:
+                assert told[1] == b"part"
+            assert told[0] == workers.CUT
+            assert process.stdout.readline() == "ended\n"
+            ask(b"plain")
+            assert frame(stream) == (200, b"plain")
+            ours.sendall(workers.LEAVE)  # too late: that answer is whole
+            ask(b"plain")
+            assert frame(stream) == (200, b"plain")
+            ours.shutdown(socket.SHUT_WR)
+            assert process.wait(60) == 0

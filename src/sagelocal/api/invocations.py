@@ -5,6 +5,7 @@ Rules: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_Inv
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from sagelocal.errors import RuntimeValidationError
@@ -12,7 +13,7 @@ from sagelocal.wire import eventstream
 from sagelocal.wire.dispatch import operation
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from sagelocal.api.account import Account
     from sagelocal.api.ports import Invoker, Queue
@@ -73,11 +74,12 @@ class Invocations:
         return RuntimeValidationError(f"Endpoint {name} of account {self._account.number} not found.")
 
 
-async def _events(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _events(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
     """Yield the messages of the event stream; a model that breaks off ends it with a ModelStreamError."""
     try:
-        async for part in parts:
-            yield eventstream.event("PayloadPart", part)
+        async with contextlib.aclosing(parts):
+            async for part in parts:
+                yield eventstream.event("PayloadPart", part)
     except ConnectionError as error:
         words = {
             "Message": f"The model's container broke off its answer: {error}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Iterable, Mapping
 
 
 class Jobs(Protocol):
@@ -66,10 +66,11 @@ class Invoker(Protocol):
 
     async def stream(
         self, endpoint: str, request: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], AsyncIterator[bytes]]:
+    ) -> tuple[dict[str, Any], AsyncGenerator[bytes, None]]:
         """Return the members of a streamed answer but for its body, and the body's parts.
 
-        Raises what `invoke` raises; the parts raise `ConnectionError` when the model breaks off.
+        Raises what `invoke` raises; the parts raise `ConnectionError` when the model breaks off. Whoever
+        does not take them all closes them.
         """
 
 

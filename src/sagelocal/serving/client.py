@@ -18,6 +18,8 @@ LONGEST_ADDRESS = 100
 
 
 _PIECE_BYTES = 1 << 16
+MOST_WAITING_BYTES = 1 << 20
+"""Of a streamed answer: when more was not taken yet, no more is read."""
 
 
 class UnreachableError(ConnectionError):
@@ -40,6 +42,33 @@ class Head(NamedTuple):
     parts: AsyncIterator[bytes]
 
 
+class _Parts:
+    """What came of a streamed answer and was not taken yet; where that is much, no more is read."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._queue: asyncio.Queue[bytes | UnreachableError | None] = asyncio.Queue()
+        self._size = 0
+
+    def put(self, part: bytes | UnreachableError | None) -> None:
+        """Take a part, why there are no more, or None when the answer is whole."""
+        self._queue.put_nowait(part)
+        if isinstance(part, bytes):
+            self._size += len(part)
+            if self._size > MOST_WAITING_BYTES and not self._transport.is_closing():
+                self._transport.pause_reading()
+
+    async def each(self) -> AsyncIterator[bytes]:
+        """Give the parts."""
+        while (part := await self._queue.get()) is not None:
+            if isinstance(part, UnreachableError):
+                raise part
+            self._size -= len(part)
+            if self._size <= MOST_WAITING_BYTES // 2 and not self._transport.is_closing():
+                self._transport.resume_reading()
+            yield part
+
+
 class _Connection(asyncio.Protocol):
     """One connection, one request at a time."""
 
@@ -49,7 +78,7 @@ class _Connection(asyncio.Protocol):
         self._reply: asyncio.Future[Reply] | None = None
         self._headers: dict[str, str] = {}
         self._chunks: list[bytes] = []
-        self._parts: asyncio.Queue[bytes | UnreachableError | None] | None = None
+        self._parts: _Parts | None = None
         self._head: asyncio.Future[tuple[int, dict[str, str]]] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
@@ -78,7 +107,7 @@ class _Connection(asyncio.Protocol):
         if self._head is not None and not self._head.done():
             self._head.set_exception(error)
         if self._parts is not None:
-            self._parts.put_nowait(error)
+            self._parts.put(error)
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -98,14 +127,14 @@ class _Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         if self._parts is not None:
-            self._parts.put_nowait(body)
+            self._parts.put(body)
         else:
             self._chunks.append(body)
 
     def on_message_complete(self) -> None:
         status = self._parser.get_status_code()
         if self._parts is not None and status >= 200:  # noqa: PLR2004
-            self._parts.put_nowait(None)
+            self._parts.put(None)
             self._parts = None
         if status < 200:  # noqa: PLR2004  (100 Continue: the answer is still to come)
             self._headers = {}
@@ -143,24 +172,16 @@ class _Connection(asyncio.Protocol):
         """Send a request and return the answer's head; its parts come as the server sends them."""
         if self._transport is None:
             raise UnreachableError("the connection is closed")
-        parts: asyncio.Queue[bytes | UnreachableError | None] = asyncio.Queue()
-        self._parts = parts
+        parts = self._parts = _Parts(self._transport)
         self._head = asyncio.get_running_loop().create_future()
         self._transport.writelines((head, body))
         status, headers = await self._head
-        return Head(status, headers, _each(parts))
+        return Head(status, headers, parts.each())
 
     def close(self) -> None:
         """Close the connection."""
         if self._transport is not None:
             self._transport.close()
-
-
-async def _each(parts: asyncio.Queue[bytes | UnreachableError | None]) -> AsyncIterator[bytes]:
-    while (part := await parts.get()) is not None:
-        if isinstance(part, UnreachableError):
-            raise part
-        yield part
 
 
 class Client:

@@ -18,7 +18,7 @@ from sagelocal.serving.meters import Meters
 from sagelocal.serving.traffic import DIRECT, MULTI, Traffic
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from pathlib import Path
 
     from sagelocal.serving.capture import Capture, Captures
@@ -161,7 +161,7 @@ class Router:
 
     async def stream(
         self, endpoint: str, request: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], AsyncIterator[bytes]]:
+    ) -> tuple[dict[str, Any], AsyncGenerator[bytes, None]]:
         """Return the members of an InvokeEndpointWithResponseStream answer but for its body, and that.
 
         Raises what `invoke` raises; the parts raise `client.UnreachableError` when the model breaks off.
@@ -334,7 +334,7 @@ def _headers(request: Mapping[str, Any]) -> dict[str, str]:
     return headers
 
 
-async def _until_end(head: client.Head, stack: AsyncExitStack) -> AsyncIterator[bytes]:
+async def _until_end(head: client.Head, stack: AsyncExitStack) -> AsyncGenerator[bytes, None]:
     async with stack:
         async for part in head.parts:
             yield part

@@ -87,6 +87,8 @@ class Connection(asyncio.Protocol):
         self._answering = False
         self._closing = False
         self._paused = False
+        self._is_full = False
+        self._source: parts.Source | None = None
         self._reset()
 
     def _reset(self) -> None:
@@ -106,10 +108,25 @@ class Connection(asyncio.Protocol):
         self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        """Forget the client (asyncio)."""
+        """Forget the client, and end what is computed for it part by part (asyncio)."""
         self._transport = None
+        if self._source is not None:
+            self._source.leave()
+            self._source = None
         self._queue.clear()
         self._connections.discard(self)
+
+    def pause_writing(self) -> None:
+        """Let who computes an answer part by part wait: the client takes it more slowly (asyncio)."""
+        self._is_full = True
+        if self._source is not None:
+            self._source.hold()
+
+    def resume_writing(self) -> None:
+        """Have parts again (asyncio)."""
+        self._is_full = False
+        if self._source is not None:
+            self._source.go_on()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came (asyncio)."""
@@ -166,8 +183,7 @@ class Connection(asyncio.Protocol):
         self, status: int, content_type: str, body: bytes | parts.Parts, *, keep_alive: bool
     ) -> None:
         if isinstance(body, parts.Parts):
-            if self._transport is not None:
-                self._transport.write(_chunked_head(status, content_type, keep_alive=keep_alive))
+            self._begin(body.source, _chunked_head(status, content_type, keep_alive=keep_alive))
             body.attach(functools.partial(self._send_part, keep_alive=keep_alive))
             return
         self._answering = False
@@ -176,13 +192,23 @@ class Connection(asyncio.Protocol):
         self._transport.write(render(status, content_type, body, keep_alive=keep_alive))
         self._go_on(keep_alive=keep_alive)
 
+    def _begin(self, source: parts.Source, head: bytes) -> None:
+        """Begin an answer that comes part by part."""
+        if self._transport is None:
+            source.leave()
+            return
+        self._source = source
+        self._transport.write(head)
+        if self._is_full:
+            source.hold()
+
     def _send_part(self, part: parts.Part, *, keep_alive: bool) -> None:
         if self._transport is None:
             return
         if isinstance(part, bytes):
             self._transport.write(b"%x\r\n%b\r\n" % (len(part), part))
             return
-        self._answering = False
+        self._answering, self._source = False, None
         if part is parts.BROKEN:
             self._closing = True
             self._transport.close()  # without the last chunk, which tells the client

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,10 +12,24 @@ WHOLE, BROKEN = None, False
 Part = bytes | bool | None
 
 
+class Source(Protocol):
+    """Who computes the parts."""
+
+    def hold(self) -> None:
+        """Give no more for now: those that were given are not sent yet."""
+
+    def go_on(self) -> None:
+        """Give more."""
+
+    def leave(self) -> None:
+        """Compute no more: nobody takes it. How the answer ends is told all the same."""
+
+
 class Parts:
     """Keeps parts until somebody takes them; then hands each on at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: Source) -> None:
+        self.source = source
         self._early: list[Part] = []
         self._take: Callable[[Part], None] | None = None
 

@@ -35,6 +35,9 @@ ALONE = 3
 MORE, ENDED, CUT = 1 << 16, 1 << 17, 1 << 18
 """Flags in a frame's status: a part of an answer, its end, or its end before it was whole."""
 _STATUS = MORE - 1
+_LEFT = 0xFFFFFFFF
+LEAVE = _FRAME.pack(_LEFT, 0, 0)
+"""What a worker is sent during an answer that nobody takes any more; no content type has that length."""
 _LARGE = 65536
 """Bytes of a body that is not copied to be sent in one piece with what is before it."""
 
@@ -122,6 +125,8 @@ def _answer(sock: socket.socket, loaded: handlers.Handlers) -> None:
     stream = sock.makefile("rb")
     while head := stream.read(_FRAME.size):
         kind, accept, size = _FRAME.unpack(head)
+        if kind == _LEFT:
+            continue  # that answer has ended
         content_type, wanted, body = (stream.read(length) for length in (kind, accept, size))
         answer = loaded.answer(body, content_type.decode(), wanted.decode())
         if isinstance(answer, handlers.Streamed):
@@ -133,11 +138,18 @@ def _answer(sock: socket.socket, loaded: handlers.Handlers) -> None:
 
 
 def _send_parts(sock: socket.socket, answer: handlers.Streamed) -> None:
-    """Send what a generator gives, as it comes: a frame for each part, and one that says how it ended."""
+    """Send what a generator gives, as it comes: a frame for each part, and one that says how it ended.
+
+    It is closed when the parent leaves.
+    """
     encoded, end = answer.content_type.encode(), ENDED
     sock.sendall(_FRAME.pack(answer.status | MORE, len(encoded), 0) + encoded)
     try:
         for part in answer.parts:
+            if _is_left(sock):
+                end = CUT
+                getattr(answer.parts, "close", _nothing)()
+                break
             body = part.encode() if isinstance(part, str) else bytes(part)
             if body:
                 sock.sendall(_FRAME.pack(answer.status | MORE, 0, len(body)) + body)
@@ -146,6 +158,15 @@ def _send_parts(sock: socket.socket, answer: handlers.Streamed) -> None:
         end = CUT
     sys.stdout.flush()
     sock.sendall(_FRAME.pack(end, 0, 0))
+
+
+def _is_left(sock: socket.socket) -> bool:
+    """Tell whether the parent has said something, or is gone: during an answer it can only be `LEAVE`."""
+    try:
+        sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _nothing() -> None:
@@ -188,6 +209,22 @@ class Worker(asyncio.Protocol):
         else:
             self._transport.writelines((head, request.body))
 
+    def hold(self) -> None:
+        """Read nothing for now: the worker waits when it has sent what fits into the socket."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def go_on(self) -> None:
+        """Read again."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def leave(self) -> None:
+        """Have the worker end its answer; it may have, by now."""
+        self.go_on()
+        if self._transport is not None:
+            self._transport.write(LEAVE)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember the transport (asyncio)."""
         self._transport = transport  # type: ignore[assignment]
@@ -225,7 +262,7 @@ class Worker(asyncio.Protocol):
             if not status & MORE:
                 self._end_parts(parts.WHOLE if status == ENDED else parts.BROKEN)
             elif self._parts is None:
-                self._parts = parts.Parts()
+                self._parts = parts.Parts(self)
                 if self._deliver is not None:
                     self._deliver((status & _STATUS, content_type, self._parts))
             else:
@@ -234,6 +271,7 @@ class Worker(asyncio.Protocol):
     def _end_parts(self, how: parts.Part) -> None:
         ended, self._parts = self._parts, None
         if ended is not None:
+            self.go_on()  # the next answer is another connection's
             ended.feed(how)
             self._finish(SENT)
 

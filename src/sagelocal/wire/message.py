@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-Body = bytes | AsyncIterator[bytes]
+Body = bytes | AsyncGenerator[bytes, None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """An answer; a body that is an iterator is sent as it comes."""
+    """An answer; a body that is a generator is sent as it comes, and closed."""
 
     status: int
     headers: Mapping[str, str]

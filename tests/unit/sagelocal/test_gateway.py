@@ -34,6 +34,25 @@ class Handlers:
     async def invoke(self, call):
         return {"Body": b"<" + call.parameters["Body"] + b">", "ContentType": "text/csv"}
 
+    @operation("InvokeEndpointWithResponseStream")
+    async def stream(self, call):
+        return {"Body": parts(int(call.parameters["Body"]))}
+
+
+ENDED = []
+
+
+async def parts(count):
+    """Make parts, and note how many were made when it ended."""
+    made = 0
+    try:
+        while made < count:
+            made += 1
+            yield b"part"
+            await asyncio.sleep(0)
+    finally:
+        ENDED.append(made)
+
 
 def refuse(call: Call):
     raise ResourceInUse(f"no {call.operation}")
@@ -166,3 +185,39 @@ def test_a_broken_runtime_request_has_the_runtimes_code(door):
 def test_headers_that_are_too_long_are_refused(door):
     answer = ask(door, headers={**DESCRIBE, "x-long": "a" * gateways.LONGEST_HEADERS})
     assert answer[0] == 431
+
+
+def stream(door, leaves_after):
+    """Ask for a hundred parts, and leave when so many events came; return all events."""
+    gone, request = asyncio.Event(), [{"type": "http.request", "body": b"100"}]
+    path = b"/endpoints/e/invocations-response-stream"
+    headers = [(name.encode(), value.encode()) for name, value in SIGNED.items()]
+    scope = {"type": "http", "method": "POST", "raw_path": path, "query_string": b"", "headers": headers}
+    sent = []
+
+    async def receive():
+        if request:
+            return request.pop()
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(event):  # as uvicorn's does: it does not tell that nobody is there
+        sent.append(event)
+        if len(sent) == leaves_after:
+            gone.set()
+
+    ENDED.clear()
+    asyncio.run(door(scope, receive, send))
+    return sent
+
+
+def test_a_streamed_answer_is_made_to_its_end_for_who_waits_for_it(door):
+    *_, last = stream(door, leaves_after=None)
+    assert ENDED == [100]
+    assert not last.get("more_body")
+
+
+def test_a_streamed_answer_is_made_no_further_when_the_client_has_gone(door):
+    *_, last = stream(door, leaves_after=3)
+    assert ENDED < [100]
+    assert last["more_body"]

@@ -57,3 +57,33 @@ def test_nothing_is_under_way_to_a_server_that_is_not_there(tmp_path, way):
     with pytest.raises(client.UnreachableError, match="no model server listens"):
         asyncio.run(ask())
     assert one.in_flight == 0
+
+
+def test_of_a_streamed_answer_no_more_is_read_than_somebody_takes(tmp_path):
+    part, count, sent = b"x" * 65536, 500, []
+
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for number in range(count):
+            writer.write(b"%x\r\n%b\r\n" % (len(part), part))
+            await writer.drain()
+            sent.append(number)
+        writer.write(b"0\r\n\r\n")
+        writer.close()
+
+    async def take():
+        server = await asyncio.start_unix_server(answer, tmp_path / "s")
+        async with server, client.Client(tmp_path / "s").stream("/", {}, b"") as head:
+            taken = [len(await anext(head.parts))]
+            at = -1
+            while at < len(sent):  # as long as anything moves
+                at = len(sent)
+                for _ in range(100):
+                    await asyncio.sleep(0)
+            taken += [len(each) async for each in head.parts]
+        return at, sum(taken)
+
+    at, whole = asyncio.run(take())
+    assert at < count // 2
+    assert whole == count * len(part)
