@@ -106,22 +106,35 @@ class Shelf:
             modelserver.ModelServerError: it cannot be loaded.
 
         """
-        with self._guard:
-            book = self._books.setdefault(name, _Book())
-            self._books.move_to_end(name)
-        with book.lock:
-            if not book.is_alive:
-                try:
+        while True:
+            with self._guard:
+                book = self._books.setdefault(name, _Book())
+                self._books.move_to_end(name)
+            with book.lock:
+                if self._books.get(name) is not book:
+                    continue  # it was taken off the shelf while this waited
+                is_new = not book.is_alive
+                if is_new:
                     self._load(name, book)
-                except BaseException:
-                    with self._guard:
-                        self._books.pop(name, None)
-                    raise
+                assert book.server is not None
+                socket = book.server.socket
+            if is_new:
                 self._make_room()
-            assert book.server is not None
-            return book.server.socket
+            return socket
 
     def _load(self, name: str, book: _Book) -> None:
+        """Load a model; where that fails, its book is taken off the shelf. For whoever holds its lock."""
+        try:
+            book.server = self._started(name)
+        except BaseException:
+            self._take_off(name)
+            raise
+
+    def _take_off(self, name: str) -> None:
+        with self._guard:
+            del self._books[name]
+
+    def _started(self, name: str) -> modelserver.ModelServer:
         folder = self._folder / "models" / hashlib.sha256(name.encode()).hexdigest()[:16]
         url = f"{self._definition.get('ModelDataUrl', '').rstrip('/')}/{name.lstrip('/')}"
         server = self._make(folder, {**self._definition, "ModelDataUrl": url})
@@ -143,26 +156,35 @@ class Shelf:
         )  # a process ends with the thread that starts it
         if (trouble := started.get()) is not None:
             raise modelserver.ModelServerError(str(trouble)) from trouble
+        is_up = False
         try:
-            server.ready(stopping=lambda: self._closing, timeout=self._startup_seconds)
-        except modelserver.ModelServerError:
-            server.stop()
-            raise
-        book.server = server
+            is_up = server.ready(stopping=lambda: self._closing, timeout=self._startup_seconds)
+        finally:
+            if not is_up:
+                server.stop()
+        if not is_up:
+            raise modelserver.ModelServerError("the instance is being stopped")
+        return server
 
     def _make_room(self) -> None:
         """Unload what was not used for longest, while there are too many."""
         while True:
             with self._guard:
                 loaded = [(name, book) for name, book in self._books.items() if book.server is not None]
-                if len(loaded) <= self._most:
-                    return
-                name, book = loaded[0]
-                del self._books[name]
+            if len(loaded) <= self._most:
+                return
+            self._unload(*loaded[0])
+
+    def _unload(self, name: str, book: _Book) -> None:
+        """End a model's server; whoever asks for the model meanwhile waits, and loads it anew."""
+        with book.lock:
+            if self._books.get(name) is not book:
+                return  # another thread was faster
             assert book.server is not None
             self._say(f"unloading model {name}")
             book.server.stop()
             shutil.rmtree(book.server.socket.parent.parent, ignore_errors=True)
+            self._take_off(name)
 
 
 def most_models(definition: Mapping[str, Any]) -> int:
