@@ -161,13 +161,13 @@ def test_packages_are_listed_by_group_type_and_approval(sagemaker, group):
         )
         return [each["ModelPackageArn"] for page in pages for each in page["ModelPackageSummaryList"]]
 
-    assert listed(ModelPackageGroupName=group) == arns[::-1]
-    assert listed(ModelPackageGroupName=group, SortOrder="Ascending") == arns
-    assert listed(ModelPackageGroupName=f"{ARN}:model-package-group/{group}") == arns[::-1]
-    assert listed(ModelPackageGroupName=group, ModelApprovalStatus="Approved") == [arns[2], arns[0]]
+    assert listed(ModelPackageGroupName=group) == arns
+    assert listed(ModelPackageGroupName=group, SortOrder="Descending") == arns[::-1]
+    assert listed(ModelPackageGroupName=f"{ARN}:model-package-group/{group}") == arns
+    assert listed(ModelPackageGroupName=group, ModelApprovalStatus="Approved") == [arns[0], arns[2]]
     assert listed(NameContains=group) == [alone]
-    assert listed(NameContains=group, ModelPackageType="Both") == [alone, *arns[::-1]]
-    assert listed(NameContains=group, ModelPackageType="Versioned") == arns[::-1]
+    assert listed(NameContains=group, ModelPackageType="Both") == [*arns, alone]
+    assert listed(NameContains=group, ModelPackageType="Versioned") == arns
 
 
 def test_several_are_described_at_once(sagemaker, group):

@@ -106,7 +106,7 @@ def test_lists_have_pages_in_order(sagemaker, name):
         )
         return [each["CodeRepositoryName"] for page in pages for each in page["CodeRepositorySummaryList"]]
 
-    assert listed(SortBy="Name", SortOrder="Ascending") == sorted(names)
+    assert listed() == listed(SortBy="Name", SortOrder="Ascending") == sorted(names)
     assert listed(SortBy="CreationTime", SortOrder="Descending") == names[::-1]
     code, message = refusal(
         sagemaker.create_code_repository,

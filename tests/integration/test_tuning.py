@@ -115,6 +115,8 @@ def test_a_tuning_job_finds_the_best_of_its_training_jobs(aws, source):
     assert best["HyperParameters"]["rate"] == job["BestTrainingJob"]["TunedHyperParameters"]["rate"]
     assert values[0] == pytest.approx(1 - (float(best["HyperParameters"]["rate"]) - 0.3) ** 2, abs=1e-5)
     assert found[0]["TrainingJobName"].startswith(f"{name}-00")
+    names = [each["TrainingJobName"] for each in children(sagemaker, name, MaxResults=2)]
+    assert names == sorted(each["TrainingJobName"] for each in found)
     listed = sagemaker.list_hyper_parameter_tuning_jobs(NameContains=name)["HyperParameterTuningJobSummaries"]
     assert [(each["HyperParameterTuningJobName"], each["Strategy"]) for each in listed] == [(name, "Random")]
 

@@ -42,6 +42,7 @@ class Sagemaker:
         return self.account.arn("training-job", name)
 
     def listed(self, params):
+        step = -1 if params.get("SortOrder") == "Descending" else 1
         return {
             "TrainingJobSummaries": [
                 {
@@ -50,7 +51,7 @@ class Sagemaker:
                     "CreationTime": NOW,
                     "TrainingJobStatus": "Completed",
                 }
-                for name in self.jobs
+                for name in list(self.jobs)[::step]
                 if params["NameContains"] in name
             ]
         }
@@ -141,7 +142,7 @@ def test_the_jobs_of_a_tuning_job_are_counted_whatever_is_left_of_the_models_nam
     cloud, model = Sagemaker(), dataclasses.replace(MODEL, name=name)
     cloud.jobs = dict.fromkeys(tuned(name, RUN, cleared=cleared), (1, RUN))
     cloud.models = dict.fromkeys(cloud.jobs, name)
-    assert [used.name for used, _ in spending.month(model, cloud, now=NOW).lines] == list(cloud.jobs)
+    assert [used.name for used, _ in spending.month(model, cloud, now=NOW).lines] == list(cloud.jobs)[::-1]
     assert len(cloud.account.called("ListTags")) == 1  # of two jobs of one tuning job
 
 
@@ -186,6 +187,11 @@ def test_the_bill_of_a_dag_by_hand_has_its_own_jobs_and_describes_no_others(dag_
     assert {line["name"] for line in told["lines"]} == own
     assert len(told["lines"]) == len(own)
     assert {call["TrainingJobName"] for call in cloud.account.called("DescribeTrainingJob")} == own
+
+
+def test_the_newest_job_is_the_first_line():
+    lines = spending.month(MODEL, Sagemaker(diabetes_old=2, diabetes_new=1), now=NOW).lines
+    assert [used.name for used, _ in lines] == ["diabetes-new", "diabetes-old"]
 
 
 def test_the_jobs_of_a_model_with_a_longer_name_are_not_counted(tmp_path):

@@ -81,6 +81,8 @@ def _kind(row: Row, own: Mapping[str, Operation], status: str) -> ResourceKind:
         noun=row.noun,
         listed=_listed(own["List"]) if "List" in own else "",
         status=status,
+        sorted_by=row.sorted_by,
+        descending=row.descending,
         exists=row.exists
         or f"{words} names must be unique within an AWS account and region, "
         f"and {words.lower()} {{name}} already exists ({{arn}})",

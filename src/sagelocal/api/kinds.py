@@ -27,8 +27,10 @@ class ResourceKind:
     """The member of the List answer that holds the summaries."""
     status: str = ""
     """The member that holds its status; empty when it has none."""
-    newest_first: bool = True
-    """The order of List when the request asks for none."""
+    sorted_by: str = "CreationTime"
+    descending: bool = True
+    """The order of List when the request asks for none: what the documentation of its SortBy and SortOrder
+    says, or the newest first where that says nothing."""
     exists: str
     exists_error: type[ServiceError] = ValidationException
     missing: str
@@ -58,7 +60,7 @@ TRAINING_JOB = ResourceKind(
     noun="TrainingJob",
     listed="TrainingJobSummaries",
     status="TrainingJobStatus",
-    newest_first=False,
+    descending=False,
     exists=(
         "Training job names must be unique within an AWS account and region, "
         "and a training job with this name already exists ({arn})"
@@ -85,6 +87,8 @@ TUNING_JOB = ResourceKind(
     noun="HyperParameterTuningJob",
     listed="HyperParameterTuningJobSummaries",
     status="HyperParameterTuningJobStatus",
+    sorted_by="Name",
+    descending=False,
     exists=(
         "Hyper parameter tuning job names must be unique within an AWS account and region, "
         "and a hyper parameter tuning job with this name already exists ({arn})"
@@ -98,6 +102,7 @@ PROCESSING_JOB = ResourceKind(
     noun="ProcessingJob",
     listed="ProcessingJobSummaries",
     status="ProcessingJobStatus",
+    descending=False,
     exists=(
         "Processing job names must be unique within an AWS account and region, "
         "and a processing job with this name already exists ({arn})"
@@ -136,6 +141,7 @@ MODEL_PACKAGE_GROUP = ResourceKind(
     noun="ModelPackageGroup",
     listed="ModelPackageGroupSummaryList",
     status="ModelPackageGroupStatus",
+    descending=False,
     exists="Model Package Group already exists: {arn}",
     missing="ModelPackageGroup {arn} does not exist.",
 )
@@ -145,6 +151,7 @@ MODEL_PACKAGE = ResourceKind(
     noun="ModelPackage",
     listed="ModelPackageSummaryList",
     status="ModelPackageStatus",
+    descending=False,
     exists="Model Package already exists: {arn}",
     missing="ModelPackage {arn} does not exist.",
 )

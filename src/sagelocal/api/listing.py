@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sagelocal.api.kinds import TRAINING_JOB
 from sagelocal.errors import ValidationException
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def page(kind: ResourceKind, resources: Iterable[Resource], request: Mapping[str
         ValidationException: the token is not one that this list gave out.
 
     """
-    place_of = _place(kind, request.get("SortBy", "CreationTime"))
+    place_of = _place(kind, request.get("SortBy", kind.sorted_by))
     descending = _is_descending(kind, request)
     order = f"{kind.kind} {request.get('SortBy')} {descending}"
     found = [each for each in resources if _matches(kind, each, request)]
@@ -78,7 +79,7 @@ def _is_descending(kind: ResourceKind, request: Mapping[str, Any]) -> bool:
     if order is None:
         # A bare ListTrainingJobs selects "from the most current to the oldest", says its documentation,
         # though the default of its SortOrder is Ascending.
-        return kind.newest_first or "SortBy" not in request
+        return kind.descending or (kind.kind == TRAINING_JOB.kind and "SortBy" not in request)
     return bool(order.upper() == "DESCENDING")
 
 

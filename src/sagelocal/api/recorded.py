@@ -34,6 +34,9 @@ class Row:
     deleted before this one."""
     other_with: str = ""
     """A member that only those have which another noun's operations made: these do not describe them."""
+    sorted_by: str = "CreationTime"
+    descending: bool = True
+    """The order of its List when the request asks for none, as in `kinds.ResourceKind`."""
     exists: str = ""
     missing: str = ""
 
@@ -65,6 +68,8 @@ ROWS = (
         noun="CodeRepository",
         word="code-repository",
         whole=True,
+        sorted_by="Name",
+        descending=False,
         exists="Cannot create a duplicate Code Repository with name {name}",
         missing="Cannot find CodeRepository: {arn}",
     ),
@@ -82,6 +87,7 @@ ROWS = (
     Row(
         noun="NotebookInstance",
         word="notebook-instance",
+        sorted_by="Name",
         reason="sagelocal keeps notebook instances and runs no Jupyter server for them; one of your own can "
         "use the local service",
         parents=(("LifecycleConfigName", "notebook-instance-lifecycle-config"),),
@@ -89,19 +95,33 @@ ROWS = (
         missing="RecordNotFound",
     ),
     Row(noun="Domain", word="domain", reason=_NO_STUDIO, prefix="d-", id_member="DomainId"),
-    Row(noun="UserProfile", word="user-profile", reason=_NO_STUDIO, parents=(("DomainId", "domain"),)),
-    Row(noun="Space", word="space", reason=_NO_STUDIO, parents=(("DomainId", "domain"),)),
+    Row(
+        noun="UserProfile",
+        word="user-profile",
+        reason=_NO_STUDIO,
+        parents=(("DomainId", "domain"),),
+        descending=False,
+    ),
+    Row(
+        noun="Space",
+        word="space",
+        reason=_NO_STUDIO,
+        parents=(("DomainId", "domain"),),
+        descending=False,
+    ),
     Row(
         noun="App",
         word="app",
         reason=_NO_STUDIO,
         key=("DomainId", "UserProfileName", "SpaceName", "AppType", "AppName"),
         parents=(("DomainId", "domain"),),
+        descending=False,
     ),
     Row(
         noun="AutoMLJob",
         word="automl-job",
         other_with="AutoMLProblemTypeConfig",
+        sorted_by="Name",
         reason="sagelocal keeps AutoML jobs and runs none; a hyperparameter tuning job runs here",
     ),
     Row(
@@ -126,8 +146,16 @@ ROWS = (
         id_member="ProjectId",
         prefix="p-",
         key=("ProjectName",),
+        descending=False,
     ),
-    Row(noun="Cluster", word="cluster", reason=_NO_HYPERPOD, prefix="-", key=("ClusterName",)),
+    Row(
+        noun="Cluster",
+        word="cluster",
+        reason=_NO_HYPERPOD,
+        prefix="-",
+        key=("ClusterName",),
+        descending=False,
+    ),
     Row(
         noun="InferenceComponent",
         word="inference-component",

@@ -163,4 +163,5 @@ def _row(resource: Resource, document: Mapping[str, Any]) -> Resource:
 
 def _order(request: Mapping[str, Any]) -> dict[str, Any]:
     known = ("StatusEquals", "SortBy", "SortOrder", "MaxResults", "NextToken")
-    return {key: request[key] for key in known if key in request}
+    # Those of a tuning job come by name, where all training jobs come by time.
+    return {"SortBy": "Name"} | {key: request[key] for key in known if key in request}

@@ -77,7 +77,10 @@ class Jobs:
     def _listed(self, kind: kinds.Kind, start: dt.datetime, beginning: str) -> Iterator[Job]:
         shortest = kinds.TUNING.longest if kind is kinds.TRAINING else kind.longest
         pages = self._client.get_paginator(f"list_{kind.method}s").paginate(
-            NameContains=identity.stem(beginning, shortest), CreationTimeAfter=start
+            NameContains=identity.stem(beginning, shortest),
+            CreationTimeAfter=start,
+            SortBy="CreationTime",
+            SortOrder="Descending",
         )
         for page in pages:
             for each in page[f"{kind.key}Summaries"]:

@@ -1,11 +1,17 @@
 """List: filters, order, and pages that neither repeat nor lose a resource."""
 
+import re
+
+import botocore.loaders
 import pytest
 
-from sagelocal.api import listing
-from sagelocal.api.kinds import MODEL, TRAINING_JOB
+from sagelocal.api import conventions, kinds, listing
+from sagelocal.api.kinds import MODEL, PROCESSING_JOB, TRAINING_JOB, TUNING_JOB
+from sagelocal.api.lineage import ASSOCIATION
+from sagelocal.api.recorded import ROWS
 from sagelocal.errors import ValidationException
 from sagelocal.jobs.store import Resource
+from sagelocal.wire import model
 
 
 def job(name, created, status="Completed", modified=0.0):
@@ -48,8 +54,53 @@ def test_filters_and_order(request_, expected):
     assert names(request_) == expected
 
 
-def test_other_kinds_come_newest_first():
-    assert names({}, kind=MODEL) == ["a", "ab", "b"]
+@pytest.mark.parametrize(
+    ("kind", "request_", "expected"),
+    [
+        (MODEL, {}, ["a", "ab", "b"]),
+        (MODEL, {"SortBy": "Name"}, ["b", "ab", "a"]),
+        (PROCESSING_JOB, {}, ["b", "ab", "a"]),
+        (PROCESSING_JOB, {"SortOrder": "Descending"}, ["a", "ab", "b"]),
+        (TUNING_JOB, {}, ["a", "ab", "b"]),
+        (TUNING_JOB, {"SortOrder": "Descending"}, ["b", "ab", "a"]),
+        (TUNING_JOB, {"SortBy": "CreationTime"}, ["b", "ab", "a"]),
+    ],
+)
+def test_what_a_request_leaves_out_is_as_the_kind_has_it(kind, request_, expected):
+    assert names(request_, kind=kind) == expected
+
+
+def test_the_order_of_each_list_is_the_documented_one():
+    operations = model.load(["sagemaker"]).operations
+    documents = botocore.loaders.create_loader().load_service_model("sagemaker", "service-2")
+    derived = [conventions.read(row, operations).kind for row in ROWS if not row.refused]
+    own = [each for each in vars(kinds).values() if isinstance(each, kinds.ResourceKind)]
+    checked = {}
+    for kind in (*derived, *own, ASSOCIATION):
+        for sorted_by, order in documented(documents, kind):
+            here = "Descending" if kind.descending else "Ascending"
+            checked[kind.noun] = ((kind.sorted_by, here), (sorted_by or kind.sorted_by, order or here))
+    assert {noun: each for noun, each in checked.items() if each[0] != each[1]} == {}
+    assert len(checked) > 30  # the documentation's words are still read
+
+
+DEFAULT = re.compile(r"default(?: value)? is <code>(\w+)|Sorts by (creation time) by default")
+
+
+def documented(documents, kind):
+    """Yield what a kind's List sorts by, and in which order, where its documentation says; else None."""
+    for plural in (f"{kind.noun}s", f"{kind.noun[:-1]}ies"):
+        if f"List{plural}" in documents["operations"]:
+            request = documents["operations"][f"List{plural}"]["input"]["shape"]
+            members = documents["shapes"][request]["members"]
+            yield [said(members.get(member, {})) for member in ("SortBy", "SortOrder")]
+
+
+def said(member):
+    found = DEFAULT.search(member.get("documentation", ""))
+    word = found and (found[1] or found[2]).title().replace("_", "").replace(" ", "")
+    same = {"Creationtime": "CreationTime", "Createdtime": "CreationTime"}
+    return same.get(word, word)
 
 
 @pytest.mark.parametrize("order", ["Ascending", "Descending"])
