@@ -97,6 +97,15 @@ class Experiments:
             found = [each for each in found if each.body.get("Source", {}).get("SourceArn") == source]
         return self._components.listed(request, found)
 
+    @operation("DeleteTrialComponent")
+    def delete_component(self, call: Call) -> dict[str, Any]:
+        """Delete a component that belongs to no trial, and with it what it logged."""
+        name = self._components.find(call.parameters).name
+        deleted = self._components.delete(call)
+        with contextlib.suppress(MissingError):
+            self._store.delete(SERIES, name)
+        return deleted
+
     @operation("BatchPutMetrics")
     def put_metrics(self, call: Call) -> dict[str, Any]:
         """Add values to a component's metrics; Describe tells their summaries."""
