@@ -47,8 +47,8 @@ _TAIL = """
 - The host's name `algo-N`, and an address of its own for each of several hosts, all reachable from
   each other.
 - A job writes to `/opt/ml` and its own `/tmp` only, and to its environment in a layer that ends
-  with it; it does not see the service's state, other jobs, or `~/.aws`. All its processes end with
-  its first one.
+  with it; it does not see the service's state, other jobs, or `~/.aws`, and neither does the model of
+  an endpoint. All its processes end with its first one.
 - SIGTERM, 120 seconds (`SAGELOCAL_STOP_GRACE_SECONDS`), SIGKILL; artifacts are kept.
 - File, FastFile and Pipe input, manifests and augmented manifests, sharding, checkpoints, spot
   interruptions (`kill -USR1` to the job's supervisor), retries after errors of the platform.

@@ -1,4 +1,4 @@
-"""Which variables of the supervisor a job gets: where AWS is, and credentials of its own. Pure.
+"""Which variables of the supervisor a container gets, and which of the machine's folders are empty for it.
 
 The user's code is not the service: it gets the addresses of the other AWS services, so that boto3 works in a
 script, and credentials that stand for its role, never the service's own.
@@ -7,6 +7,7 @@ script, and credentials that stand for its role, never the service's own.
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -44,3 +45,8 @@ def variables(environ: Mapping[str, str], *, role_arn: str, job_arn: str) -> dic
     passed = passed_on(environ)
     emulated = any(name.startswith("AWS_ENDPOINT_URL") for name in passed)
     return passed | (role_credentials(role_arn, job_arn) if emulated else {})
+
+
+def hidden(data_dir: Path) -> tuple[Path, ...]:
+    """Return the folders that no container sees into: the service's state, other jobs' data, credentials."""
+    return (data_dir, Path.home() / ".aws")

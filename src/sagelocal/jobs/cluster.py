@@ -6,11 +6,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sagelocal.container import limits
-from sagelocal.jobs import checkpoints, hosts, pipes
+from sagelocal.jobs import access, checkpoints, hosts, pipes
 from sagelocal.jobs.preloading import Preloading
 from sagelocal.jobs.preparation import JobFailedError
 
@@ -155,7 +154,7 @@ class Cluster:
             isolated=self._prepared.isolated,
             made=self._prepared.made,
             network=self._prepared.network,
-            hidden=(self._job.data_dir, Path.home() / ".aws"),
+            hidden=access.hidden(self._job.data_dir),
             on_line=partial(self._take, host.name),
             preloaded=leave,
             limits=limited,

@@ -196,7 +196,7 @@ class ModelServer:
                 environment=self._environment.root,
                 visible=(self._runtime, *hosts.interpreter_folders(self._environment.python)),
                 writable=(self._run,),
-                hidden=(self._settings.data_dir,),
+                hidden=access.hidden(self._settings.data_dir),
             ),
             on_line=self.line,
             preloaded=leave,

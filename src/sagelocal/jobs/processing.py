@@ -213,7 +213,7 @@ class Processing:
             environment=made.root,
             visible=hosts.interpreter_folders(made.python),
             network=self._network,
-            hidden=(self._job.data_dir, Path.home() / ".aws"),
+            hidden=access.hidden(self._job.data_dir),
         )
         command = [base.relocated(word) for word in self._plan.command]
         leave = self._leave(command, tree, base)
