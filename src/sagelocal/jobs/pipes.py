@@ -16,6 +16,7 @@ import random
 import threading
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from sagelocal import archive
 from sagelocal import storage as objects
 from sagelocal.jobs import failure, inputs
 from sagelocal.serving import recordio
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 1 << 16
 POLL_SECONDS = 0.02
 RECORDIO = "RecordIO"
+SHOWN = 80
+"""How much of a line an error shows, in bytes."""
 
 
 class Pipe:
@@ -110,10 +113,10 @@ def content(
             yield from _object(storage, channel, source.uri)
 
     def augmented_content(epoch: int) -> Iterator[bytes]:
-        texts = [objects.read(storage, source.uri) for source in found]
-        lines = [line for text in texts for line in text.splitlines() if line]
-        for line in shuffled(inputs.share(lines, channel, *part), channel, epoch):
-            yield from _augmented(storage, channel, line)
+        texts = [(source.uri, objects.read(storage, source.uri)) for source in found]
+        lines = [(uri, line) for uri, text in texts for line in text.splitlines() if line]
+        for uri, line in shuffled(inputs.share(lines, channel, *part), channel, epoch):
+            yield from _augmented(storage, channel, uri, line)
 
     return augmented_content if channel.data_type == inputs.AUGMENTED else epoch_content
 
@@ -132,21 +135,53 @@ def _object(storage: Storage, channel: Channel, uri: str) -> Iterator[bytes]:
         packed = channel.compression == "Gzip"
         stream = cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if packed else raw
         if channel.record_wrapper == RECORDIO:
-            yield recordio.write(stream.read())
+            yield recordio.write(_read(stream, uri))
             return
-        while chunk := stream.read(CHUNK_BYTES):
+        while chunk := _read(stream, uri, CHUNK_BYTES):
             yield chunk
 
 
-def _augmented(storage: Storage, channel: Channel, line: bytes) -> Iterator[bytes]:
+def _read(stream: IO[bytes], uri: str, size: int = -1) -> bytes:
+    try:
+        return stream.read(size)
+    except archive.GZIP_ERRORS as error:
+        raise inputs.InputError(f"{uri} cannot be read: {error}") from error
+
+
+def _augmented(storage: Storage, channel: Channel, uri: str, line: bytes) -> Iterator[bytes]:
     """Yield one record for each attribute of a line; `-ref` attributes are the objects that they name."""
-    entry = json.loads(line)
+    entry = _entry(uri, line)
     for name in channel.attributes:
         if name not in entry:
-            raise inputs.InputError(f"the augmented manifest has a line without the attribute {name!r}")
+            raise inputs.InputError(f"the augmented manifest {uri} has a line without the attribute {name!r}")
         value = entry[name]
-        if name.endswith("-ref"):
-            yield recordio.write(objects.read(storage, str(value)))
-        else:
+        if not name.endswith("-ref"):
             text = value if isinstance(value, str) else json.dumps(value)
             yield recordio.write(text.encode())
+            continue
+        try:
+            yield recordio.write(objects.read(storage, str(value)))
+        except objects.AddressError as error:
+            raise inputs.InputError(
+                f"the augmented manifest {uri} has {name} {value!r}; "
+                "the address of an object is needed, s3://bucket/key"
+            ) from error
+
+
+def _entry(uri: str, line: bytes) -> dict[str, Any]:
+    """Read a line of an augmented manifest.
+
+    Raises:
+        InputError: it is no JSON object.
+
+    """
+    shown = repr(line[:SHOWN].decode(errors="replace"))
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise inputs.InputError(
+            f"the augmented manifest {uri} has a line that is no JSON: {shown}: {error}"
+        ) from error
+    if not isinstance(entry, dict):
+        raise inputs.InputError(f"the augmented manifest {uri} has the line {shown}; a JSON object is needed")
+    return entry

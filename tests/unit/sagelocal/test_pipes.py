@@ -1,0 +1,89 @@
+"""Pipe mode: what a channel holds comes through its pipe, and what cannot be had fails the job."""
+
+import gzip
+import queue
+
+import pytest
+
+from sagelocal import storage as objects
+from sagelocal.jobs import inputs, pipes
+from sagelocal.jobs.plan import Channel
+
+ROWS = b"".join(b"row %d\n" % number for number in range(50_000))
+PACKED = gzip.compress(ROWS)
+HALF = len(PACKED) // 2
+SECONDS = 60
+
+
+@pytest.fixture
+def storage(tmp_path):
+    made = objects.DirectoryStorage(tmp_path / "s3")
+    made.make_bucket("b")
+    return made
+
+
+@pytest.fixture
+def feed(storage, tmp_path):
+    """Begin to feed a channel that is one object; return the folder of its pipes, and what it fails with."""
+    begun = []
+
+    def feed(content, **members):
+        storage.write("s3://b/x", content)
+        known = {"name": "train", "uri": "s3://b/x", "data_type": "S3Prefix", "mode": "Pipe"}
+        channel = Channel(**{**known, "distribution": "FullyReplicated", **members})
+        folder, failures = tmp_path / "data", queue.SimpleQueue()
+        folder.mkdir()
+        found = [inputs.Source(uri="s3://b/x", path="x")]
+        content = pipes.content(storage, channel, found)
+        begun.append(pipes.Pipe(channel, content, folder, failed=failures.put))
+        return folder, failures
+
+    yield feed
+    for pipe in begun:
+        pipe.close()
+
+
+def test_every_epoch_gets_all_of_it(feed):
+    folder, failures = feed(PACKED, compression="Gzip")
+    assert [(folder / f"train_{epoch}").read_bytes() == ROWS for epoch in range(2)] == [True, True]
+    assert failures.empty()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (PACKED[:HALF], "ended before the end-of-stream marker"),
+        (PACKED[:HALF] + b"\xff" * 50 + PACKED[HALF + 50 :], ""),  # a block that is none: zlib has many words
+        (PACKED[:-8] + bytes(8), "CRC check failed"),
+        (b"row 1\n", "Not a gzipped file"),
+    ],
+)
+def test_a_broken_object_fails_the_job(feed, content, words):
+    folder, failures = feed(content, compression="Gzip")
+    (folder / "train_0").read_bytes()
+    told = failures.get(timeout=SECONDS)
+    assert told.startswith("ClientError: Pipe mode, channel 'train': s3://b/x cannot be read: ")
+    assert words in told
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (b"5", "the line '5'; a JSON object is needed"),
+        (b"{", "a line that is no JSON: '{'"),
+        (b"[" * 100_000, "a line that is no JSON: '["),
+        (b'{"b": 1}', "a line without the attribute 'a'"),
+        (b'{"a": "x", "a-ref": 7}', "a-ref 7; the address of an object is needed, s3://bucket/key"),
+    ],
+)
+def test_a_line_of_a_manifest_that_says_no_record_fails_the_job(feed, line, words):
+    folder, failures = feed(
+        line + b"\n",
+        data_type="AugmentedManifestFile",
+        record_wrapper="RecordIO",
+        attributes=("a", "a-ref"),
+    )
+    (folder / "train_0").read_bytes()
+    told = failures.get(timeout=SECONDS)
+    assert told.startswith("ClientError: Pipe mode, channel 'train': the augmented manifest s3://b/x has ")
+    assert words in told
