@@ -67,6 +67,14 @@ def test_a_manifest_is_its_prefix_and_names(storage):
         (b'[{"prefix": "s3://b/"}, 7]', "names of objects"),
         (b'[{"prefix": "s3://b/"}, "../x"]', "cannot be a file"),
         (b'[{"prefix": "s3://b/"}, "a", "a/b"]', "is an object and the folder"),
+        (b"[" * 100_000, '"s3://b/m" is no JSON'),
+        (b'[{"prefix": 5}, "a"]', '"s3://b/m" has the prefix 5; needed is a string'),
+        (
+            b'[{"prefix": "b/data/"}, "a"]',
+            "\"s3://b/m\" names 'b/data/a'; needed is s3://bucket/key, of prefix and name",
+        ),
+        (b'[{"prefix": "s3://b"}, "a"]', "\"s3://b/m\" names 's3://ba'; needed is s3://bucket/key"),
+        (b'["a"]', "\"s3://b/m\" names 'a'; needed is s3://bucket/key"),
     ],
 )
 def test_a_bad_manifest_is_refused(storage, content, words):
@@ -107,6 +115,14 @@ def test_replicated_data_is_fetched_once_and_on_every_host(storage, tmp_path):
     fetch(storage, channel(), folders)
     assert all((folder / "1").read_bytes() == b"x/1" for folder in folders)
     assert (folders[0] / "2").samefile(folders[1] / "2")
+
+
+def test_what_a_manifest_names_twice_is_fetched_once(storage, tmp_path):
+    put(storage, "data/1", "data/2")
+    storage.write("s3://b/m", json.dumps([{"prefix": "s3://b/data/"}, "1", "2", "1"]).encode())
+    fetch(storage, channel(uri="s3://b/m", data_type="ManifestFile"), [tmp_path / "h1"])
+    assert sorted(path.name for path in (tmp_path / "h1").iterdir()) == ["1", "2"]
+    assert len(inputs.sources(storage, "s3://b/m", "ManifestFile")) == 2
 
 
 @given(st.integers(0, 20), st.integers(1, 5))

@@ -113,30 +113,46 @@ def _is_marker(item: Item) -> bool:
 
 
 def _manifest(storage: Storage, uri: str) -> list[Source]:
-    entries = _manifest_entries(uri, objects.read(storage, uri))
-    prefix = ""
+    """Return the objects that a manifest names; one that it names twice is there once, as in a set.
+
+    Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_S3DataSource.html ("the complete
+    set of S3Uri in this manifest is the input data"); what SageMaker does with it is not said.
+    """
+    prefix, entries = "", _manifest_entries(uri, objects.read(storage, uri))
     if entries and isinstance(entries[0], dict):
-        prefix = str(entries[0].get("prefix", ""))
+        prefix = entries[0].get("prefix", "")
         entries = entries[1:]
+    if not isinstance(prefix, str):
+        raise InputError(f'The manifest "{uri}" has the prefix {prefix!r}; needed is a string')
     if not all(isinstance(entry, str) for entry in entries) or not entries:
         raise InputError(
             f'The manifest "{uri}" needs {{"prefix": …}} and then the names of objects, as strings'
         )
-    return [Source(uri=prefix + entry, path=_manifest_path(prefix, entry)) for entry in entries]
+    return [_named(uri, prefix, entry) for entry in dict.fromkeys(entries)]
 
 
 def _manifest_entries(uri: str, text: bytes) -> list[Any]:
     try:
         entries = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f'The manifest "{uri}" is no JSON: {error}') from error
     if not isinstance(entries, list):
         raise InputError(f'The manifest "{uri}" is no JSON list')
     return entries
 
 
-def _manifest_path(prefix: str, entry: str) -> str:
-    return entry if prefix else objects.parse(entry).key
+def _named(uri: str, prefix: str, entry: str) -> Source:
+    """Return the object that an entry of the manifest at `uri` names."""
+    name = prefix + entry
+    try:
+        key = objects.parse(name).key
+    except objects.AddressError:
+        key = ""
+    if not key:
+        raise InputError(
+            f'The manifest "{uri}" names {name!r}; needed is s3://bucket/key, of prefix and name'
+        )
+    return Source(uri=name, path=entry if prefix else key)
 
 
 def _check(found: list[Source]) -> None:
