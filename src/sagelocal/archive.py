@@ -10,7 +10,6 @@ import gzip
 import os
 import stat
 import tarfile
-import zlib
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 GZIP_MAGIC = b"\x1f\x8b"
-GZIP_ERRORS = (OSError, EOFError, zlib.error)
-"""What reading a broken gzip stream raises: a wrong head or checksum, an early end, a block that is none."""
 PLAIN_TIME = 0
 """The modification time of all that `pack` writes, so that equal folders give equal bytes."""
 COMPRESSION = 6

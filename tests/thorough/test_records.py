@@ -1,6 +1,7 @@
 """Splitter and assembler: no record is lost, doubled or out of order, whatever the sizes."""
 
 import asyncio
+import gzip
 import io
 import struct
 
@@ -161,3 +162,23 @@ def test_a_refused_payload_names_its_records_and_who_is_at_fault(status, cause):
     ) as caught:
         transform(plan, b"a\nb\nc\nd\ne\n", model)
     assert caught.value.cause == cause
+
+
+def broken_gzip():
+    """Yield compressed rows that cannot be read to their end, each broken in its own way."""
+    packed = gzip.compress(b"1,2\n" * 100_000)
+    yield packed[: len(packed) // 2]
+    yield packed[:10] + b"\x07\xff\xff\xff" + packed[14:]  # a block of a type that there is not
+    yield packed[:-8] + bytes(8)  # another checksum
+
+
+@pytest.mark.parametrize("packed", list(broken_gzip()))
+def test_an_object_that_cannot_be_decompressed_is_the_clients_fault(packed):
+    async def answer(_):
+        return batch.Result(200, "text/csv", b"1\n")
+
+    plan = batch.Plan(split_type="Line", processing=IDENTITY)
+    source = gzip.GzipFile(fileobj=io.BytesIO(packed))
+    with pytest.raises(batch.TransformError, match="the object cannot be read: ") as caught:
+        asyncio.run(batch.transform(plan, source, io.BytesIO(), answer, lambda _: None))
+    assert caught.value.cause == "ClientError"

@@ -16,10 +16,9 @@ import random
 import threading
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from sagelocal import archive
 from sagelocal import storage as objects
 from sagelocal.jobs import failure, inputs
-from sagelocal.serving import recordio
+from sagelocal.serving import recordio, records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -144,7 +143,7 @@ def _object(storage: Storage, channel: Channel, uri: str) -> Iterator[bytes]:
 def _read(stream: IO[bytes], uri: str, size: int = -1) -> bytes:
     try:
         return stream.read(size)
-    except archive.GZIP_ERRORS as error:
+    except records.UNREADABLE as error:
         raise inputs.InputError(f"{uri} cannot be read: {error}") from error
 
 

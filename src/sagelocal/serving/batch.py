@@ -109,7 +109,7 @@ async def _read_ahead(payloads: Iterator[records.Payload]) -> AsyncIterator[reco
             payload = await asyncio.to_thread(next, payloads, None)
         except records.RecordError as error:
             raise TransformError("ClientError", str(error)) from error
-        except (OSError, EOFError) as error:
+        except records.UNREADABLE as error:
             raise TransformError("ClientError", f"the object cannot be read: {error}") from error
         if payload is None:
             return

@@ -9,6 +9,7 @@ joined are the object again.
 from __future__ import annotations
 
 import struct
+import zlib
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from sagelocal.serving import recordio
@@ -16,6 +17,8 @@ from sagelocal.serving import recordio
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+UNREADABLE = (OSError, EOFError, zlib.error)
+"""What reading a broken gzip stream raises: a wrong head or checksum, an early end, a block that is none."""
 SPLIT_TYPES = ("None", "Line", "RecordIO", "TFRecord")
 _READ_BYTES = 1 << 20
 _BLOCK_BYTES = 6 << 20
