@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 JSON_1_1 = "application/x-amz-json-1.1"
 JSON = "application/json"
+DEEPEST = 200
+"""How many levels of JSON a request may have: only shapes that hold themselves, as Search's expressions, can
+have so many, and each level takes some frames of Python's stack."""
 _NUMBERS = ("integer", "long", "float", "double")
 
 
@@ -62,6 +65,7 @@ class Protocols:
 
         Raises:
             SerializationException: the body is not JSON, or a value has another type than the model's.
+            ValidationException: the body is nested too deep.
 
         """
         shape = match.operation.input
@@ -228,7 +232,23 @@ def _parse(body: bytes) -> dict[str, Any]:
         raise SerializationException(f"the body is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise SerializationException(f"the body is a JSON {type(value).__name__}; an object is needed")
+    if body.count(b"{") + body.count(b"[") > DEEPEST and (levels := _levels(value)) > DEEPEST:
+        raise ValidationException(f"the request is nested in {levels} levels; at most {DEEPEST} are allowed")
     return value
+
+
+def _levels(value: Any) -> int:
+    """Return in how many levels a JSON value is nested; one that holds nothing has one."""
+    count, level = 0, [value]
+    while level:
+        count += 1
+        level = [
+            inner
+            for each in level
+            for inner in (each.values() if isinstance(each, dict) else each)
+            if isinstance(inner, dict | list)
+        ]
+    return count
 
 
 def _refuse(constant: str) -> NoReturn:

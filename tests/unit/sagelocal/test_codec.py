@@ -9,7 +9,7 @@ import pytest
 from botocore.model import DenormalizedStructureBuilder
 
 from sagelocal.errors import SerializationException, ValidationException
-from sagelocal.wire import patterns
+from sagelocal.wire import model, patterns, protocol
 from sagelocal.wire.codec import Codec
 from sagelocal.wire.message import Request
 from sagelocal.wire.model import Match, Operation
@@ -211,3 +211,23 @@ def test_threads_may_meet_a_shape_for_the_first_time_together():
             assert found == [value] * 4
     finally:
         sys.setswitchinterval(switching)
+
+
+def nested(levels):
+    """Return a body that is nested in so many levels, of a shape that holds itself."""
+    expression = {}
+    for _ in range(levels // 2 - 1):
+        expression = {"SubExpressions": [expression]}
+    return json.dumps({"Resource": "TrainingJob", "SearchExpression": expression}).encode()
+
+
+def test_what_is_nested_too_deep_is_refused():
+    match = model.load(["sagemaker"]).by_target("SageMaker.Search")
+    request = Request(method="POST", path="/")
+    Protocols().decode(match, request, nested(protocol.DEEPEST))
+    for levels in (protocol.DEEPEST + 2, 4 * protocol.DEEPEST):
+        with pytest.raises(
+            ValidationException,
+            match=f"^the request is nested in {levels} levels; at most {protocol.DEEPEST} are allowed$",
+        ):
+            Protocols().decode(match, request, nested(levels))
