@@ -10,6 +10,7 @@ import gzip
 import os
 import stat
 import tarfile
+import zlib
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -22,6 +23,8 @@ GZIP_MAGIC = b"\x1f\x8b"
 PLAIN_TIME = 0
 """The modification time of all that `pack` writes, so that equal folders give equal bytes."""
 COMPRESSION = 6
+MOST_HEAD_BYTES = 4 << 20
+"""What may stand before a member's content: tarfile takes all of it into memory, however long a name is."""
 
 
 class ArchiveError(Exception):
@@ -55,15 +58,27 @@ def extract(archive: Path, into: Path, limits: Limits | None = None) -> list[str
         most = min(bounds.total_bytes, max(1 << 20, archive.stat().st_size * bounds.expansion))
         try:
             with gzip.GzipFile(fileobj=raw) as plain:
-                counted = cast("IO[bytes]", _Counted(plain, archive.name, most))
-                with tarfile.open(fileobj=counted, mode="r|") as tar:
-                    return list(_extract_members(tar, into, archive.name, bounds))
-        except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+                counted = _Counted(plain, archive.name, most)
+                with tarfile.open(fileobj=cast("IO[bytes]", counted), mode="r|") as tar:
+                    return list(_extract_members(_members(tar, counted), tar, into, archive.name, bounds))
+        except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error, RecursionError) as error:
             raise ArchiveError(f"{archive.name} cannot be unpacked: {error}") from error
 
 
-def _extract_members(tar: tarfile.TarFile, into: Path, name: str, limits: Limits) -> Iterator[str]:
-    for count, member in enumerate(tar, start=1):
+def _members(tar: tarfile.TarFile, stream: _Counted) -> Iterator[tarfile.TarInfo]:
+    while True:
+        stream.begin_head()
+        member = tar.next()
+        stream.end_head()
+        if member is None:
+            return
+        yield member
+
+
+def _extract_members(
+    members: Iterator[tarfile.TarInfo], tar: tarfile.TarFile, into: Path, name: str, limits: Limits
+) -> Iterator[str]:
+    for count, member in enumerate(members, start=1):
         if count > limits.members:
             raise ArchiveError(f"{name} holds more than {limits.members} members")
         path = _checked(member, name, limits)
@@ -103,19 +118,34 @@ def _kind(member: tarfile.TarInfo) -> str:
 
 
 class _Counted:
-    """A stream that refuses to yield more than `most` bytes: a bomb is stopped by what it unpacks to."""
+    """A stream that refuses to yield too much: a bomb is stopped by what it unpacks to.
+
+    `most` are the bytes of all, of which a member's head may have `MOST_HEAD_BYTES`.
+    """
 
     def __init__(self, stream: gzip.GzipFile, name: str, most: int) -> None:
         self._stream = stream
         self._name = name
         self._most = most
         self._seen = 0
+        self._head_ends = 0
+        self.begin_head()  # tarfile reads the first member's when it opens the archive
+
+    def begin_head(self) -> None:
+        """Take what is read from now on for a member's head."""
+        self._head_ends = self._seen + MOST_HEAD_BYTES
+
+    def end_head(self) -> None:
+        """Take what is read from now on for its content."""
+        self._head_ends = self._most
 
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(size)
         self._seen += len(data)
         if self._seen > self._most:
             raise ArchiveError(f"{self._name} unpacks to more than {self._most} bytes")
+        if self._seen > self._head_ends:
+            raise ArchiveError(f"{self._name} has a member's head of more than {MOST_HEAD_BYTES} bytes")
         return data
 
 

@@ -2,7 +2,9 @@
 
 import gzip
 import io
+import os
 import tarfile
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -121,8 +123,66 @@ def test_what_is_no_archive_is_refused(tmp_path, content):
         archive.extract(tmp_path / "a.tar.gz", tmp_path / "out")
 
 
+def test_a_broken_block_is_refused(tmp_path):
+    packed = bytearray(make(tmp_path / "a.tar.gz", (tarfile.TarInfo("x"), os.urandom(1 << 20))).read_bytes())
+    packed[len(packed) // 2 :] = b"\xff" * (len(packed) // 2)
+    (tmp_path / "a.tar.gz").write_bytes(packed)
+    with pytest.raises(archive.ArchiveError, match="cannot be unpacked"):
+        archive.extract(tmp_path / "a.tar.gz", tmp_path / "out")
+
+
 def test_a_cut_archive_is_refused(tmp_path):
     whole = make(tmp_path / "a.tar.gz", (tarfile.TarInfo("x"), bytes(range(256)) * 400)).read_bytes()
     (tmp_path / "a.tar.gz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(archive.ArchiveError, match="cannot be unpacked"):
         archive.extract(tmp_path / "a.tar.gz", tmp_path / "out")
+
+
+def header(kind, size):
+    """Return the head of a member that only tells of the next one."""
+    member = tarfile.TarInfo("././@PaxHeader")
+    member.type, member.size = kind, size
+    return member.tobuf(tarfile.USTAR_FORMAT)
+
+
+def sparse_map(blocks):
+    """Return the head of a sparse file, with blocks of its map that each say that another one follows."""
+    head = bytearray(header(tarfile.GNUTYPE_SPARSE, 0))
+    head[482] = 1
+    head[148:156] = b"%06o\0 " % (sum(head[:148]) + 8 * 32 + sum(head[156:]))
+    return bytes(head) + (bytes(504) + b"\1" + bytes(7)) * blocks
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        header(tarfile.XHDTYPE, 64 << 20) + bytes(64 << 20),
+        header(tarfile.GNUTYPE_LONGNAME, 64 << 20) + b"n" * (64 << 20),
+        sparse_map(32 << 10),
+    ],
+    ids=["pax", "long name", "sparse"],
+)
+@pytest.mark.parametrize("before", [b"", tarfile.TarInfo("a").tobuf()], ids=["first", "second"])
+def test_heads_that_would_fill_the_memory_are_refused(tmp_path, before, start):
+    packed = gzip.compress(before + start + tarfile.TarInfo("x").tobuf() + bytes(1024), 1)
+    (tmp_path / "a.tar.gz").write_bytes(packed)
+    tracemalloc.start()
+    try:
+        with pytest.raises(archive.ArchiveError, match=r"a member's head of more than 4194304 bytes"):
+            archive.extract(tmp_path / "a.tar.gz", tmp_path / "out")
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_heads_without_end_are_refused(tmp_path):
+    (tmp_path / "a.tar.gz").write_bytes(gzip.compress(header(tarfile.XHDTYPE, 0) * 2000))
+    with pytest.raises(archive.ArchiveError, match="cannot be unpacked"):
+        archive.extract(tmp_path / "a.tar.gz", tmp_path / "out")
+
+
+def test_large_files_need_no_large_heads(tmp_path):
+    big = bytes(range(256)) * (24 << 10)
+    names = ["a", "/".join(["n" * 100] * 3)]
+    make(tmp_path / "a.tar.gz", *((tarfile.TarInfo(name), big) for name in names))
+    assert archive.extract(tmp_path / "a.tar.gz", tmp_path / "out") == names
