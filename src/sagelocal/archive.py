@@ -7,7 +7,6 @@ are taken; anything else refuses the whole archive before or while it is unpacke
 from __future__ import annotations
 
 import gzip
-import os
 import stat
 import tarfile
 import zlib
@@ -16,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 GZIP_MAGIC = b"\x1f\x8b"
@@ -149,25 +148,11 @@ class _Counted:
         return data
 
 
-def files(folder: Path) -> list[str]:
-    """Return the relative paths of the plain files below `folder`, sorted; links are not followed."""
-    found: list[str] = []
-    for parent, folders, names in os.walk(folder):
-        folders.sort()
-        base = os.path.relpath(parent, folder)
-        found.extend(
-            os.path.normpath(os.path.join(base, name))  # noqa: PTH118  (strings: this is a hot loop)
-            for name in names
-            if stat.S_ISREG(os.lstat(os.path.join(parent, name)).st_mode)  # noqa: PTH118
-        )
-    return sorted(found)
+def pack(found: Iterable[tuple[str, Path]], archive: Path) -> int:
+    """Write files and folders as a tar.gz, the same bytes for the same; return the files' number.
 
-
-def pack(folder: Path, archive: Path, left_out: Callable[[str], None] | None = None) -> int:
-    """Write the folder's content as a tar.gz, the same bytes for the same; return the files' number.
-
-    Links inside the folder are stored as what they point to; links that lead outside, sockets and pipes are
-    left out, and `left_out` is told each path.
+    Each has its name in the archive and its place on this machine, which is no link. A folder comes before
+    what it holds.
     """
     count = 0
     archive.parent.mkdir(parents=True, exist_ok=True)
@@ -176,33 +161,19 @@ def pack(folder: Path, archive: Path, left_out: Callable[[str], None] | None = N
         gzip.GzipFile("", "wb", COMPRESSION, fileobj=raw, mtime=PLAIN_TIME) as packed,
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
     ):
-        for path in _walk(folder, folder.resolve(), left_out or (lambda _path: None)):
-            relative = path.relative_to(folder).as_posix()
-            real = path.resolve()
-            member = _member(relative, real)
+        for name, place in found:
+            member = _member(name, place)
             if member.isdir():
                 tar.addfile(member)
                 continue
-            with real.open("rb") as stream:
+            with place.open("rb") as stream:
                 tar.addfile(member, stream)
             count += 1
     return count
 
 
-def _walk(folder: Path, root: Path, left_out: Callable[[str], None]) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()):
-        real = path.resolve()
-        plain = real.is_file() or (real.is_dir() and not path.is_symlink())
-        if not (real.is_relative_to(root) and plain):
-            left_out(str(path))
-            continue
-        yield path
-        if real.is_dir():
-            yield from _walk(path, root, left_out)
-
-
-def _member(name: str, real: Path) -> tarfile.TarInfo:
-    info: Any = real.stat()
+def _member(name: str, place: Path) -> tarfile.TarInfo:
+    info: Any = place.lstat()
     member = tarfile.TarInfo(name)
     member.mtime = PLAIN_TIME
     if stat.S_ISDIR(info.st_mode):

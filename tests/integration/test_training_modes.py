@@ -8,6 +8,7 @@ import signal
 import pytest
 from tests.integration import training_jobs as jobs
 
+from sagelocal.container import isolation
 from sagelocal.serving import recordio
 
 
@@ -159,6 +160,47 @@ def test_several_hosts_are_several_processes_that_reach_each_other(train, s3, lo
     assert said["algo-1"]["heard"] == ["algo-2", "algo-3"]
     assert [said[name]["files"] for name in names] == [["0"], ["1"], ["2"]]
     assert jobs.archive_names(s3, job["ModelArtifacts"]["S3ModelArtifacts"]) == names
+
+
+LINKS = """
+import os, pathlib, sys
+os.chdir("/opt/ml")
+home, me = sys.argv[2], os.environ["SM_CURRENT_HOST"]
+if me == "algo-1":
+    pathlib.Path("/tmp/out").mkdir()
+    pathlib.Path("/tmp/out/ckpt").write_text("w")
+    os.symlink("/opt/ml/model/ckpt", "/tmp/out/best")
+    os.rmdir("model")
+    os.symlink("/tmp/out", "model")
+    os.rmdir("output/data")
+    os.symlink(home, "output/data")
+else:
+    os.rmdir("model")
+    os.symlink(home, "model")
+    pathlib.Path("output/data/note").write_text("n")
+"""
+
+
+def test_links_lead_where_the_hosts_saw_them_lead_and_to_nothing_of_the_machines(train, s3, logs, tmp_path):
+    if not isolation.probe("auto").bwrap:
+        pytest.skip("not isolated, the script itself could write there")
+    (tmp_path / "thesis").write_text("precious")
+    job = train(
+        {"t.py": LINKS},
+        hyperparameters={"home": json.dumps(str(tmp_path))},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1},
+    )
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis"]
+    model = job["ModelArtifacts"]["S3ModelArtifacts"]
+    assert jobs.archive_names(s3, model) == ["best", "ckpt"]
+    output = model.replace("model.tar.gz", "output.tar.gz")
+    assert jobs.archive_names(s3, output) == ["note"]
+    said = [line for line in jobs.log_lines(logs, job["TrainingJobName"]) if "Left out of" in line]
+    assert [line.partition(" leads to ")[0] for line in sorted(said)] == [
+        "[sagelocal] Left out of model: /opt/ml/model",
+        "[sagelocal] Left out of output: /opt/ml/output/data",
+    ]
 
 
 GROUPED = """

@@ -142,7 +142,7 @@ def run(root, plan, isolated, made, *, as_toolkit):
     end = running.wait(120)
     seen = tree.output / "seen.json"
     assert seen.exists(), "\n".join(lines)
-    return json.loads(seen.read_text()), end, hosts.failure_text(tree)
+    return json.loads(seen.read_text()), end, hosts.failure_text(tree, isolated)
 
 
 def differences(ours, theirs):

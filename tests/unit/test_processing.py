@@ -3,6 +3,7 @@
 import pytest
 
 from sagelocal import storage
+from sagelocal.container import sight
 from sagelocal.jobs import outputs, processing_plan
 
 REQUEST = {
@@ -105,7 +106,7 @@ def bucket(tmp_path):
 
 def folder(bucket, path, *, continuous):
     output = processing_plan.Output(name="o", uri="s3://b/out/", local_path="", continuous=continuous)
-    return outputs.Folder(bucket, output, path)
+    return outputs.Folder(bucket, output, path, sight.Sight(((path, path),)), print)
 
 
 def keys(bucket):

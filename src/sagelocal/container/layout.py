@@ -74,6 +74,11 @@ class Layout:
         """Below it are the inputs and outputs of a processing job."""
         return self.root / "processing"
 
+    @property
+    def scratch(self) -> Path:
+        """What an isolated job sees as `/tmp`: beside its tree on this machine."""
+        return self.root.parent / "tmp"
+
     def channel(self, name: str) -> Path:
         """Return the folder of a channel."""
         return self.data / name

@@ -49,6 +49,9 @@ _TAIL = """
 - A job writes to `/opt/ml` and its own `/tmp` only, and to its environment in a layer that ends
   with it; it does not see the service's state, other jobs, or `~/.aws`, and neither does the model of
   an endpoint. All its processes end with its first one.
+- What a job leaves in `/opt/ml/model`, `/opt/ml/output/data`, outputs and checkpoints goes to S3, links as
+  what the job saw behind them, below `/opt/ml` or its `/tmp`; a link that leads elsewhere is not
+  followed, and the log names it.
 - SIGTERM, 120 seconds (`SAGELOCAL_STOP_GRACE_SECONDS`), SIGKILL; artifacts are kept.
 - File, FastFile and Pipe input, manifests and augmented manifests, sharding, checkpoints, spot
   interruptions (`kill -USR1` to the job's supervisor), retries after errors of the platform.
@@ -106,7 +109,7 @@ test needs these environments.
 - Files outside `/opt/ml`, `/tmp` and the environment are the machine's own, read-only.
 - Where bubblewrap does not work (another system than Linux, no user namespaces), paths are
   relocated below the job's folder, `SM_*` variables and `/opt/ml` in commands follow, and the log
-  says so.
+  says so. `/tmp` is the machine's then: links to it are not followed.
 """
 
 

@@ -10,28 +10,35 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from sagelocal import archive
 from sagelocal import storage as objects
+from sagelocal.container import sight as sights
 from sagelocal.jobs import inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from sagelocal.container.sight import Found, Sight
     from sagelocal.storage import Storage
 
 SCAN_SECONDS = 1.0
+State = tuple[int, int]
+"""A file's modification time in nanoseconds, and its size."""
 
 
 class CheckpointSync:
     """Keeps one folder on S3, from a thread of its own."""
 
-    def __init__(self, storage: Storage, uri: str, folder: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, storage: Storage, uri: str, folder: Path, sight: Sight, say: Callable[[str], None]
+    ) -> None:
         self._storage = storage
         self._uri = uri.rstrip("/")
         self._folder = folder
+        self._sight = sight
         self._say = say
-        self._kept: dict[str, tuple[int, int]] = {}
+        self._left_out = sights.once(lambda words: say(f"Left out of the checkpoints: {words}"))
+        self._kept: dict[str, State] = {}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
 
@@ -51,7 +58,7 @@ class CheckpointSync:
             if ".." in path.relative_to(self._folder).parts:
                 continue
             self._storage.download(item.uri, path)
-            self._kept[name] = self._state(name)
+            self._kept[name] = _state(path)
         return len(items)
 
     def start(self) -> None:
@@ -71,35 +78,35 @@ class CheckpointSync:
         self._upload(self._changed())
 
     def _run(self) -> None:
-        before: dict[str, tuple[int, int]] = {}
+        before: dict[Found, State] = {}
         while not self._over.wait(SCAN_SECONDS):
             changed = self._changed()
             # A file that is being written waits until it stays the same from one look to the next.
-            settled = {name: state for name, state in changed.items() if before.get(name) == state}
+            settled = {file: state for file, state in changed.items() if before.get(file) == state}
             before = changed
             try:
                 self._upload(settled)
             except (objects.StorageError, OSError) as error:
                 self._say(f"Checkpoints did not reach S3, trying again: {error}")
 
-    def _changed(self) -> dict[str, tuple[int, int]]:
-        found: dict[str, tuple[int, int]] = {}
-        for name in archive.files(self._folder):
-            state = self._state(name)
-            if self._kept.get(name) != state:
-                found[name] = state
+    def _changed(self) -> dict[Found, State]:
+        found: dict[Found, State] = {}
+        for each in self._sight.contents(self._folder, self._left_out):
+            state = _state(each.place)
+            if not each.is_folder and self._kept.get(each.name) != state:
+                found[each] = state
         return found
 
-    def _state(self, name: str) -> tuple[int, int]:
-        try:
-            info = (self._folder / name).stat()
-        except FileNotFoundError:
-            return (0, -1)
-        return (info.st_mtime_ns, info.st_size)
+    def _upload(self, changed: dict[Found, State]) -> None:
+        for file, state in changed.items():
+            if file.place.is_file():
+                self._storage.upload(file.place, f"{self._uri}/{file.name}")
+                self._kept[file.name] = state
 
-    def _upload(self, changed: dict[str, tuple[int, int]]) -> None:
-        for name, state in changed.items():
-            path = self._folder / name
-            if path.is_file():
-                self._storage.upload(path, f"{self._uri}/{name}")
-                self._kept[name] = state
+
+def _state(path: Path) -> State:
+    try:
+        info = path.lstat()
+    except FileNotFoundError:
+        return (0, -1)
+    return (info.st_mtime_ns, info.st_size)

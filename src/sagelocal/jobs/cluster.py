@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sagelocal.container import limits
+from sagelocal.container import limits, sight
 from sagelocal.jobs import access, checkpoints, hosts, pipes
 from sagelocal.jobs.preloading import Preloading
 from sagelocal.jobs.preparation import JobFailedError
@@ -168,12 +168,16 @@ class Cluster:
         if kept is None:
             return []
         try:
-            folders = [tree.on_host(kept.path) for tree in self._trees.values()]
+            folders = [(tree, tree.on_host(kept.path)) for tree in self._trees.values()]
         except ValueError as error:
             raise JobFailedError(
                 f"ClientError: sagelocal keeps checkpoints below /opt/ml only, not in {kept.path!r}"
             ) from error
-        return [checkpoints.CheckpointSync(self._storage, kept.uri, folder, self._say) for folder in folders]
+        isolated = self._prepared.isolated
+        return [
+            checkpoints.CheckpointSync(self._storage, kept.uri, folder, sight.of(isolated, tree), self._say)
+            for tree, folder in folders
+        ]
 
     def _fail(self, words: str) -> None:
         self._fault = words

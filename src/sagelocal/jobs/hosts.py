@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sagelocal.container import environment, isolation, process, toolkits
+from sagelocal.container import environment, isolation, process, sight, toolkits
 from sagelocal.container.layout import Layout
 from sagelocal.jobs import access, source
 from sagelocal.serving import runtime
@@ -128,7 +128,7 @@ def start(
     names.write_text(isolation.hosts_text({each.name: each.address for each in plan.hosts}))
     view = isolation.View(
         ml=tree.root,
-        scratch=root / "tmp",
+        scratch=tree.scratch,
         hosts_file=names,
         hostname=host.name,
         environment=made.root,
@@ -156,10 +156,6 @@ def interpreter_folders(python: Path) -> tuple[Path, ...]:
     return () if folder is None else (folder,)
 
 
-def failure_text(tree: Layout) -> str:
+def failure_text(tree: Layout, isolated: Isolation) -> str:
     """Return what the container wrote to `/opt/ml/output/failure`."""
-    path = tree.failure
-    if path.is_symlink() or not path.is_file():
-        return ""
-    with path.open("rb") as stream:
-        return stream.read(FAILURE_BYTES).decode("utf-8", "replace")
+    return sight.of(isolated, tree).head(tree.failure, FAILURE_BYTES).decode("utf-8", "replace")

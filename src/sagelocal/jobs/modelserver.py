@@ -190,7 +190,7 @@ class ModelServer:
             isolation=self._isolation,
             view=isolation.View(
                 ml=self._layout.root,
-                scratch=self._folder / "tmp",
+                scratch=self._layout.scratch,
                 hosts_file=names,
                 hostname="model",
                 environment=self._environment.root,

@@ -8,11 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sagelocal import storage as objects
+from sagelocal.container import sight as sights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from sagelocal.container.sight import Found, Sight
     from sagelocal.jobs.processing_plan import Output
     from sagelocal.storage import Storage
 
@@ -25,12 +27,16 @@ State = tuple[int, int]
 class Folder:
     """One output's folder on one host."""
 
-    def __init__(self, storage: Storage, output: Output, folder: Path) -> None:
+    def __init__(
+        self, storage: Storage, output: Output, folder: Path, sight: Sight, say: Callable[[str], None]
+    ) -> None:
         self._storage = storage
         self._output = output
         self._folder = folder
-        self._seen: dict[Path, State] = {}
-        self._sent: dict[Path, State] = {}
+        self._sight = sight
+        self._left_out = sights.once(lambda words: say(f"Left out of the output {output.name!r}: {words}"))
+        self._seen: dict[Found, State] = {}
+        self._sent: dict[Found, State] = {}
 
     @property
     def continuous(self) -> bool:
@@ -47,7 +53,7 @@ class Folder:
         if not self.continuous:
             return
         found = self._files()
-        self._send({path: state for path, state in found.items() if self._seen.get(path) == state})
+        self._send({file: state for file, state in found.items() if self._seen.get(file) == state})
         self._seen = found
 
     def finish(self) -> int:
@@ -56,25 +62,23 @@ class Folder:
         self._send(found)
         return len(found)
 
-    def _send(self, files: dict[Path, State]) -> None:
-        new = {path: state for path, state in files.items() if self._sent.get(path) != state}
+    def _send(self, files: dict[Found, State]) -> None:
+        new = {file: state for file, state in files.items() if self._sent.get(file) != state}
         target = objects.parse(self._output.uri)
         transfers: list[Callable[[], None]] = [
-            partial(self._storage.upload, path, target.join(path.relative_to(self._folder).as_posix()).uri)
-            for path in new
+            partial(self._storage.upload, file.place, target.join(file.name).uri) for file in new
         ]
         if transfers:
             objects.in_parallel(transfers)
         self._sent |= new
 
-    def _files(self) -> dict[Path, State]:
+    def _files(self) -> dict[Found, State]:
         found = {}
-        for path in sorted(self._folder.rglob("*")):
-            # A link may lead anywhere on the machine.
-            if path.is_file() and not path.is_symlink():
+        for each in self._sight.contents(self._folder, self._left_out):
+            if not each.is_folder:
                 with contextlib.suppress(FileNotFoundError):  # the job may delete what it wrote
-                    status = path.stat()
-                    found[path] = (status.st_mtime_ns, status.st_size)
+                    status = each.place.lstat()
+                    found[each] = (status.st_mtime_ns, status.st_size)
         return found
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagelocal import logs
 from sagelocal import storage as objects
-from sagelocal.container import environments, images, isolation, limits, process
+from sagelocal.container import environments, images, isolation, limits, process, sight
 from sagelocal.container.layout import Layout
 from sagelocal.container.programs import smspark_submit
 from sagelocal.jobs import access, failure, hosts, inputs, outputs, planned_faults, preferences
@@ -114,6 +114,7 @@ class Processing:
     def _process(self) -> End:
         self._lay_out()
         made, isolated = self._prepare()
+        self._folders = self._output_folders(isolated)
         if self._job.stopping:
             return End(status=JobStatus.STOPPED)
         image = images.resolve(self._plan.image, self._job.settings["image_policy"])
@@ -126,15 +127,14 @@ class Processing:
         ends, stopped = self._watch(running)
         continuous.close()
         self._preloading.wish()
-        self._message = _message(self._trees.values())
+        self._message = _message(self._trees.values(), isolated)
         bad = next((index for index, end in enumerate(ends) if not end.ok), None)
         if bad is not None and not stopped:
             self._upload_continuous()
             host = self._plan.hosts[bad]
             tree, tail = self._trees[host], self._tails[host].error()
-            return End(
-                status=JobStatus.FAILED, reason=failure.container(ends[bad], hosts.failure_text(tree), tail)
-            )
+            written = hosts.failure_text(tree, isolated)
+            return End(status=JobStatus.FAILED, reason=failure.container(ends[bad], written, tail))
         self._upload()
         return End(status=JobStatus.STOPPED if stopped else JobStatus.COMPLETED)
 
@@ -148,9 +148,16 @@ class Processing:
             (config / "processingjobconfig.json").write_text(json.dumps(self._plan.config))
             (config / "resourceconfig.json").write_text(json.dumps(self._plan.resource_config(host)))
             for entry in self._plan.outputs:
-                folder = tree.on_host(entry.local_path)
-                folder.mkdir(parents=True, exist_ok=True)
-                self._folders.append(outputs.Folder(self._storage, entry, folder))
+                tree.on_host(entry.local_path).mkdir(parents=True, exist_ok=True)
+
+    def _output_folders(self, isolated: Isolation) -> list[outputs.Folder]:
+        return [
+            outputs.Folder(
+                self._storage, entry, tree.on_host(entry.local_path), sight.of(isolated, tree), self._say
+            )
+            for tree in self._trees.values()
+            for entry in self._plan.outputs
+        ]
 
     def _prepare(self) -> tuple[Environment, Isolation]:
         """Fetch the inputs and make the environment, both at the same time."""
@@ -207,7 +214,7 @@ class Processing:
         names.write_text(isolation.hosts_text(addresses))
         view = isolation.View(
             ml=tree.root,
-            scratch=root / "tmp",
+            scratch=tree.scratch,
             hosts_file=names,
             hostname=host,
             environment=made.root,
@@ -327,7 +334,7 @@ class Processing:
         return self._trees[self._plan.hosts[0]]
 
 
-def _message(trees: Iterable[Layout]) -> str:
+def _message(trees: Iterable[Layout], isolated: Isolation) -> str:
     """Return what the containers wrote to `/opt/ml/output/message`, one after the other: its first kilobyte.
 
     Rules: https://docs.aws.amazon.com/sagemaker/latest/dg/byoc-metadata.html
@@ -336,12 +343,9 @@ def _message(trees: Iterable[Layout]) -> str:
         JobFailedError: it is no UTF-8.
 
     """
-    content = b""
-    for tree in trees:
-        path = tree.output / "message"
-        if path.is_file() and not path.is_symlink():
-            with path.open("rb") as stream:
-                content += stream.read(MESSAGE_BYTES)
+    content = b"".join(
+        sight.of(isolated, tree).head(tree.output / "message", MESSAGE_BYTES) for tree in trees
+    )
     try:
         # The last character may be cut through: that is no error.
         return codecs.getincrementaldecoder("utf-8")().decode(content[:MESSAGE_BYTES])

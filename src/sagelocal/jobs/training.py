@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagelocal import logs
 from sagelocal import storage as objects
+from sagelocal.container import sight
 from sagelocal.jobs import artifacts, cluster, failure, hosts, planned_faults, transitions
 from sagelocal.jobs import metrics as metering
 from sagelocal.jobs import plan as planning
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from sagelocal.container.exits import Exit
     from sagelocal.container.images import Image
+    from sagelocal.container.isolation import Isolation
+    from sagelocal.container.sight import Sight
     from sagelocal.jobs.cluster import Outcome
     from sagelocal.jobs.metrics import MetricSink
     from sagelocal.jobs.plan import Host, TrainingPlan
@@ -89,7 +92,6 @@ class Training:
         self._services = services
         self._began = time.time()
         self._trees = {host.name: hosts.layout(job.folder.root, plan, host) for host in plan.hosts}
-        self._first = self._trees[plan.hosts[0].name]
         self._reports = self._make_reports()
         self._scanner = metering.Scanner(plan.metrics, self._say)
         self._tails = {host.name: failure.Tail() for host in plan.hosts}
@@ -139,7 +141,7 @@ class Training:
             raise InterruptedAttemptError
         if not prepared.image.algorithm:  # those define every metric that they might print
             self._scanner.tell_unmatched()
-        return self._keep(self._end(outcome, prepared))
+        return self._keep(self._end(outcome, prepared), prepared.isolated)
 
     def _run_containers(self, prepared: Prepared) -> Outcome:
         running = cluster.Cluster(
@@ -171,12 +173,12 @@ class Training:
             return End(status=JobStatus.COMPLETED, secondary="Completed")
         host, end = self._plan.hosts[outcome.first_bad], outcome.ends[outcome.first_bad]
         self._say(f"The container of {host.name} failed: {end}")
-        reason = self._reason(host, end, prepared.commands[host.name])
+        reason = self._reason(host, end, prepared)
         return End(status=JobStatus.FAILED, secondary="Failed", reason=reason)
 
-    def _reason(self, host: Host, end: Exit, command: hosts.Command) -> str:
-        error = self._tails[host.name].error()
-        written = hosts.failure_text(self._trees[host.name])
+    def _reason(self, host: Host, end: Exit, prepared: Prepared) -> str:
+        error, command = self._tails[host.name].error(), prepared.commands[host.name]
+        written = hosts.failure_text(self._trees[host.name], prepared.isolated)
         if written or not command.is_script:
             return failure.container(end, written, error)
         return failure.script(end, ["python", *command.argv[1:]], error)
@@ -190,15 +192,17 @@ class Training:
 
     # -- after the script
 
-    def _keep(self, end: End) -> End:
-        """Upload what the job leaves; a model only of a job that did not fail."""
+    def _keep(self, end: End, isolated: Isolation) -> End:
+        """Upload what the hosts leave; a model only of a job that did not fail."""
         self._advance("Uploading")
-        self._gather()
+        seen = [(sight.of(isolated, tree), tree) for tree in self._trees.values()]
         try:
             with ThreadPoolExecutor(max_workers=1) as pool:
-                output = pool.submit(self._upload, artifacts.OUTPUT, self._first.output_data)
+                results = [(each, tree.output_data) for each, tree in seen]
+                output = pool.submit(self._upload, artifacts.OUTPUT, results)
                 if end.status is not JobStatus.FAILED:
-                    self._kept_model = self._upload(artifacts.MODEL, self._first.model)
+                    models = [(each, tree.model) for each, tree in seen]
+                    self._kept_model = self._upload(artifacts.MODEL, models)
                 output.result()
         except objects.StorageError as error:
             self._kept_model = False
@@ -208,24 +212,14 @@ class Training:
             self._say("/opt/ml/model is empty: no model was uploaded")
         return end
 
-    def _gather(self) -> None:
-        """Put together what several hosts left; of files with one name the first host's is kept."""
-        for tree in list(self._trees.values())[1:]:
-            for source, target in (
-                (tree.model, self._first.model),
-                (tree.output_data, self._first.output_data),
-            ):
-                artifacts.merge(source, target, self._say)
-
-    def _upload(self, kind: str, folder: Path) -> bool:
+    def _upload(self, kind: str, folders: list[tuple[Sight, Path]]) -> bool:
         return artifacts.upload(
             self._services.storage,
-            folder,
+            artifacts.collect(kind, folders, self._say),
             kind=kind,
             output_uri=self._plan.output_uri,
             compress=self._plan.compress,
             drafts=self._job.folder.root / "drafts",
-            say=self._say,
         )
 
     # -- telling

@@ -2,8 +2,11 @@
 
 import pytest
 
+from sagelocal.container.isolation import Isolation
 from sagelocal.container.layout import Layout
 from sagelocal.jobs import processing
+
+ISOLATED = Isolation(bwrap="bwrap")
 
 
 def trees(tmp_path, *contents):
@@ -29,16 +32,22 @@ def trees(tmp_path, *contents):
     ],
 )
 def test_the_messages_of_all_containers_are_put_together(tmp_path, contents, message):
-    assert processing._message(trees(tmp_path, *contents)) == message
+    assert processing._message(trees(tmp_path, *contents), ISOLATED) == message
 
 
 def test_a_message_that_is_no_text_fails_the_job(tmp_path):
     with pytest.raises(processing.JobFailedError, match=r"^ClientError: .* is no UTF-8"):
-        processing._message(trees(tmp_path, b"\xff\xfe"))
+        processing._message(trees(tmp_path, b"\xff\xfe"), ISOLATED)
 
 
-def test_a_link_leads_nowhere(tmp_path):
+@pytest.mark.parametrize("above", [False, True])
+def test_a_link_leads_nowhere(tmp_path, above):
     (tree,) = trees(tmp_path, None)
-    (tmp_path / "secret").write_text("s")
-    (tree.output / "message").symlink_to(tmp_path / "secret")
-    assert processing._message([tree]) == ""
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "message").write_text("s")
+    if above:
+        tree.output.rmdir()
+        tree.output.symlink_to(tmp_path / "secrets")
+    else:
+        (tree.output / "message").symlink_to(tmp_path / "secrets" / "message")
+    assert processing._message([tree], ISOLATED) == ""
