@@ -48,7 +48,8 @@ class Pipe:
     ) -> None:
         self._channel = channel
         self._content = content
-        self._folder = folder
+        # Kept open: the script may put a link in the folder's place.
+        self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         self._failed = failed
         self._over = threading.Event()
         self._make(0)
@@ -59,13 +60,17 @@ class Pipe:
         """End the thread, whether or not someone reads."""
         self._over.set()
         self._thread.join()
+        os.close(self._folder)
 
-    def _path(self, epoch: int) -> Path:
-        return self._folder / f"{self._channel.name}_{epoch}"
+    def _name(self, epoch: int) -> str:
+        return f"{self._channel.name}_{epoch}"
 
     def _make(self, epoch: int) -> None:
-        with contextlib.suppress(FileExistsError):
-            os.mkfifo(self._path(epoch))
+        with contextlib.suppress(FileExistsError, FileNotFoundError):  # the script may remove the folder
+            os.mkfifo(self._name(epoch), dir_fd=self._folder)
+
+    def _fail(self, whose: str, words: str) -> None:
+        self._failed(f"{whose}: Pipe mode, channel {self._channel.name!r}: {words}")
 
     def _run(self) -> None:
         epoch = 0
@@ -75,17 +80,23 @@ class Pipe:
             try:
                 self._feed(descriptor, epoch)
             except (objects.StorageError, inputs.InputError, OSError, ValueError) as error:
-                self._failed(f"{failure.fault(error)}: Pipe mode, channel {self._channel.name!r}: {error}")
+                self._fail(failure.fault(error), str(error))
             finally:
                 os.close(descriptor)
             epoch += 1
 
     def _open(self, epoch: int) -> int | None:
-        """Wait for a reader; None when the container is gone."""
+        """Wait for a reader; None when the container, or its pipe, is gone."""
+        flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW
         while not self._over.is_set():
             try:
-                descriptor = os.open(self._path(epoch), os.O_WRONLY | os.O_NONBLOCK)
+                descriptor = os.open(self._name(epoch), flags, dir_fd=self._folder)
+            except FileNotFoundError:
+                return None
             except OSError as error:
+                if error.errno == errno.ELOOP:
+                    self._fail(failure.CLIENT, f"{self._name(epoch)} is no pipe any more, but a link")
+                    return None
                 if error.errno != errno.ENXIO:  # ENXIO: nobody reads yet
                     raise
                 self._over.wait(POLL_SECONDS)

@@ -87,3 +87,25 @@ def test_a_line_of_a_manifest_that_says_no_record_fails_the_job(feed, line, word
     told = failures.get(timeout=SECONDS)
     assert told.startswith("ClientError: Pipe mode, channel 'train': the augmented manifest s3://b/x has ")
     assert words in told
+
+
+def test_a_link_in_a_pipes_place_is_not_written_to(feed, tmp_path):
+    folder, failures = feed(b"rows")
+    victim = tmp_path / "thesis"
+    victim.write_text("precious")
+    (folder / "train_1").symlink_to(victim)
+    assert (folder / "train_0").read_bytes() == b"rows"
+    told = failures.get(timeout=SECONDS)
+    assert told == "ClientError: Pipe mode, channel 'train': train_1 is no pipe any more, but a link"
+    assert victim.read_text() == "precious"
+
+
+def test_pipes_are_made_in_the_folder_that_there_was(feed, tmp_path):
+    folder, _ = feed(b"rows")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    moved = folder.rename(tmp_path / "moved")
+    folder.symlink_to(elsewhere)
+    assert (moved / "train_0").read_bytes() == b"rows"
+    assert (moved / "train_1").read_bytes() == b"rows"
+    assert list(elsewhere.iterdir()) == []
