@@ -232,10 +232,13 @@ class Store:
         db.execute("BEGIN IMMEDIATE")
         try:
             yield db
+            db.execute("COMMIT")
         except BaseException:
-            db.execute("ROLLBACK")
+            if (
+                db.in_transaction
+            ):  # SQLite has rolled back by itself after some errors, as that of a full disk
+                db.execute("ROLLBACK")
             raise
-        db.execute("COMMIT")
 
 
 def _resource(row: sqlite3.Row) -> Resource:

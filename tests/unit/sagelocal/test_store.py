@@ -52,6 +52,32 @@ def test_an_update_that_fails_changes_nothing(store):
     assert store.get("model", "m").body == {"n": 1}
 
 
+def test_a_full_disk_is_told_as_such_and_changes_nothing(store):
+    store.create("model", "m", "arn:m", {"n": 1})
+    pages = store._db().execute("PRAGMA page_count").fetchone()[0]
+    store._db().execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(sqlite3.OperationalError, match="database or disk is full"):
+        store.update("model", "m", lambda _: {"text": "x" * 1_000_000})
+    assert store.get("model", "m").body == {"n": 1}
+
+
+def test_a_change_that_could_not_be_committed_is_undone_and_the_next_is_made(store):
+    store.create("model", "m", "arn:m", {"n": 1})
+    refused = ["COMMIT"]
+
+    def authorise(action, operation, *_):
+        if action == sqlite3.SQLITE_TRANSACTION and operation in refused:
+            refused.remove(operation)
+            return sqlite3.SQLITE_DENY
+        return sqlite3.SQLITE_OK
+
+    store._db().set_authorizer(authorise)
+    with pytest.raises(sqlite3.DatabaseError, match="not authorized"):
+        store.update("model", "m", lambda body: body.update(n=2))
+    assert store.get("model", "m").body == {"n": 1}
+    assert store.update("model", "m", lambda body: body.update(n=3)).body == {"n": 3}
+
+
 def test_an_update_edits_in_place_or_replaces(store):
     store.create("model", "m", "arn:m", {"n": 1})
     assert store.update("model", "m", lambda body: body.update(n=2)).body == {"n": 2}
