@@ -141,22 +141,32 @@ class EndpointController:
 
     def _work(self) -> None:
         while True:
-            busy = False
-            for resource in self._store.list(KIND):
-                try:
-                    if self._look_after(resource.name, resource.body):
-                        busy = True
-                        self._tell(resource.name)
-                except MissingError:
-                    continue  # deleted meanwhile
-                except Exception:  # noqa: BLE001  (one endpoint must not keep the others from being looked after)
-                    _log.exception("endpoint %s: this round failed; the next one tries again", resource.name)
+            busy = self._round()
             with self._changed:
                 if not self._closing and not self._poked:
                     self._changed.wait(POLL_SECONDS if busy else IDLE_SECONDS)
                 self._poked = False
                 if self._closing:
                     return
+
+    def _round(self) -> bool:
+        """Look after every endpoint; tell whether one is on its way somewhere."""
+        try:
+            resources = self._store.list(KIND)
+        except Exception:  # noqa: BLE001  (a full disk, say: nothing was begun that could be lost)
+            _log.exception("endpoints: this round failed; the next one tries again")
+            return False
+        busy = False
+        for resource in resources:
+            try:
+                if self._look_after(resource.name, resource.body):
+                    busy = True
+                    self._tell(resource.name)
+            except MissingError:
+                continue  # deleted meanwhile
+            except Exception:  # noqa: BLE001  (one endpoint must not keep the others from being looked after)
+                _log.exception("endpoint %s: this round failed; the next one tries again", resource.name)
+        return busy
 
     def _look_after(self, name: str, body: dict[str, Any]) -> bool:
         """Take the endpoint one step further; tell whether it is on its way somewhere."""
