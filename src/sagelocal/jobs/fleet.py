@@ -7,7 +7,6 @@ service; what it is, its folder tells.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import signal
 import sys
@@ -100,11 +99,9 @@ class Fleet:
             self._ending.pop(root, None)
             return False
         asked = self._ending.setdefault(root, 0.0)
-        pid = folder.process()
         if asked == 0.0 or time.monotonic() - asked > KILL_AFTER_SECONDS:
             folder.ask_to_stop()
-            if pid is not None:
-                os.kill(pid, signal.SIGTERM if asked == 0.0 else signal.SIGKILL)
+            if folder.signal(signal.SIGTERM if asked == 0.0 else signal.SIGKILL):
                 self._ending[root] = time.monotonic()
         return True
 

@@ -69,6 +69,17 @@ class JobFolder:
         except (FileNotFoundError, ValueError):
             return None
 
+    def signal(self, number: int) -> bool:
+        """Send the supervisor a signal; tell whether there was one to take it."""
+        process = self.process()
+        if process is None:
+            return False
+        try:
+            os.kill(process, number)
+        except ProcessLookupError:
+            return False  # it has ended since
+        return True
+
     def write_job(self, job: dict[str, Any]) -> None:
         """Make the folder and write `job.json`."""
         self.root.mkdir(parents=True, exist_ok=True)

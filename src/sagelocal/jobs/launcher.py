@@ -124,9 +124,7 @@ class Launcher:
             self._end(JOB_KINDS[kind], name, JobStatus.STOPPED, "The job was stopped before it started")
             return
         folder.ask_to_stop()
-        process = folder.process()
-        if process is not None:
-            os.kill(process, signal.SIGTERM)
+        folder.signal(signal.SIGTERM)
 
     def forget(self, kind: str, name: str) -> None:
         """Remove the folder of a job whose end is written, once its supervisor has gone."""

@@ -7,6 +7,7 @@ started: it has a session of its own, and neither the template's end nor the ser
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import select
@@ -48,8 +49,9 @@ class Supervisor:
         """Send it SIGTERM, if it lives."""
         if self._popen is not None:
             self._popen.terminate()
-        elif self.watch is not None and self.lives():
-            signal.pidfd_send_signal(self.watch, signal.SIGTERM)
+        elif self.watch is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.watch, signal.SIGTERM)
 
     def wait(self) -> None:
         """Wait for its end."""
