@@ -169,6 +169,23 @@ def test_a_job_waits_no_longer_than_it_may(jobs, limit, ends, says, lives):
     assert jobs.body("d")["TrainingJobStatus"] == "InProgress"
 
 
+def test_the_limit_of_a_job_that_was_stopped_is_not_that_of_the_next_of_its_name(jobs):
+    launcher = jobs.launch()
+    for name in "ab":
+        jobs.run(launcher, name, "wait")
+    jobs.run(launcher, "c", "wait", StoppingCondition={"MaxPendingTimeInSeconds": 1})
+    until(lambda: jobs.body("c")["SecondaryStatus"] == "Pending")
+    jobs.run(launcher, "d", "wait", StoppingCondition={"MaxPendingTimeInSeconds": 2})
+
+    jobs.stop(launcher, "c")
+    launcher.forget(KIND, "c")
+    jobs.store.delete(KIND, "c")
+    jobs.run(launcher, "c", "wait")
+
+    jobs.wait("d", "Stopped")  # by its limit, which was the later one
+    assert jobs.body("c")["TrainingJobStatus"] == "InProgress"
+
+
 def test_a_supervisor_that_dies_fails_its_job(jobs):
     launcher = jobs.launch()
     jobs.run(launcher, "a", "die")

@@ -8,6 +8,7 @@ is woken by the bell, which anyone rings who has something for it, and by the en
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import select
@@ -51,6 +52,17 @@ _LEAST_ROOM = 2
 _log = logging.getLogger(__name__)
 
 
+@dataclass(eq=False, kw_only=True)
+class _Queued:
+    """A job that waits for room. It is not the next job of its name: that one is another object."""
+
+    kind: str
+    name: str
+    is_told: bool = False
+    """Whether the job says that it waits; from then on it is known how long it will."""
+    limit: Patience | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Running:
     """A job under a supervisor; `child` is None for one that another life of the service started."""
@@ -87,11 +99,9 @@ class Launcher:
         self._bell = Bell(Path(settings.data_dir))
         self._room = settings.max_running_jobs or max(_LEAST_ROOM, os.cpu_count() or 1)
         self._changed = threading.Condition()
-        self._queue: deque[tuple[str, str]] = deque()
-        self._starting: list[tuple[str, str]] = []
+        self._queue: deque[_Queued] = deque()
+        self._starting: list[_Queued] = []
         self._running: list[_Running] = []
-        self._told: dict[tuple[str, str], Patience | None] = {}
-        """The waiting jobs that say so, and how long they will wait."""
         self._closing = False
         self._thread = threading.Thread(target=self._work, name="launcher", daemon=True)
 
@@ -107,17 +117,17 @@ class Launcher:
     def submit(self, kind: str, name: str) -> None:
         """Take a job that was just stored as `InProgress`; it starts when there is room, in order."""
         with self._changed:
-            self._queue.append((kind, name))
+            self._queue.append(_Queued(kind=kind, name=name))
         self._bell.ring()
 
     def stop(self, kind: str, name: str) -> None:
         """Stop a job that was just marked `Stopping`: at once when it waits, else through its supervisor."""
         folder = self.folder(kind, name)
         with self._changed:
-            waits = (kind, name) in self._queue and not JOB_KINDS[kind].coordinates
-            if waits:
-                self._queue.remove((kind, name))
-        if waits:
+            queued = None if JOB_KINDS[kind].coordinates else self._queued(kind, name)
+            if queued is not None:
+                self._queue.remove(queued)
+        if queued is not None:
             # An earlier life of the service may have started a supervisor that does not hold its lock yet.
             if folder.root.is_dir():
                 folder.ask_to_stop()
@@ -138,7 +148,7 @@ class Launcher:
     def stop_all(self) -> None:
         """Stop every job, and wait until the last has ended."""
         with self._changed:
-            jobs = [*self._queue, *self._starting, *((each.kind.kind, each.name) for each in self._running)]
+            jobs = self._known()
         for kind, name in jobs:
             self._mark_stopping(JOB_KINDS[kind], name)
             self.stop(kind, name)
@@ -166,7 +176,7 @@ class Launcher:
         elif resource.body[kind.status_key] == JobStatus.STOPPING and not kind.coordinates:
             self._end(kind, resource.name, JobStatus.STOPPED, "The job was stopped before it started")
         else:
-            self._queue.append((kind.kind, resource.name))
+            self._queue.append(_Queued(kind=kind.kind, name=resource.name))
 
     def _work(self) -> None:
         while True:
@@ -177,11 +187,11 @@ class Launcher:
             self._runners.look()
             with self._changed:
                 self._starting = self._admit()
-                waiting = [each for each in self._queue if each not in self._told]
-            for kind, name in self._starting:
-                self._start(JOB_KINDS[kind], name)
-            for kind, name in waiting:
-                self._tell_waiting(JOB_KINDS[kind], name)
+                waiting = [each for each in self._queue if not each.is_told]
+            for queued in self._starting:
+                self._start(JOB_KINDS[queued.kind], queued.name)
+            for queued in waiting:
+                self._tell_waiting(queued)
             self._give_up()
             with self._changed:
                 self._starting = []
@@ -208,26 +218,36 @@ class Launcher:
                 unwatched = True
         for descriptor in (self._bell.fileno(), *self._runners.watched()):
             poller.register(descriptor, select.POLLIN)
-        seconds = [each.until - time.time() for each in self._told.values() if each is not None]
+        with self._changed:
+            limits = [each.limit for each in self._queue if each.limit is not None]
+        seconds = [each.until - time.time() for each in limits]
         seconds += [_ROUND_SECONDS if unwatched else _LONG_ROUND_SECONDS] if self._running else []
         poller.poll(max(0.0, min(seconds)) * 1000 if seconds else None)
 
-    def _admit(self) -> list[tuple[str, str]]:
+    def _admit(self) -> list[_Queued]:
         admitted = self._next()
-        for job in admitted:
-            self._queue.remove(job)
-            self._told.pop(job, None)
+        for queued in admitted:
+            self._queue.remove(queued)
         return admitted
 
-    def _next(self) -> list[tuple[str, str]]:
+    def _next(self) -> list[_Queued]:
         """Return the jobs that there is room for, in order; one that only coordinates needs none."""
         room = self._room - sum(not each.kind.coordinates for each in self._running)
         found = []
-        for kind, name in self._queue:
-            room -= not JOB_KINDS[kind].coordinates
-            if room >= 0 or JOB_KINDS[kind].coordinates:
-                found.append((kind, name))
+        for queued in self._queue:
+            coordinates = JOB_KINDS[queued.kind].coordinates
+            room -= not coordinates
+            if room >= 0 or coordinates:
+                found.append(queued)
         return found
+
+    def _queued(self, kind: str, name: str) -> _Queued | None:
+        return next((each for each in self._queue if (each.kind, each.name) == (kind, name)), None)
+
+    def _known(self) -> list[tuple[str, str]]:
+        """Return kind and name of each job that waits, starts or runs."""
+        waiting = [(each.kind, each.name) for each in (*self._queue, *self._starting)]
+        return waiting + [(each.kind.kind, each.name) for each in self._running]
 
     def _read_mail(self) -> None:
         """See to the jobs that supervisors made, want stopped, or have ended."""
@@ -242,8 +262,7 @@ class Launcher:
 
     def _knows(self, kind: str, name: str) -> bool:
         with self._changed:
-            running = [(each.kind.kind, each.name) for each in self._running]
-            return (kind, name) in [*self._queue, *self._starting, *running]
+            return (kind, name) in self._known()
 
     def _start(self, kind: JobKind, name: str) -> None:
         folder = self.folder(kind.kind, name)
@@ -260,29 +279,28 @@ class Launcher:
         if folder.stop.exists():
             child.terminate()  # the stop came between the queue and the start
 
-    def _tell_waiting(self, kind: JobKind, name: str) -> None:
+    def _tell_waiting(self, queued: _Queued) -> None:
+        kind = JOB_KINDS[queued.kind]
+
         def tell(body: dict[str, Any]) -> None:
             if kind.has_secondary_status and body.get("SecondaryStatus") == "Starting":
                 transitions.advance(body, "Pending", time.time())
 
-        self._update(kind, name, tell)
-        try:
-            self._told[kind.kind, name] = waiting.of(self._store.get(kind.kind, name).body)
-        except MissingError:
-            self._told[kind.kind, name] = None  # deleted while it waited
+        self._update(kind, queued.name, tell)
+        with contextlib.suppress(MissingError):  # deleted while it waited
+            queued.limit = waiting.of(self._store.get(queued.kind, queued.name).body)
+        queued.is_told = True
 
     def _give_up(self) -> None:
         """End the jobs that have waited for as long as they may."""
         now = time.time()
-        over = [(job, each) for job, each in self._told.items() if each is not None and each.until <= now]
-        for (kind, name), limit in over:
-            del self._told[kind, name]
-            with self._changed:
-                waits = (kind, name) in self._queue
-                if waits:
-                    self._queue.remove((kind, name))
-            if waits:
-                self._end(JOB_KINDS[kind], name, JobStatus.STOPPED, limit.message, limit.secondary)
+        with self._changed:
+            over = [(each, each.limit) for each in self._queue if each.limit and each.limit.until <= now]
+            for queued, _ in over:
+                self._queue.remove(queued)
+        for queued, limit in over:
+            kind = JOB_KINDS[queued.kind]
+            self._end(kind, queued.name, JobStatus.STOPPED, limit.message, limit.secondary)
 
     def _launch(self, kind: JobKind, name: str, folder: JobFolder) -> Supervisor:
         body = self._store.get(kind.kind, name).body
