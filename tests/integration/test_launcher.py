@@ -4,14 +4,16 @@ import dataclasses
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 from tests.integration import sandboxes
+from tests.unit.sagelocal.failing_store import FULL, FailingStore
 
+from sagelocal.jobs import mailbox
 from sagelocal.jobs.launcher import Launcher
-from sagelocal.jobs.store import Store
 from sagelocal.settings import Settings
 
 SUPERVISOR = (sys.executable, str(Path(__file__).with_name("stand_in_supervisor.py")))
@@ -24,7 +26,7 @@ class Jobs:
 
     def __init__(self, data_dir):
         self.settings = Settings(data_dir=data_dir, max_running_jobs=2)
-        self.store = Store(data_dir / "state.db")
+        self.store = FailingStore(data_dir / "state.db")
         self.launchers = []
 
     def launch(self, **changed):
@@ -271,3 +273,95 @@ def test_stop_all_leaves_nothing_running(jobs):
 
     assert {jobs.body(name)["TrainingJobStatus"] for name in "abc"} == {"Stopped"}
     assert not any(launcher.folder(KIND, name).is_alive() for name in "abc")
+
+
+@pytest.mark.parametrize("call", ["get", "update"])
+@pytest.mark.parametrize("end", ["Completed", "die"])
+def test_after_an_error_of_the_store_each_job_is_run_once_and_ends(jobs, call, end, caplog):
+    launcher = jobs.launch()
+    for name in "ab":
+        jobs.add(name, end)
+    jobs.add("c", "Completed")
+    jobs.store.fail(call, "b", thread="launcher")
+
+    for name in "abc":
+        launcher.submit(KIND, name)
+
+    outcome = "Failed" if end == "die" else "Completed"
+    assert jobs.wait("a", outcome)
+    assert jobs.wait("b", outcome)
+    assert jobs.wait("c", "Completed")
+    assert {launcher.folder(KIND, name).started.read_text() for name in "abc"} == {"once\n"}
+    until(jobs.store.has_failed)
+    assert FULL in caplog.text
+
+
+def test_jobs_that_could_not_start_keep_their_order(jobs):
+    launcher = jobs.launch(max_running_jobs=1)
+    jobs.add("a", "wait")
+    jobs.add("b", "wait")
+    jobs.store.fail("get", "a", thread="launcher")
+    launcher.submit(KIND, "a")
+    launcher.submit(KIND, "b")
+    jobs.wait_until_started(launcher, "a")
+    until(lambda: jobs.body("b")["SecondaryStatus"] == "Pending")
+
+
+def test_an_end_that_could_not_be_applied_is_applied_later(jobs):
+    first = jobs.launch()
+    first.close()
+    jobs.add("a", "Completed")
+    folder = first.folder(KIND, "a")
+    folder.write_job({})
+    folder.exit.write_text('{"body": {"TrainingJobStatus": "Completed", "mark": 1}}')
+    jobs.store.fail("update", "a", thread="launcher")
+
+    jobs.launch()
+
+    assert jobs.wait("a", "Completed")["mark"] == 1
+    assert jobs.store.has_failed()
+
+
+def test_a_letter_that_could_not_be_seen_to_is_kept_and_so_are_those_after_it(jobs):
+    launcher = jobs.launch()
+    for name in "ab":
+        jobs.run(launcher, name, "wait")
+    for name in "ab":
+        jobs.wait_until_started(launcher, name)
+        jobs.store.update(KIND, name, lambda body: body.update(TrainingJobStatus="Stopping"))
+        jobs.store.fail("get", name, thread="launcher")
+    for name in "ab":
+        mailbox.put(jobs.settings.data_dir, KIND, name)
+    assert jobs.wait("a", "Stopped")
+    assert jobs.wait("b", "Stopped")
+    assert jobs.store.has_failed()
+
+
+def test_a_job_whose_wait_is_over_ends_though_the_store_fails_at_it(jobs):
+    launcher = jobs.launch()
+    for name in "ab":
+        jobs.run(launcher, name, "wait")
+    jobs.store.fail("update", "c", thread="launcher", after=1)  # the first says that it waits
+    jobs.run(launcher, "c", "wait", StoppingCondition={"MaxPendingTimeInSeconds": 1})
+    jobs.wait("c", "Stopped")
+    assert jobs.store.has_failed()
+
+
+def test_the_stop_of_a_waiting_job_is_carried_out_though_the_store_fails_at_it(jobs):
+    launcher = jobs.launch()
+    for name in "abc":
+        jobs.run(launcher, name, "wait")
+    until(lambda: jobs.body("c")["SecondaryStatus"] == "Pending")
+    jobs.store.fail("update", "c", thread=threading.current_thread().name, after=1)  # the first is the mark
+    jobs.stop(launcher, "c")
+    jobs.wait("c", "Stopped")
+    assert jobs.store.has_failed()
+    assert not launcher.folder(KIND, "c").was_started()
+
+
+def test_a_wish_for_a_runner_that_cannot_be_read_keeps_no_job_from_running(jobs):
+    launcher = jobs.launch()
+    (jobs.settings.data_dir / "runners").mkdir()
+    (jobs.settings.data_dir / "runners" / "x.wish").write_text("no JSON")
+    jobs.run(launcher, "a", "Completed")
+    jobs.wait("a", "Completed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,6 +31,12 @@ class Bell:
     def ring(self) -> None:
         """Wake who waits, now or the next time."""
         _write(self._pipe)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until it is rung, `seconds` at most."""
+        poller = select.poll()
+        poller.register(self._pipe, select.POLLIN)
+        poller.poll(seconds * 1000)
 
     def clear(self) -> None:
         """Forget the rings so far."""

@@ -3,7 +3,9 @@
 The service may die at any moment; jobs must not. So the launcher keeps no state of its own that matters: what
 is to run is in the store, what runs holds the lock of its folder, and what has ended has left an exit record.
 One thread does everything, in rounds: it starts what there is room for and looks after what runs. It
-is woken by the bell, which anyone rings who has something for it, and by the end of a supervisor.
+is woken by the bell, which anyone rings who has something for it, and by the end of a supervisor. A step of
+a round that fails, as when the disk is full, is told and taken again in the next one: a job is let go of only
+when what was to become of it is done.
 """
 
 from __future__ import annotations
@@ -46,6 +48,8 @@ SUPERVISOR = (sys.executable, "-m", "sagelocal.jobs.supervisor")
 _ROUND_SECONDS = 0.2
 """Between two looks at supervisors whose end wakes nobody."""
 _LONG_ROUND_SECONDS = 5.0
+_AGAIN_SECONDS = 1.0
+"""Before what failed is tried again."""
 _LAST_WORDS = 600
 _LEAST_ROOM = 2
 
@@ -62,6 +66,9 @@ class _Queued:
     """Whether the job says that it waits; from then on it is known how long it will."""
     limit: Patience | None = None
 
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Running:
@@ -71,6 +78,23 @@ class _Running:
     name: str
     folder: JobFolder
     child: Supervisor | None
+
+    def __str__(self) -> str:
+        return f"{self.kind.kind} {self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _End:
+    """The end of a job that has no supervisor to write it."""
+
+    kind: JobKind
+    name: str
+    outcome: JobStatus
+    message: str
+    secondary: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.kind} {self.name}"
 
 
 class Launcher:
@@ -102,6 +126,11 @@ class Launcher:
         self._queue: deque[_Queued] = deque()
         self._starting: list[_Queued] = []
         self._running: list[_Running] = []
+        self._ends: list[_End] = []
+        """Those that could not be written yet."""
+        self._mail: list[tuple[str, str]] = []
+        self._failed = False
+        """Whether a step of this round did."""
         self._closing = False
         self._thread = threading.Thread(target=self._work, name="launcher", daemon=True)
 
@@ -123,14 +152,14 @@ class Launcher:
     def stop(self, kind: str, name: str) -> None:
         """Stop a job that was just marked `Stopping`: at once when it waits, else through its supervisor."""
         folder = self.folder(kind, name)
+        if folder.root.is_dir():
+            # An earlier life of the service may have started a supervisor that does not hold its lock yet.
+            folder.ask_to_stop()
         with self._changed:
             queued = None if JOB_KINDS[kind].coordinates else self._queued(kind, name)
             if queued is not None:
                 self._queue.remove(queued)
         if queued is not None:
-            # An earlier life of the service may have started a supervisor that does not hold its lock yet.
-            if folder.root.is_dir():
-                folder.ask_to_stop()
             self._end(JOB_KINDS[kind], name, JobStatus.STOPPED, "The job was stopped before it started")
             return
         folder.ask_to_stop()
@@ -153,7 +182,7 @@ class Launcher:
             self._mark_stopping(JOB_KINDS[kind], name)
             self.stop(kind, name)
         with self._changed:
-            self._changed.wait_for(lambda: not (self._queue or self._starting or self._running))
+            self._changed.wait_for(lambda: not self._known())
 
     def close(self) -> None:
         """End the rounds; jobs run on."""
@@ -183,28 +212,47 @@ class Launcher:
             self._bell.clear()  # before all else: what is rung for from here on wakes the next round
             if self._closing:
                 break
-            self._read_mail()
-            self._runners.look()
-            with self._changed:
-                self._starting = self._admit()
-                waiting = [each for each in self._queue if not each.is_told]
-            for queued in self._starting:
-                self._start(JOB_KINDS[queued.kind], queued.name)
-            for queued in waiting:
-                self._tell_waiting(queued)
-            self._give_up()
-            with self._changed:
-                self._starting = []
-                self._changed.notify_all()
-            for running in list(self._running):
-                self._look_after(running)
-            with self._changed:
-                idle = not self._next()
-            if idle:
-                self._wait()
+            self._failed = False
+            self._try("the round", self._round)
+            if self._failed:
+                self._bell.wait(_AGAIN_SECONDS)
         self._runners.close()
         self.detached.close()
         self._store.close()
+
+    def _round(self) -> None:
+        self._write_ends()
+        self._read_mail()
+        self._try("the preloaded interpreters", self._runners.look)
+        self._start_admitted()
+        with self._changed:
+            waiting = [each for each in self._queue if not each.is_told]
+        for queued in waiting:
+            self._try(queued, self._tell_waiting, queued)
+        self._give_up()
+        for running in list(self._running):
+            self._try(running, self._look_after, running)
+        with self._changed:
+            idle = not self._next()
+        if idle and not self._failed:
+            self._wait()
+
+    def _try(self, what: object, step: Callable[..., None], *arguments: Any) -> bool:
+        """Take a step; tell whether that went well."""
+        try:
+            step(*arguments)
+        except Exception:  # noqa: BLE001  (one job must not keep the others from being looked after)
+            _log.exception("%s: this round failed; the next one tries again", what)
+            self._failed = True
+            return False
+        return True
+
+    def _write_ends(self) -> None:
+        for end in list(self._ends):
+            if self._try(end, self._write_end, end):
+                with self._changed:
+                    self._ends.remove(end)
+                    self._changed.notify_all()
 
     def _wait(self) -> None:
         """Sleep until something may call for a round."""
@@ -245,39 +293,57 @@ class Launcher:
         return next((each for each in self._queue if (each.kind, each.name) == (kind, name)), None)
 
     def _known(self) -> list[tuple[str, str]]:
-        """Return kind and name of each job that waits, starts or runs."""
-        waiting = [(each.kind, each.name) for each in (*self._queue, *self._starting)]
-        return waiting + [(each.kind.kind, each.name) for each in self._running]
+        """Return kind and name of each job that waits, starts or runs, or whose end is not written."""
+        found = [(each.kind, each.name) for each in (*self._queue, *self._starting)]
+        found += [(each.kind.kind, each.name) for each in self._running]
+        return found + [(each.kind.kind, each.name) for each in self._ends]
 
     def _read_mail(self) -> None:
         """See to the jobs that supervisors made, want stopped, or have ended."""
-        for kind, name in mailbox.take(Path(self._settings.data_dir)):
-            status = self._status(JOB_KINDS[kind], name)
-            if status == JobStatus.STOPPING:
-                self.stop(kind, name)
-            elif status == JobStatus.IN_PROGRESS and not self._knows(kind, name):
-                self.submit(kind, name)
-            else:
-                self._tell(name)
+        self._try("the mailbox", lambda: self._mail.extend(mailbox.take(Path(self._settings.data_dir))))
+        self._mail = [each for each in self._mail if not self._try(" ".join(each), self._see_to, *each)]
+
+    def _see_to(self, kind: str, name: str) -> None:
+        status = self._status(JOB_KINDS[kind], name)
+        if status == JobStatus.STOPPING:
+            self.stop(kind, name)
+        elif status == JobStatus.IN_PROGRESS and not self._knows(kind, name):
+            self.submit(kind, name)
+        else:
+            self._tell(name)
 
     def _knows(self, kind: str, name: str) -> bool:
         with self._changed:
             return (kind, name) in self._known()
 
-    def _start(self, kind: JobKind, name: str) -> None:
+    def _start_admitted(self) -> None:
+        with self._changed:
+            self._starting = self._admit()
+        left = [each for each in self._starting if not self._try(each, self._start, each)]
+        with self._changed:
+            self._queue.extendleft(reversed(left))
+            self._starting = []
+            self._changed.notify_all()
+
+    def _start(self, queued: _Queued) -> None:
+        """Start a job; an error that is raised says that it was not, and that it may be tried again."""
+        kind, name = JOB_KINDS[queued.kind], queued.name
         folder = self.folder(kind.kind, name)
         try:
-            child = self._launch(kind, name, folder)
+            body = self._store.get(kind.kind, name).body
         except MissingError:
             return  # deleted while it waited
-        except OSError as error:
-            _log.exception("%s %s did not start", kind.kind, name)
+        try:
+            child = self._launch(kind, name, folder, body)
+        except Exception as error:  # noqa: BLE001  (a supervisor may have come of it: it is not tried again)
+            _log.exception("%s did not start", queued)
             self._end(kind, name, JobStatus.FAILED, f"InternalServerError: the job did not start: {error}")
             return
         with self._changed:
             self._running.append(_Running(kind=kind, name=name, folder=folder, child=child))
-        if folder.stop.exists():
-            child.terminate()  # the stop came between the queue and the start
+        with contextlib.suppress(OSError):  # it looks for the word by itself, too
+            if folder.stop.exists():
+                child.terminate()  # the stop came between the queue and the start
 
     def _tell_waiting(self, queued: _Queued) -> None:
         kind = JOB_KINDS[queued.kind]
@@ -302,8 +368,7 @@ class Launcher:
             kind = JOB_KINDS[queued.kind]
             self._end(kind, queued.name, JobStatus.STOPPED, limit.message, limit.secondary)
 
-    def _launch(self, kind: JobKind, name: str, folder: JobFolder) -> Supervisor:
-        body = self._store.get(kind.kind, name).body
+    def _launch(self, kind: JobKind, name: str, folder: JobFolder, body: dict[str, Any]) -> Supervisor:
         settings = configuration.to_json(self._settings)
         description = {"kind": kind.kind, "name": name, "settings": settings, "body": body}
         if befalls := self._faults.of_job(kind.kind, name, body):
@@ -317,11 +382,11 @@ class Launcher:
         if child_lives or running.folder.is_alive():
             return
         self._settle(running)
-        if running.child is not None:
-            running.child.close()
         with self._changed:
             self._running.remove(running)
             self._changed.notify_all()
+        if running.child is not None:
+            running.child.close()
 
     def _settle(self, running: _Running) -> None:
         """Write the end of a job whose supervisor is gone, unless the supervisor has done so."""
@@ -358,7 +423,21 @@ class Launcher:
         self._update(kind, name, mark)
 
     def _end(self, kind: JobKind, name: str, outcome: JobStatus, message: str, secondary: str = "") -> None:
-        self._update(kind, name, lambda body: kind.end(body, outcome, message, secondary))
+        """Write the end of a job, or have the rounds write it that begin when this cannot be done now."""
+        end = _End(kind=kind, name=name, outcome=outcome, message=message, secondary=secondary)
+        try:
+            self._write_end(end)
+        except Exception:  # noqa: BLE001  (the job is in no queue any more: it must not be forgotten)
+            _log.exception("%s: its end is not written; the next round tries again", end)
+            with self._changed:
+                self._ends.append(end)
+            self._bell.ring()
+
+    def _write_end(self, end: _End) -> None:
+        def change(body: dict[str, Any]) -> None:
+            end.kind.end(body, end.outcome, end.message, end.secondary)
+
+        self._update(end.kind, end.name, change)
 
     def _update(self, kind: JobKind, name: str, change: Any) -> None:
         try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sagelocal.jobs import bell
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _FOLDER = "mail"
@@ -27,12 +28,10 @@ def put(data_dir: Path, kind: str, name: str) -> None:
     bell.ring(data_dir)
 
 
-def take(data_dir: Path) -> list[tuple[str, str]]:
-    """Return the kinds and names of the jobs that were asked about, and forget them."""
-    found = []
+def take(data_dir: Path) -> Iterator[tuple[str, str]]:
+    """Give the kinds and names of the jobs that were asked about, and forget each as it is given."""
     folder = data_dir / "jobs" / _FOLDER
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         path.unlink(missing_ok=True)
         kind, _, name = path.name.partition(_SEPARATOR)
-        found.append((kind, name))
-    return found
+        yield kind, name

@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections import Counter
+from collections import defaultdict
 
 from sagelocal.jobs.store import Store
 
@@ -13,12 +13,16 @@ class FailingStore(Store):
     """Fails the calls that were planned to, each once."""
 
     def __init__(self, path):
-        self.planned = Counter()
+        self.planned = defaultdict(list)
         super().__init__(path)
 
-    def fail(self, call, subject, thread, times=1):
-        """Plan failures of a call about a resource, or of `list` of a kind, on a thread of that name."""
-        self.planned[call, subject, thread] += times
+    def fail(self, call, subject, thread, after=0):
+        """Let a call fail that a thread of that name makes, of a resource or, as `list` does, of a kind."""
+        self.planned[call, subject, thread] = [False] * after + [True]
+
+    def has_failed(self):
+        """Tell whether all that was planned has come about."""
+        return not any(self.planned.values())
 
     def get(self, kind, name):
         self._check("get", name)
@@ -33,7 +37,6 @@ class FailingStore(Store):
         return super().update(kind, name, change)
 
     def _check(self, call, subject):
-        plan = (call, subject, threading.current_thread().name)
-        if self.planned[plan]:
-            self.planned[plan] -= 1
+        plan = self.planned[call, subject, threading.current_thread().name]
+        if plan and plan.pop(0):
             raise sqlite3.OperationalError(FULL)
