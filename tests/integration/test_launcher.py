@@ -228,6 +228,18 @@ def test_a_job_outlives_the_launcher_and_is_stopped_by_the_next(jobs):
     assert second.folder(KIND, "a").started.read_text() == "once\n"
 
 
+def test_a_stop_that_a_launcher_did_not_live_to_pass_on_is_passed_on_by_the_next(jobs):
+    first = jobs.launch()
+    jobs.run(first, "a", "wait")
+    jobs.wait_until_started(first, "a")
+    first.close()
+    jobs.store.update(KIND, "a", lambda body: body.update(TrainingJobStatus="Stopping"))
+
+    jobs.launch()
+
+    assert jobs.wait("a", "Stopped")
+
+
 def test_a_supervisor_that_died_while_no_launcher_lived_is_noticed(jobs):
     first = jobs.launch()
     jobs.run(first, "a", "wait")

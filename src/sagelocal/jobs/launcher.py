@@ -199,10 +199,13 @@ class Launcher:
 
     def _recover(self, kind: JobKind, resource: Resource) -> None:
         folder = self.folder(kind.kind, resource.name)
+        stopping = resource.body[kind.status_key] == JobStatus.STOPPING
         if folder.is_alive() or folder.was_started() or folder.read_exit() is not None:
             # The next round sees how it stands with it.
             self._running.append(_Running(kind=kind, name=resource.name, folder=folder, child=None))
-        elif resource.body[kind.status_key] == JobStatus.STOPPING and not kind.coordinates:
+            if stopping:
+                self.stop(kind.kind, resource.name)  # who marked it may not have lived to pass it on
+        elif stopping and not kind.coordinates:
             self._end(kind, resource.name, JobStatus.STOPPED, "The job was stopped before it started")
         else:
             self._queue.append(_Queued(kind=kind.kind, name=resource.name))
