@@ -169,7 +169,8 @@ def _run(job: Job) -> int:
         if kind is None:
             return 1
         reason = f"InternalServerError: {type(error).__name__}: {error}"
-        job.finish(lambda body: kind.end(body, JobStatus.FAILED, reason))
+        if job.folder.read_exit() is None:  # otherwise that is the true end, and the service applies it
+            job.finish(lambda body: kind.end(body, JobStatus.FAILED, reason))
     finally:
         job.store.close()
     _clean(job.folder.root)

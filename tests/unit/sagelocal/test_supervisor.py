@@ -3,9 +3,11 @@
 import itertools
 import json
 import sys
+import threading
 import types
 
 import pytest
+from tests.unit.sagelocal.failing_store import FULL, FailingStore
 
 from sagelocal.jobs import supervisor, transitions
 from sagelocal.jobs.folder import JobFolder
@@ -66,6 +68,22 @@ def test_an_error_of_ours_fails_the_job_and_is_in_the_log(job, kind, capsys):
     assert body["TrainingJobStatus"] == "Failed"
     assert body["FailureReason"] == "InternalServerError: KeyError: 'oops'"
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_end_in_the_folder_stays_though_the_store_does_not_take_it(job, kind, capsys):
+    folder, store = job
+
+    def complete_beside_a_store_that_fails(running):
+        running.store.close()
+        running.store = FailingStore(running.data_dir / "state.db")
+        running.store.fail("update", "j", thread=threading.current_thread().name)
+        complete(running)
+
+    kind[0].run = complete_beside_a_store_that_fails
+    assert supervisor.main(folder.root, {}) == 0
+    assert folder.read_exit()["body"]["TrainingJobStatus"] == "Completed"
+    assert store.get(KIND, "j").body["TrainingJobStatus"] == "InProgress"  # the service applies the end
+    assert FULL in capsys.readouterr().err
 
 
 def test_a_job_whose_code_was_started_is_not_started_again(job, kind, capsys):
