@@ -12,6 +12,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sagelocal.backlog import Backlog
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -28,6 +30,11 @@ FLUSH_SECONDS = 0.25
 CLOSE_SECONDS = 30.0
 KEPT_BYTES = 8_000_000
 """Of what was delivered the end is kept, in case the stream is: an emulator that is killed forgets it."""
+WAITING_LINES = 200_000
+WAITING_BYTES = 32_000_000
+"""What a stream keeps at most while CloudWatch does not take it, in lines and as PutLogEvents counts bytes.
+
+Of more the oldest are dropped: a container's are all in `container.log`, and the last say how it stands."""
 FRESH_SECONDS = 1.0
 """A stream that has taken lines within this time is not looked for again when its sink is closed."""
 FIRST_RETRY_SECONDS = 0.1
@@ -64,7 +71,7 @@ class MemoryLogs:
         self.closed = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Event:
     """One log event: `timestamp` in milliseconds since the epoch."""
 
@@ -121,7 +128,7 @@ class _Delivered:
         return events
 
 
-def batch(pending: deque[Event]) -> list[Event]:
+def batch(pending: deque[Event] | Backlog[Event]) -> list[Event]:
     """Take from the front of `pending` as many events as one PutLogEvents call may carry."""
     taken: list[Event] = []
     size = 0
@@ -136,8 +143,9 @@ class CloudWatchLogs:
     """One log stream of CloudWatch Logs, fed by a thread of its own in batches.
 
     The group and the stream are made on the first write, and a batch that fails is sent again until it
-    arrives or the sink's time to close is over, so that order is kept and nothing is lost on the way. A
-    stream that is gone is made again with what it held, as far as that is kept.
+    arrives or the sink's time to close is over, so that order is kept. What gathers meanwhile has a bound: of
+    more than that the newest lines are kept, and a line in the stream says how many are missing before them.
+    A stream that is gone is made again with what it held, as far as that is kept.
     """
 
     def __init__(
@@ -148,12 +156,19 @@ class CloudWatchLogs:
         connect: Callable[[], Any] | None = None,
         clock: Callable[[], float] = time.time,
         fresh: float = FRESH_SECONDS,
+        most_lines: int = WAITING_LINES,
+        most_bytes: int = WAITING_BYTES,
     ) -> None:
         self.group = group
         self.stream = stream
         self._connect = connect or _connect
         self._clock = clock
-        self._pending: deque[Event] = deque()
+        self._pending: Backlog[Event] = Backlog(
+            most=most_lines, most_bytes=most_bytes, size=lambda event: event.size
+        )
+        self._sending: list[Event] = []
+        self._told = 0
+        """How many of those that were dropped the stream knows of."""
         self._delivered = _Delivered()
         self._delivered_at = 0.0
         self._fresh = fresh
@@ -174,16 +189,18 @@ class CloudWatchLogs:
             self._changed.notify()
 
     def close(self, within: float = CLOSE_SECONDS) -> None:
-        """Deliver the rest, then end the thread."""
+        """Deliver the rest, then end the thread; raise `LogsLostError` when lines did not arrive."""
         with self._changed:
             self._deadline = time.monotonic() + within
             self._closing = True
             self._changed.notify()
         self._thread.join(within + 1.0)
-        if self._lost or self._pending:
+        left = len(self._sending) + len(self._pending)
+        if self._lost or left or self._pending.dropped:
+            why = "the time to close was over" if left else "more lines waited for CloudWatch than are kept"
             raise LogsLostError(
-                f"{len(self._pending)} lines of {self.group} {self.stream} were not delivered: "
-                f"{self._lost or 'the time to close was over'}"
+                f"{left + self._pending.dropped} lines of {self.group} {self.stream} were not delivered: "
+                f"{self._lost or why}"
             )
 
     def _run(self) -> None:
@@ -192,7 +209,9 @@ class CloudWatchLogs:
             with self._changed:
                 while not self._pending and not self._closing:
                     self._changed.wait()
-                events = batch(self._pending)
+                gap = self._gap()
+                self._sending = [] if gap else batch(self._pending)
+            events = gap or self._sending
             if not events and (client is None or time.monotonic() - self._delivered_at < self._fresh):
                 return
             wait = FIRST_RETRY_SECONDS
@@ -205,13 +224,22 @@ class CloudWatchLogs:
                     with self._changed:
                         if time.monotonic() + wait >= self._deadline:
                             self._lost = f"{type(error).__name__}: {error}"
-                            self._pending.extendleft(reversed(events))
                             return
                         self._changed.wait(wait)
                     wait = min(LAST_RETRY_SECONDS, wait * 2)
             if not events:
                 return
+            self._sending = []
             self._collect()
+
+    def _gap(self) -> list[Event]:
+        """Return a line in the place of those that were dropped; none when the stream knows of all."""
+        missing = self._pending.dropped - self._told
+        if not missing or not self._pending:
+            return []
+        self._told = self._pending.dropped
+        words = f"[sagelocal] {missing} lines are missing here: more waited for CloudWatch than are kept"
+        return [Event(self._pending[0].timestamp, words)]
 
     def _collect(self) -> None:
         """Let lines gather for a moment, unless the end is asked for or a batch is full."""

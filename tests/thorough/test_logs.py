@@ -86,6 +86,46 @@ def test_what_cannot_be_delivered_is_told():
         sink.close(within=0.2)
 
 
+@pytest.mark.parametrize("bound", [{"most_lines": 3}, {"most_bytes": 3 * (len("line 9") + 26)}])
+def test_of_more_lines_than_are_kept_the_newest_arrive_and_the_gap_is_told(bound):
+    cloud = Cloud(failures=1_000_000)
+    sink = logs.CloudWatchLogs("g", "s", connect=lambda: cloud, **bound)
+    sink.write("first")
+    cloud.failed.wait()
+    for number in range(10):
+        sink.write(f"line {number}")
+    cloud.failures = 0
+    with pytest.raises(logs.LogsLostError, match=r"^7 lines of g s were not delivered: more lines waited"):
+        sink.close()
+    first, gap, *rest = cloud.messages
+    assert first == "first"
+    assert gap.startswith("[sagelocal] 7 lines are missing here")
+    assert rest == ["line 7", "line 8", "line 9"]
+
+
+def test_lines_that_were_dropped_count_among_those_that_were_not_delivered():
+    cloud = Cloud(failures=1_000_000)
+    sink = logs.CloudWatchLogs("g", "s", connect=lambda: cloud, most_lines=3)
+    for number in range(10):
+        sink.write(f"line {number}")
+    with pytest.raises(logs.LogsLostError, match=r"^10 lines of g s were not delivered: ConnectionError: no"):
+        sink.close(within=0.2)
+
+
+def test_lines_under_way_to_a_cloud_that_hangs_were_not_delivered():
+    hangs = threading.Event()
+
+    class Hanging(Cloud):
+        def put_log_events(self, **_):
+            hangs.wait()
+
+    sink = logs.CloudWatchLogs("g", "s", connect=Hanging)
+    sink.write("one")
+    with pytest.raises(logs.LogsLostError, match=r"^1 lines of g s were not delivered: the time to close"):
+        sink.close(within=0.1)
+    hangs.set()
+
+
 @pytest.mark.parametrize("more", [["three"], []])
 def test_what_a_cloud_forgets_is_delivered_again(more):
     cloud = Cloud()

@@ -1,5 +1,7 @@
 """Metric definitions find their numbers in log lines, and say what they could not use."""
 
+import threading
+
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given
@@ -120,3 +122,29 @@ def test_values_that_never_arrive_are_counted():
     sink = metrics.CloudWatchMetrics("job", connect=refuse)
     sink.put([metrics.Value(name="m", value=1.0, at=1.0)])
     assert sink.close(within=0.1) == "1 values: ConnectionError: nobody there"
+
+
+def test_of_more_values_than_are_kept_the_newest_arrive_and_the_others_are_counted():
+    answers, failed = threading.Event(), threading.Event()
+    cloud = Cloud()
+
+    def connect():
+        if not answers.is_set():
+            failed.set()
+            raise ConnectionError("nobody there")
+        return cloud
+
+    sink = metrics.CloudWatchMetrics("job", connect=connect, most=3)
+    sink.put([metrics.Value(name="m", value=-1.0, at=1.0)])
+    failed.wait()
+    sink.put([metrics.Value(name="m", value=float(n), at=1.0) for n in range(10)])
+    answers.set()
+    assert sink.close() == "7 values: ConnectionError: nobody there"
+    assert [datum["Value"] for datum in cloud.data] == [-1.0, 7.0, 8.0, 9.0]
+
+
+def test_values_that_a_burst_leaves_no_room_for_are_counted():
+    cloud = Cloud()
+    sink = metrics.CloudWatchMetrics("job", connect=lambda: cloud, most=3)
+    sink.put([metrics.Value(name="m", value=float(n), at=1.0) for n in range(4)])
+    assert sink.close() == "1 values: more waited for CloudWatch than are kept"

@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sagelocal.backlog import Backlog
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -21,13 +23,15 @@ NAMESPACE = "/aws/sagemaker/TrainingJobs"
 DIMENSION = "TrainingJobName"
 BATCH = 500
 """PutMetricData takes 1000; smaller requests stay below its megabyte."""
+WAITING = 100_000
+"""Values that wait for CloudWatch at most; of more the oldest are dropped. The final metrics know all."""
 SHOWN = 80
 CLOSE_SECONDS = 30.0
 PAUSE_SECONDS = 1.0
 """Before values that were not taken are sent again."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Value:
     """One value of a metric, at a time in seconds since the epoch."""
 
@@ -131,13 +135,15 @@ class MemoryMetrics:
 class CloudWatchMetrics:
     """CloudWatch through boto3, with the job's name as the dimension, fed by a thread of its own.
 
-    Values that are not taken are sent again, in order, until the sink's time to close is over.
+    Values that are not taken are sent again, in order, until the sink's time to close is over. Of more than
+    `most` that wait meanwhile the oldest are dropped.
     """
 
-    def __init__(self, job: str, *, connect: Callable[[], Any] | None = None) -> None:
+    def __init__(self, job: str, *, connect: Callable[[], Any] | None = None, most: int = WAITING) -> None:
         self._job = job
         self._connect = connect or _connect
-        self._pending: list[Value] = []
+        self._pending: Backlog[Value] = Backlog(most=most)
+        self._sending: list[Value] = []
         self._changed = threading.Condition()
         self._deadline = float("inf")
         self._wrong = ""
@@ -162,31 +168,36 @@ class CloudWatchMetrics:
             self._changed.notify()
         if self._thread is not None:
             self._thread.join(within + PAUSE_SECONDS)
-        left = len(self._pending) + self._refused
-        return f"{left} values: {self._wrong}" if left else ""
+        left = len(self._sending) + len(self._pending)
+        lost = left + self._refused + self._pending.dropped
+        why = "the time to close was over" if left else "more waited for CloudWatch than are kept"
+        return f"{lost} values: {self._wrong or why}" if lost else ""
 
     def _run(self) -> None:
         client: Any = None
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._pending or self._closing)
-                values = self._pending[:BATCH]
-            if not values or time.monotonic() > self._deadline:
-                return
+        while self._take():
             try:
                 client = client or self._connect()
-                client.put_metric_data(Namespace=NAMESPACE, MetricData=[self._datum(each) for each in values])
+                data = [self._datum(each) for each in self._sending]
+                client.put_metric_data(Namespace=NAMESPACE, MetricData=data)
             except Exception as error:  # noqa: BLE001  (whatever boto3 raises; metrics never fail a job)
                 self._wrong = f"{type(error).__name__}: {error}"
+                if _is_refusal(error):
+                    self._refused += len(self._sending)
+                    self._sending = []
+                    continue
                 with self._changed:
-                    if _is_refusal(error):
-                        self._refused += len(values)
-                        del self._pending[: len(values)]
-                        continue
                     self._changed.wait(min(PAUSE_SECONDS, max(0.0, self._deadline - time.monotonic())))
             else:
-                with self._changed:
-                    del self._pending[: len(values)]
+                self._sending = []
+
+    def _take(self) -> bool:
+        """Have values to send, first those that were not taken; tell whether there are any, and time."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._sending or self._pending or self._closing)
+            while self._pending and len(self._sending) < BATCH:
+                self._sending.append(self._pending.popleft())
+        return bool(self._sending) and time.monotonic() <= self._deadline
 
     @property
     def _closing(self) -> bool:
