@@ -36,7 +36,8 @@ class Want:
 
     `instance_types` are tried in turn while AWS has no capacity; `manifest` is a hash of the input data for
     reuse (`None`: no reuse); `rename` is false when a name that is taken is to be an error; `remembered` are
-    the names of jobs that this task had before, for names that change from one try to the next.
+    the names that this task asked for before, for names that change from one try to the next. Somebody else
+    may have been faster to take one of them: whose its job is, its tags say.
     """
 
     request: Mapping[str, Any]
@@ -149,11 +150,9 @@ class Claimer:
         reason = self._kind.reason(description)
         cause = failures.of_reason(reason) if phase is Phase.FAILED else None
         tags = self._jobs.tags(description) or {}
-        whose, ownership = tags.get(identity.OWNER_TAG), Ownership.FOREIGN
-        if whose == owner.key and tags.get(identity.CONTENT_TAG) == content:
+        ownership = Ownership.OUTDATED if owner.made(tags) else Ownership.FOREIGN
+        if tags.get(identity.OWNER_TAG) == owner.key and tags.get(identity.CONTENT_TAG) == content:
             ownership = Ownership.OURS
-        elif whose == owner.key or whose in owner.earlier:
-            ownership = Ownership.OUTDATED
         return Seen(phase=phase, ownership=ownership, cause=cause)
 
     def _create(
@@ -185,7 +184,7 @@ class Claimer:
             if decision in (Decision.ATTACH, Decision.TAKE, Decision.REPORT):
                 self._told(f"{self._kind.noun} {name} is this task's own already: {decision}")
                 return Claim(name=name, decision=decision, description=description)
-            if seen is not None and seen.phase is Phase.ACTIVE:
+            if decision is Decision.STOP_THEN_NEXT:
                 self._told(f"stopping {self._kind.noun} {name} of an earlier wish")
                 self._jobs.stop_and_wait(name, seconds=_STOP_SECONDS, interval=1.0)
         return None

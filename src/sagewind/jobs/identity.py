@@ -48,6 +48,14 @@ class Identity:
         """The keys that this task may have had before a person cleared it."""
         return frozenset(replace(self, generation=number).key for number in range(self.generation))
 
+    def made(self, tags: Mapping[str, str] | None) -> bool:
+        """Tell by its tags whether this task made a thing, now or before a person cleared it.
+
+        Tags that may not be read (`None`) are no proof, and neither is a name: another may have been faster
+        to take it.
+        """
+        return (tags or {}).get(OWNER_TAG) in {self.key, *self.earlier}
+
     def tags(self, content: str) -> list[dict[str, str]]:
         """Return the tags of what this task makes."""
         values = {

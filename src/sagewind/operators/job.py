@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from sagewind.jobs.identity import Identity
+
 _BACKSTOP = dt.timedelta(minutes=10)
 """How long after the trigger's own deadline Airflow gives up on it."""
 
@@ -62,6 +64,9 @@ class JobOperator(base.SagewindOperator):
     """
 
     kind: ClassVar[Kind]
+    _asker: Identity | None = None
+    """Who asks for the job, as long as it is not known whether its name went to another."""
+
     wait_for_completion: bool
 
     def __init__(
@@ -122,7 +127,7 @@ class JobOperator(base.SagewindOperator):
 
         """
         self._killed = False
-        self._active = ""
+        self._active, self._asker = "", None
         self.preprocess_config()
         self._mask()
         self._before_create(context)
@@ -132,7 +137,7 @@ class JobOperator(base.SagewindOperator):
         """Judge the job that the trigger waited for."""
         told = event or {}
         name = str(told.get("name", ""))
-        self._killed, self._active = False, name
+        self._killed, self._active, self._asker = False, name, None
         if told.get("status") == "timeout":
             self._time_out(name)
         description = self._describe(name)
@@ -145,8 +150,10 @@ class JobOperator(base.SagewindOperator):
         name = getattr(self, "_active", "")
         if not name or not self.stop_on_kill:
             return
-        self.log.info("stopping %s %s: its task is being killed", self.kind.noun, name)
         try:
+            if not self._is_ours(name):
+                return
+            self.log.info("stopping %s %s: its task is being killed", self.kind.noun, name)
             phase = self._stopper.stop_and_wait(name, seconds=_KILL_SECONDS, interval=0.5)
         except CallError as error:
             self.log.warning("%s %s could not be stopped: %s", self.kind.noun, name, error)
@@ -185,7 +192,7 @@ class JobOperator(base.SagewindOperator):
 
         def before(name: str) -> None:
             nonlocal kept
-            self._active = name
+            self._asker, self._active = owner, name
             kept = memory.remember(context, name, kept)
 
         want = Want(
@@ -200,7 +207,7 @@ class JobOperator(base.SagewindOperator):
             claim = Claimer(self._jobs(), told=self.log.info, before=before).claim(want)
         except CallError as error:
             raise base.airflow_error(error, f"{self.kind.noun} {request[self.kind.name_key]}") from error
-        self._active = "" if claim.reused else claim.name
+        self._active, self._asker = "" if claim.reused else claim.name, None
         return claim
 
     def _soon_over(self, name: str) -> dict[str, Any] | None:
@@ -316,6 +323,12 @@ class JobOperator(base.SagewindOperator):
 
     def _jobs(self) -> Jobs:
         return Jobs(self.hook.conn, self.kind)
+
+    def _is_ours(self, name: str) -> bool:
+        if self._asker is None:
+            return True
+        description = self._stopper.describe(name)
+        return description is not None and self._asker.made(self._stopper.tags(description))
 
     def _describe(self, name: str) -> dict[str, Any]:
         try:

@@ -1,7 +1,7 @@
-"""The names of the jobs that a task has had, in Airflow's task state store: it survives retries and clears.
+"""The names of the jobs that a task has asked for, in Airflow's task state store.
 
-Airflow before 3.3 has no such store: there a job is found by its name alone, so the name in the configuration
-must not change from one try to the next.
+It survives retries and clears. Airflow before 3.3 has no such store: there a job is found by its name alone,
+so the name in the configuration must not change from one try to the next.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ _MOST = 20
 
 
 def jobs(context: Context) -> tuple[str, ...]:
-    """Return the names of this task's jobs, newest first."""
+    """Return the names of the jobs that this task has asked for, newest first.
+
+    One of them may be somebody else's, who was faster to take the name.
+    """
     kept = _get(context, KEY)
     return tuple(str(name) for name in kept) if isinstance(kept, list) else ()
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from airflow.sdk.exceptions import TaskDeferred
+from botocore.exceptions import ClientError
 from tests.integration import training_jobs as jobs
+from tests.integration.operators.driver import Store
 
 from sagewind.operators.sagemaker import SageMakerTrainingOperator
 
@@ -179,3 +182,35 @@ def test_a_job_of_other_code_under_the_same_key_is_not_reused(train, s3):
     source = {"Bucket": jobs.BUCKET, "Key": changed}
     s3.copy_object(Bucket=jobs.BUCKET, Key=address.removeprefix(f"s3://{jobs.BUCKET}/"), CopySource=source)
     assert other.run()["Summary"]["Reused"] is False
+
+
+@pytest.mark.parametrize(("ours", "status"), [(True, "Stopped"), (False, "InProgress")])
+def test_a_kill_while_the_job_is_asked_for_stops_it_when_it_is_the_tasks_own(train, aws, ours, status):
+    name = jobs.unique("race")
+    run = train(SLOW, name=name)
+    other = run if ours else train(SLOW, name=name)
+    operator = run.make()
+    try:
+        with pytest.raises(AirflowException, match="its task was killed"):
+            operator.execute(run.context() | {"task_state_store": KilledByAnother(operator, other)})
+        job = aws("sagemaker").describe_training_job(TrainingJobName=name)
+        assert job["TrainingJobStatus"] == status
+    finally:
+        with contextlib.suppress(ClientError):  # it is over
+            aws("sagemaker").stop_training_job(TrainingJobName=name)
+
+
+class KilledByAnother(Store):
+    """A store that, once it has noted the first name, has another try make its job, and kills the task."""
+
+    def __init__(self, operator, other):
+        super().__init__()
+        self.operator = operator
+        self.other = other
+
+    def set(self, key, value, **_):
+        first = not self.values
+        super().set(key, value)
+        if first:
+            self.other.start()
+            self.operator.on_kill()

@@ -22,6 +22,8 @@ REQUEST = {
     "OutputDataConfig": {"S3OutputPath": "s3://b/one"},
 }
 THROTTLED = error("ThrottlingException", "Rate exceeded")
+ABSENT = error("ValidationException", "Requested resource not found.")
+DENIED = error("AccessDeniedException", "not authorized", 403)
 
 
 @pytest.fixture
@@ -31,9 +33,10 @@ def sagemaker():
 
 @pytest.fixture
 def claim(sagemaker):
-    def run(request=REQUEST, owner=OWNER, **want):
+    def run(request=REQUEST, owner=OWNER, before=lambda _: None, **want):
         jobs = Jobs(sagemaker, kinds.TRAINING, sleep=lambda _: None)
-        return Claimer(jobs, told=lambda _: None).claim(Want(request=request, owner=owner, **want))
+        claimer = Claimer(jobs, told=lambda _: None, before=before)
+        return claimer.claim(Want(request=request, owner=owner, **want))
 
     return run
 
@@ -131,6 +134,27 @@ def test_a_name_that_changes_with_the_try_still_finds_its_job(claim, sagemaker):
     assert len(sagemaker.made) == 1
 
 
+def test_a_name_that_changes_with_the_try_still_finds_what_a_clear_left_behind(claim, sagemaker):
+    claim()
+    renamed = {**REQUEST, "TrainingJobName": "iris-train-try-2"}
+    claim(renamed, owner=dataclasses.replace(OWNER, generation=1), remembered=("iris-train",))
+    assert sagemaker.jobs["iris-train"]["TrainingJobStatus"] == "Stopped"
+    assert sagemaker.made == ["iris-train", "iris-train-try-2"]
+
+
+def test_a_name_that_another_was_faster_to_take_is_left_alone_by_the_retry(claim, sagemaker):
+    claim(owner=dataclasses.replace(OWNER, map_index=0))
+    sagemaker.faults["describe_training_job"] = [ABSENT]  # as it was just before the other's Create
+    asked = []
+    slower = dataclasses.replace(OWNER, map_index=1)
+    second = claim(owner=slower, before=asked.append).name
+    assert asked == ["iris-train", second]
+    sagemaker.end(second, "Failed", "InternalServerError: try again")
+    third = claim(owner=slower, remembered=tuple(asked)).name
+    assert sagemaker.jobs["iris-train"]["TrainingJobStatus"] == "InProgress"
+    assert sagemaker.made == ["iris-train", second, third]
+
+
 def test_an_edited_request_stops_the_outdated_job(claim, sagemaker):
     claim()
     claim({**REQUEST, "HyperParameters": {"n": "2"}})
@@ -168,5 +192,12 @@ def test_a_finished_identical_job_is_reused_whoever_made_it_and_wherever_it_wrot
 
 def test_when_tags_may_not_be_read_no_job_counts_as_ours(claim, sagemaker):
     claim()
-    sagemaker.faults["list_tags"] = [error("AccessDeniedException", "not authorized", 403)]
+    sagemaker.faults["list_tags"] = [DENIED]
     assert claim().name != "iris-train"
+
+
+def test_when_tags_may_not_be_read_no_job_is_stopped(claim, sagemaker):
+    claim(owner=dataclasses.replace(OWNER, run_id="manual__2"))
+    sagemaker.faults["list_tags"] = [DENIED] * 2
+    assert claim(remembered=("iris-train",)).decision is Decision.CREATE
+    assert sagemaker.jobs["iris-train"]["TrainingJobStatus"] == "InProgress"
