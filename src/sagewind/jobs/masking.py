@@ -1,8 +1,9 @@
 """Keeping secrets out of logs, XCom and rendered templates.
 
 Every value of an `Environment` counts as secret but for the settings of SageMaker's own toolkits; of
-hyperparameters and a pipeline's parameters, those whose name or value looks like one. Signatures of presigned
-URLs are cut from any text.
+hyperparameters and a pipeline's parameters, those whose name or value looks like one. In a request or a
+description they are hidden where they stand and in text; names, ARNs, addresses and settings are what the
+next task works with, and stay whole. Signatures of presigned URLs are cut from any string.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 MASK = "***"
-_KEY = re.compile(r"secret|passw|token|api_?-?key|access_?-?key|private|credential|auth", re.IGNORECASE)
+_BETWEEN_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\W_]+")
+_SECRET_NAME = re.compile(
+    r"passw|credential|secrets?_|_secret_?key|_(?:private|o?auth|authorization)_|(?:api|access)_?key"
+    r"|(?<!_(?:pad|eos|bos|unk|sep|cls)_)(?<!_mask_)token(?:_?\d+|_value)?_$"
+)
+"""In a name of the form `_hf_token_`. Of tokens the last word tells: `token_length` is about a tokenizer's,
+and `pad_token` is one of those."""
+
 _VALUE = re.compile(
     r"^(AKIA|ASIA)[A-Z0-9]{16}$|^gh[pousr]_\w{20,}|^xox[abp]-|^eyJ[\w-]+\.[\w-]+\.|://[^/\s:@]+:[^/\s@]+@"
 )
@@ -28,6 +36,8 @@ _SHORTEST = 4
 _ORDINARY = re.compile(r"^(.{0,7}|[\d.+-]+|(s3|https?|arn):.*)$")
 """Values of an environment that are hidden where they stand, and not wherever else they occur."""
 
+_ADDRESS = re.compile(r"^(s3|https?|arn):")
+_TEXT_KEY = re.compile(r"(Reason|Message|Description|Arguments|Entrypoint)$")
 _MAPS = frozenset({"Environment", "HyperParameters", "StaticHyperParameters", "pipeline_params"})
 
 
@@ -37,7 +47,7 @@ def secrets(value: Any) -> frozenset[str]:
 
 
 def masked(value: Any) -> Any:
-    """Return a copy of a request or a description, its secrets replaced by `***`."""
+    """Return a copy of a request or a description, with `***` for secrets where they stand and in text."""
     return _masked(value, secrets(value))
 
 
@@ -70,7 +80,15 @@ def _is_secret_anywhere(kind: str, name: str, value: str) -> bool:
 
 
 def _looks_secret(name: str, value: str) -> bool:
-    return bool(_KEY.search(name) or _VALUE.search(value))
+    words = f"_{_BETWEEN_WORDS.sub('_', name).lower()}_"
+    return bool(_SECRET_NAME.search(words) or _VALUE.search(value))
+
+
+def _is_text(key: str, value: str) -> bool:
+    """Tell whether somebody is to read a string; else it is a name, an address or a setting."""
+    if _TEXT_KEY.search(key):
+        return True
+    return " " in value and not key.endswith("Name") and not _ADDRESS.match(value)
 
 
 def _masked(value: Any, hidden: frozenset[str], key: str = "") -> Any:
@@ -78,7 +96,9 @@ def _masked(value: Any, hidden: frozenset[str], key: str = "") -> Any:
         return {name: _entry(name, inner, hidden, key) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_masked(inner, hidden, key) for inner in value]
-    return masked_text(value, hidden) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return masked_text(value, hidden if _is_text(key, value) else ())
+    return value
 
 
 def _entry(name: str, value: Any, hidden: frozenset[str], key: str) -> Any:

@@ -245,16 +245,87 @@ def event(timestamp, message):
     return {"timestamp": timestamp, "message": message}
 
 
-def test_secrets_are_masked_wherever_they_stand():
+def test_secrets_are_masked_where_they_stand_and_in_text():
     request = {
         "Environment": {"SAGEMAKER_PROGRAM": "train.py", "MODE": "fast-mode"},
-        "HyperParameters": {"n": "10", "api_token": "abcdef", "db": "postgres://u:pw@h/d"},
-        "Note": "uses abcdef",
+        "HyperParameters": {
+            "n": "10",
+            "api_token": "abcdef",
+            "db": "postgres://u:pw@h/d",
+            "login": "me abcdef",
+        },
+        "AppSpecification": {"ContainerArguments": ["--token=abcdef", "--epochs"]},
+        "FailureReason": "abcdef",
+        "SecondaryStatusTransitions": [{"StatusMessage": "s3://b/fast-mode is not there"}],
     }
-    hidden = masking.masked(request)
-    assert hidden["Environment"] == {"SAGEMAKER_PROGRAM": "train.py", "MODE": "***"}
-    assert hidden["HyperParameters"] == {"n": "10", "api_token": "***", "db": "***"}
-    assert hidden["Note"] == "uses ***"
+    assert masking.masked(request) == {
+        "Environment": {"SAGEMAKER_PROGRAM": "train.py", "MODE": "***"},
+        "HyperParameters": {"n": "10", "api_token": "***", "db": "***", "login": "me ***"},
+        "AppSpecification": {"ContainerArguments": ["--token=***", "--epochs"]},
+        "FailureReason": "***",
+        "SecondaryStatusTransitions": [{"StatusMessage": "s3://b/*** is not there"}],
+    }
+
+
+def test_names_addresses_and_settings_with_a_secrets_letters_stay_whole():
+    settings = {
+        "TrainingJobName": "churn-model-train-1",
+        "TrainingJobArn": "arn:aws:sagemaker:us-east-1:1:training-job/churn-model-train-1",
+        "TrainingJobStatus": "Completed",
+        "AlgorithmSpecification": {"TrainingImage": "1.dkr.ecr.us-east-1.amazonaws.com/churn-model:1"},
+        "ModelArtifacts": {"S3ModelArtifacts": "s3://b/churn-model/my hunter22/output/model.tar.gz"},
+        "InputDataConfig": [{"ChannelName": "hunter22", "ContentType": "text/csv"}],
+        "ExperimentConfig": {"TrialComponentDisplayName": "the churn-model"},
+    }
+    hyperparameters = {"tokenizer": "bert-base", "start_from": "churn-model", "password": "hunter22"}
+    environment = {"PROJECT": "churn-model", "WAIT_FOR": "Completed", "CONTENT": "text/csv"}
+    description = {**settings, "Environment": environment, "HyperParameters": hyperparameters}
+    found = masking.plain(description)
+    assert {key: found[key] for key in settings} == settings
+    assert found["HyperParameters"] == {**hyperparameters, "password": "***"}
+    assert set(found["Environment"].values()) == {"***"}
+
+
+NAMES = [
+    ("hf_token", True),
+    ("HF_TOKEN", True),
+    ("hfToken", True),
+    ("HFToken2", True),
+    ("token_value", True),
+    ("auth_token", True),
+    ("accesstoken", True),
+    ("api-key", True),
+    ("apiKey", True),
+    ("openai.apikey", True),
+    ("aws_access_key_id", True),
+    ("AWS_SECRET_ACCESS_KEY", True),
+    ("clientSecret", True),
+    ("password", True),
+    ("DbPassword", True),
+    ("db-passwd", True),
+    ("private_key", True),
+    ("basic_auth", True),
+    ("credentials", True),
+    ("tokenizer", False),
+    ("max_tokens", False),
+    ("maxTokens", False),
+    ("max_token_length", False),
+    ("pad_token", False),
+    ("mask_token", False),
+    ("author", False),
+    ("authority", False),
+    ("privately", False),
+    ("secretary", False),
+    ("key", False),
+    ("passes", False),
+]
+
+
+@pytest.mark.parametrize(("name", "secret"), NAMES)
+def test_a_name_says_that_a_hyperparameter_is_secret_by_whole_words(name, secret):
+    found = masking.plain({"HyperParameters": {name: "bert-base"}})
+    assert found == {"HyperParameters": {name: "***" if secret else "bert-base"}}
+    assert masking.secrets({"HyperParameters": {name: "bert-base"}}) == ({"bert-base"} if secret else set())
 
 
 def test_ordinary_values_of_an_environment_are_hidden_only_where_they_stand():
