@@ -62,7 +62,7 @@ def _secrets(value: Any, key: str = "") -> Iterator[str]:
     if isinstance(value, dict):
         for name, inner in value.items():
             if key in _MAPS and isinstance(inner, str) and _is_secret_anywhere(key, name, inner):
-                yield inner
+                yield inner.strip('"')  # the SDK writes a hyperparameter as JSON; the script sees the word
             yield from _secrets(inner, name)
     elif isinstance(value, list | tuple):
         for inner in value:

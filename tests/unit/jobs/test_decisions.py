@@ -328,6 +328,13 @@ def test_a_name_says_that_a_hyperparameter_is_secret_by_whole_words(name, secret
     assert masking.secrets({"HyperParameters": {name: "bert-base"}}) == ({"bert-base"} if secret else set())
 
 
+def test_a_secret_that_the_sdk_wrote_as_json_is_hidden_without_its_quotes_too():
+    request = {"HyperParameters": {"db_password": '"hunter2"'}}
+    hidden = masking.secrets(request)
+    assert masking.masked_text("logging in with hunter2", hidden) == "logging in with ***"
+    assert masking.masked(request) == {"HyperParameters": {"db_password": "***"}}
+
+
 def test_ordinary_values_of_an_environment_are_hidden_only_where_they_stand():
     environment = {
         "BUCKET": "s3://data/iris",
