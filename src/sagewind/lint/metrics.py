@@ -39,6 +39,8 @@ TALKATIVE = frozenset(
 NUMBER = "([-+0-9.eE]+)"
 _GREEDY = re.compile(r"\(\.[*+]\??\)(?:\$|\\n)?$")
 _AFTER = " loss=0.5"
+_NAME_ENDS = re.compile(r"[\w\])}*+?]")
+"""How a name ends in an expression: with a letter, a set, a group or a repetition; never with `=` or `:`."""
 
 
 def check(subject: Subject, script: Script) -> Iterator[Finding]:
@@ -65,9 +67,8 @@ def _against(
 ) -> Iterator[Finding]:
     hits = [line for line in lines if not line.opaque and _search(pattern, line)]
     if not hits:
-        unclear = any(line.opaque for line in lines)
         if not script.imports & TALKATIVE:
-            yield _unmatched(metric, lines, Severity.WARNING if unclear else Severity.ERROR)
+            yield _unmatched(metric, pattern, lines)
         if _GREEDY.search(metric.regex):
             yield _greedy(metric, "it captures the rest of the line, whatever that is")
         return
@@ -129,14 +130,44 @@ def _greedy(metric: Metric, why: str) -> Finding:
     return _finding("metric-greedy", metric, what, mend, Severity.WARNING)
 
 
-def _unmatched(metric: Metric, lines: tuple[Line, ...], severity: Severity) -> Finding:
+def _unmatched(metric: Metric, pattern: re.Pattern[str], lines: tuple[Line, ...]) -> Finding:
     known = [line for line in lines if not line.opaque]
+    unclear = next((line for line in known if _may_name(pattern, line)), None)
+    if unclear is not None:
+        what = (
+            f"metric {metric.name!r}: whether {metric.regex!r} matches {str(unclear)!r} ({unclear.place})"
+            " cannot be told, since the name on that line is computed"
+        )
+        mend = "see that the line comes out so, or print the metric with its name in the text"
+        return _finding("metric-unmatched", metric, what, mend, Severity.WARNING)
     nearest = max(known, key=lambda line: _likeness(metric.regex, line), default=None)
     what = f"metric {metric.name!r}: {metric.regex!r} matches nothing that the script prints"
     mend = "print the metric on a line of its own"
     if nearest is not None:
         mend = f"the nearest line is {str(nearest)!r} ({nearest.place}): make the two agree"
+    severity = Severity.ERROR if len(known) == len(lines) else Severity.WARNING
     return _finding("metric-unmatched", metric, what, mend, severity)
+
+
+def _may_name(pattern: re.Pattern[str], line: Line) -> bool:
+    """Tell whether a hole of the line may hold what the expression begins with, so that the rest matches."""
+    rests = [rest.sample(whole=whole)[0] for rest in line.after_names() for whole in (False, True)]
+    ends = list(_ends(pattern)) if rests else []
+    return any(end.match(rest) for end in ends for rest in rests)
+
+
+def _ends(pattern: re.Pattern[str]) -> Iterator[re.Pattern[str]]:
+    """Yield an expression without its first name, or more of what stands before its first group."""
+    text = pattern.pattern
+    for cut in range(1, len(text)):
+        if not _NAME_ENDS.match(text[cut - 1]):
+            continue
+        try:
+            end = re.compile(text[cut:], pattern.flags)
+        except re.error:
+            continue
+        if end.groups == pattern.groups:
+            yield end
 
 
 def _likeness(regex: str, line: Line) -> float:

@@ -1,18 +1,17 @@
 """The lines that a script can print, as templates: literal text with holes where a value goes.
 
-Read from `print`, `logging` and `sys.stdout.write` calls; f-strings, `%`, `.format`, `+`, `str()` and
-`json.dumps` of a literal dictionary are understood, anything else is one hole.
+Read from `print`, `logging` and `sys.stdout.write` calls; `parts` says which texts are understood.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sagewind.lint.script import dotted
+from sagewind.lint import parts as texts
+from sagewind.lint.parts import Hole, Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,27 +20,6 @@ if TYPE_CHECKING:
     from sagewind.lint.script import Module, Script
 
 _LOG_METHODS = frozenset({"debug", "info", "warning", "error", "critical", "exception", "log"})
-_PERCENT = re.compile(r"%(?:\(\w+\))?[-+ #0]*(?:\d+|\*)?(?:\.\d+)?[a-zA-Z]")
-_VALUE = 0.9012345678901234
-_DEPTH = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hole:
-    """Where a computed value is printed; `spec` is its format specification (`.4f`)."""
-
-    spec: str = ""
-
-    def render(self, number: int, *, whole: bool) -> str:
-        """Return what the `number`-th hole of a line prints for a number; `whole` for an integer."""
-        value = number + 3 if whole else _VALUE - number / 10
-        try:
-            return format(value, self.spec)
-        except ValueError:
-            return str(value)
-
-
-Part = str | Hole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +46,12 @@ class Line:
                 text += part
         return text, tuple(values)
 
+    def after_names(self) -> Iterator[Line]:
+        """Yield what follows each hole in which there may be a word."""
+        for index, part in enumerate(self.parts):
+            if isinstance(part, Hole) and part.may_be_text:
+                yield Line(parts=self.parts[index + 1 :], place=self.place)
+
     def __str__(self) -> str:
         return "".join(part if isinstance(part, str) else "<value>" for part in self.parts)
 
@@ -88,11 +72,11 @@ def _output(name: str, call: ast.Call, module: Module) -> list[Part] | None:
     if name == "print" and not any(keyword.arg == "file" for keyword in call.keywords):
         return _print(call, module)
     if name in {"sys.stdout.write", "sys.stderr.write"} and call.args:
-        return _template(call.args[0], module)
+        return texts.template(call.args[0], module)
     if method in _LOG_METHODS and re.search(r"log", owner, re.IGNORECASE) and call.args:
         message = call.args[1] if method == "log" and len(call.args) > 1 else call.args[0]
         literal = isinstance(message, ast.Constant) and isinstance(message.value, str)
-        return _percent(str(message.value)) if literal else _template(message, module)  # type: ignore[attr-defined]
+        return texts.percent(str(message.value)) if literal else texts.template(message, module)  # type: ignore[attr-defined]
     return None
 
 
@@ -105,7 +89,7 @@ def _print(call: ast.Call, module: Module) -> list[Part]:
     for index, argument in enumerate(call.args):
         if index:
             parts.append(between)
-        parts += _template(argument, module)
+        parts += texts.template(argument, module)
     return parts
 
 
@@ -121,92 +105,3 @@ def _rows(parts: list[Part]) -> Iterator[tuple[Part, ...]]:
             yield tuple(row)
             row = [text]
     yield tuple(row)
-
-
-def _template(node: ast.expr, module: Module, depth: int = 0) -> list[Part]:
-    match node:
-        case ast.Constant():
-            return [str(node.value)]
-        case ast.JoinedStr():
-            return [part for value in node.values for part in _piece(value)]
-        case ast.BinOp():
-            return _operation(node, module, depth)
-        case ast.Call() | ast.Dict():
-            return _made(node)
-        case ast.Name() if depth < _DEPTH:
-            return _assigned(node.id, module, depth)
-    return [Hole()]
-
-
-def _piece(node: ast.expr) -> list[Part]:
-    if isinstance(node, ast.Constant):
-        return [str(node.value)]
-    spec = node.format_spec if isinstance(node, ast.FormattedValue) else None
-    literal = isinstance(spec, ast.JoinedStr) and all(isinstance(part, ast.Constant) for part in spec.values)
-    if literal and isinstance(spec, ast.JoinedStr):
-        return [Hole(spec="".join(str(part.value) for part in spec.values if isinstance(part, ast.Constant)))]
-    return [Hole()]
-
-
-def _operation(node: ast.BinOp, module: Module, depth: int) -> list[Part]:
-    left = node.left
-    if isinstance(node.op, ast.Mod) and isinstance(left, ast.Constant) and isinstance(left.value, str):
-        return _percent(left.value)
-    if isinstance(node.op, ast.Add):
-        return _template(left, module, depth) + _template(node.right, module, depth)
-    return [Hole()]
-
-
-def _percent(text: str) -> list[Part]:
-    parts: list[Part] = []
-    end = 0
-    for match in _PERCENT.finditer(text):
-        parts += [text[end : match.start()], Hole(spec=_spec(match[0]))]
-        end = match.end()
-    return [part.replace("%%", "%") if isinstance(part, str) else part for part in [*parts, text[end:]]]
-
-
-def _spec(conversion: str) -> str:
-    precision = re.search(r"\.\d+", conversion)
-    kind = conversion[-1]
-    return (precision[0] if precision else "") + kind if kind in "feEgG" else ""
-
-
-def _made(node: ast.Call | ast.Dict) -> list[Part]:
-    if isinstance(node, ast.Dict):
-        return _mapping(node, "'")
-    name = dotted(node.func)
-    if isinstance(node.func, ast.Attribute) and node.func.attr == "format":
-        text = node.func.value
-        if isinstance(text, ast.Constant) and isinstance(text.value, str):
-            return _format(text.value)
-    if name.endswith("dumps") and node.args and isinstance(node.args[0], ast.Dict):
-        return _mapping(node.args[0], '"')
-    return [Hole()]
-
-
-def _format(text: str) -> list[Part]:
-    parts: list[Part] = []
-    for literal, field, spec, _ in string.Formatter().parse(text):
-        parts.append(literal)
-        if field is not None:
-            parts.append(Hole(spec=spec or ""))
-    return parts
-
-
-def _mapping(node: ast.Dict, quote: str) -> list[Part]:
-    parts: list[Part] = ["{"]
-    for index, key in enumerate(node.keys):
-        name: Part = f"{quote}{key.value!s}{quote}" if isinstance(key, ast.Constant) else Hole()
-        parts += [", " if index else "", name, ": ", Hole()]
-    return [*parts, "}"]
-
-
-def _assigned(name: str, module: Module, depth: int) -> list[Part]:
-    values = [
-        node.value
-        for node in ast.walk(module.tree)
-        if isinstance(node, ast.Assign)
-        and any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
-    ]
-    return _template(values[0], module, depth + 1) if len(values) == 1 else [Hole()]

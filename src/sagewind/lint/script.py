@@ -40,6 +40,26 @@ class Module:
             if isinstance(node, ast.Attribute):
                 yield dotted(node)
 
+    def bindings(self, name: str) -> int:
+        """Return how often a name is bound: assigned, counted with, or taken as a parameter."""
+        return sum(
+            (isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store))
+            or (isinstance(node, ast.arg) and node.arg == name)
+            for node in ast.walk(self.tree)
+        )
+
+    def assigned(self, name: str) -> ast.expr | None:
+        """Return what a name stands for; `None` unless it is bound once, by an assignment."""
+        if self.bindings(name) != 1:
+            return None
+        for node in ast.walk(self.tree):
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            if isinstance(node, ast.Assign | ast.AnnAssign) and any(
+                isinstance(target, ast.Name) and target.id == name for target in targets
+            ):
+                return node.value
+        return None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Script:

@@ -140,9 +140,34 @@ def test_metrics(rules: Rules, script: str, regex: str, expected: list[str]) -> 
     assert rules(script, metrics=[regex], serves=False) == expected
 
 
-def test_a_metric_that_might_come_from_unknown_text_is_only_a_warning(subject: Declare) -> None:
-    (finding,) = lint(subject("print(text)", metrics=[r"acc=(\S+)"], serves=False))
-    assert finding.severity is Severity.WARNING
+UNKNOWN = [
+    ("print(text)", r"acc=(\S+)", Severity.WARNING),
+    ('print(f"train_{name}={x:.4f};")', r"acc=([0-9.]+);", Severity.WARNING),
+    ('print(f"metric: {name}={x};")', r"(?i)acc=([0-9.]+);", Severity.WARNING),
+    ('print("metric: %s=%.4f;" % (name, x))', r"acc=([0-9.]+);", Severity.WARNING),
+    ('print(f"{part}: acc={x}")', r"valid(?:ation)?: acc=(\S+)", Severity.WARNING),
+    ('print(f"train_{name}={x:.4f}")', r"acc=([0-9.]+);", Severity.ERROR),  # whatever the name, no semicolon
+    ('print(f"metric {name}: {x}")', r"acc=([0-9.]+)", Severity.ERROR),  # nor this sign
+    ('print(f"epoch {e}: loss={x}")', r"acc=([0-9.]+)", Severity.ERROR),  # the name is written there
+    ('print("Accuracy:", x, y)', r"accuracy: ([0-9.]+)", Severity.ERROR),
+    ('print(f"epoch {len(e)}: {x}")', r"acc: ([0-9.]+)", Severity.ERROR),  # a number is no name
+    ('for e in range(9):\n  print(f"epoch {e}: {x}")', r"acc: ([0-9.]+)", Severity.ERROR),
+    ('for e, b in enumerate(z):\n  print(f"epoch {e}: {x}")', r"acc: ([0-9.]+)", Severity.ERROR),
+    ('print("epoch %d: %.4f" % (e, x))', r"acc: ([0-9.]+)", Severity.ERROR),
+]
+
+
+@pytest.mark.parametrize(("script", "regex", "severity"), UNKNOWN)
+def test_a_metric_whose_name_is_not_known_is_only_a_warning(
+    subject: Declare, script: str, regex: str, severity: Severity
+) -> None:
+    (finding,) = lint(subject(script, metrics=[regex], serves=False))
+    assert (finding.rule, finding.severity) == ("metric-unmatched", severity)
+
+
+def test_a_line_that_may_be_the_metric_is_named(tmp_path: Path, subject: Declare) -> None:
+    (finding,) = lint(subject('print(f"of {name}={x};")', metrics=[r"acc=([0-9.]+);"], serves=False))
+    assert f"'of <value>=<value>;' ({tmp_path / 'train.py'}:1)" in finding.what
 
 
 SERVING = [
