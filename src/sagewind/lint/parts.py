@@ -121,6 +121,14 @@ def _operation(node: ast.BinOp, module: Module, depth: int) -> list[Part]:
     return [_hole(node, module)]
 
 
+def filled(text: str) -> list[Part]:
+    """Return the text of a format, %-style where a conversion is in it, else that of `str.format`."""
+    try:
+        return percent(text) if _PERCENT.search(text) else _format(text)
+    except ValueError:  # a brace alone
+        return [text]
+
+
 def percent(text: str) -> list[Part]:
     """Return the text of a %-style format."""
     parts: list[Part] = []

@@ -1,6 +1,7 @@
 """The lines that a script can print, as templates: literal text with holes where a value goes.
 
-Read from `print`, `logging` and `sys.stdout.write` calls; `parts` says which texts are understood.
+Read from `print`, the calls of loggers, `sys.stdout.write`, and what click, rich and tqdm have in place of
+them; `parts` says which texts are understood.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sagewind.lint import loggers
 from sagewind.lint import parts as texts
 from sagewind.lint.parts import Hole, Part
+from sagewind.lint.script import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +22,10 @@ if TYPE_CHECKING:
     from sagewind.lint.finding import Place
     from sagewind.lint.script import Module, Script
 
-_LOG_METHODS = frozenset({"debug", "info", "warning", "error", "critical", "exception", "log"})
+_ECHOES = frozenset({"click.echo", "typer.echo", "console.log", "pprint", "pprint.pprint"})
+_WRITERS = frozenset({"sys.stdout.write", "sys.stderr.write", "tqdm.write", "tqdm.tqdm.write"})
+_PROGRESS = frozenset({"set_description", "set_description_str", "set_postfix", "set_postfix_str"})
+"""Methods of tqdm's bars."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,25 +65,48 @@ class Line:
 def read(script: Script) -> tuple[Line, ...]:
     """Return every line that the script's own calls print."""
     lines: list[Line] = []
+    known = loggers.names(script)
     for module in script.modules:
         for name, call in module.calls():
-            parts = _output(name, call, module)
+            parts = _output(name, call, module, known)
             if parts is not None:
                 lines += [Line(parts=row, place=module.place(call)) for row in _rows(parts)]
     return tuple(lines)
 
 
-def _output(name: str, call: ast.Call, module: Module) -> list[Part] | None:
-    owner, _, method = name.rpartition(".")
-    if name == "print" and not any(keyword.arg == "file" for keyword in call.keywords):
-        return _print(call, module)
-    if name in {"sys.stdout.write", "sys.stderr.write"} and call.args:
-        return texts.template(call.args[0], module)
-    if method in _LOG_METHODS and re.search(r"log", owner, re.IGNORECASE) and call.args:
-        message = call.args[1] if method == "log" and len(call.args) > 1 else call.args[0]
-        literal = isinstance(message, ast.Constant) and isinstance(message.value, str)
-        return texts.percent(str(message.value)) if literal else texts.template(message, module)  # type: ignore[attr-defined]
+def _output(name: str, call: ast.Call, module: Module, known: frozenset[str]) -> list[Part] | None:
+    method = name.rpartition(".")[2]
+    if method == "print" or name in _ECHOES:
+        return _print(call, module) if _to_log(call) else None
+    if name in _WRITERS or method in _PROGRESS:
+        return [part for each in call.args[:1] for part in texts.template(each, module)] + _pairs(call)
+    if (
+        method in loggers.METHODS
+        and isinstance(call.func, ast.Attribute)
+        and loggers.is_logger(call.func.value, known)
+    ):
+        return _logged(method, call, module)
     return None
+
+
+def _to_log(call: ast.Call) -> bool:
+    """Tell whether `print` is not led into a file; both standard streams are a job's log."""
+    file = next((keyword.value for keyword in call.keywords if keyword.arg == "file"), None)
+    return file is None or dotted(file) in {"sys.stdout", "sys.stderr"}
+
+
+def _logged(method: str, call: ast.Call, module: Module) -> list[Part]:
+    message, *values = (call.args[1:] if method == "log" else call.args) or [ast.Constant("")]
+    parts = texts.template(message, module)
+    if values:
+        # Only with values is the text a format: printf's, or (loguru) that of str.format.
+        parts = [part for each in parts for part in (texts.filled(each) if isinstance(each, str) else [each])]
+    return parts + _pairs(call)
+
+
+def _pairs(call: ast.Call) -> list[Part]:
+    """Return keyword arguments as tqdm and structlog print them."""
+    return [part for keyword in call.keywords if keyword.arg for part in (f" {keyword.arg}=", Hole())]
 
 
 def _print(call: ast.Call, module: Module) -> list[Part]:

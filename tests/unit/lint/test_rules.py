@@ -132,12 +132,63 @@ METRICS = [
     ('print("acc=1")', r"acc=[0-9]+", ["metric-group"]),
     ('print("acc=1")', r"acc=([0-9]+", ["metric-regex"]),
     ('line = f"acc={x}"\nprint(line)', r"acc=(\S+)", []),
+    ("bar.set_postfix(loss=x, acc=y)", r" acc=([0-9.]+)", []),  # tqdm's
+    ('log.info("end of epoch", acc=y)', r"acc=([0-9.]+)", []),  # structlog's
 ]
 
 
 @pytest.mark.parametrize(("script", "regex", "expected"), METRICS)
 def test_metrics(rules: Rules, script: str, regex: str, expected: list[str]) -> None:
     assert rules(script, metrics=[regex], serves=False) == expected
+
+
+SELF = """
+import logging
+class Trainer:
+    def __init__(self):
+        self.out = logging.getLogger()
+    def end(self):
+        self.out.info("acc=%s;", x)
+"""
+PRINTED = [
+    'import logging\nlogging.getLogger(__name__).info("acc=%.4f;", x)',
+    'import logging\nlogging.getLogger(__name__).info(f"acc={x:.4f};")',
+    'from logging import getLogger\ngetLogger().warning("acc=%s;", x)',
+    'import logging\nout = logging.getLogger("train")\nout.info("acc=%s;", x)',
+    'import logging\nout: logging.Logger = logging.getLogger("train")\nout.info("acc=%s;", x)',
+    SELF,
+    'import logging\ndef end(out: logging.Logger):\n  out.info("acc=%s;", x)',
+    'import logging as say\nsay.info("acc=%s;", x)',
+    'import logging\nlogging.getLogger().getChild("x").log(logging.INFO, "acc=%s;", x)',
+    'import logging\nTEXT = "acc=%s;"\nlogging.error(TEXT, x)',
+    'from loguru import logger\nlogger.info("acc={:.4f};", x)',
+    'from tqdm import tqdm\ntqdm.write(f"acc={x};")',
+    'from tqdm.auto import tqdm\nbar = tqdm(rows)\nbar.set_description(f"acc={x};")',
+    'from rich.console import Console\nConsole().print(f"acc={x};")',
+    'import rich\nrich.print(f"acc={x};")',
+    'import click\nclick.echo(f"acc={x};", err=True)',
+    'import sys\nprint(f"acc={x};", file=sys.stderr)',
+]
+
+
+@pytest.mark.parametrize("script", PRINTED)
+def test_what_is_printed_in_other_ways_is_seen(rules: Rules, script: str) -> None:
+    assert rules(script, metrics=["acc=([0-9.]+);"], serves=False) == []
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        'import logging\nlogging.getLogger().info("loss=%s;", x)',
+        'import logging\nlogging.getLogger().info("acc=%.4f;")',  # nothing is put in: printed as it stands
+        "logits.log(2)",
+        'box.info("acc=%s;", x)',  # not known to be a logger
+        'print(f"acc={x};", file=report)',  # a file
+        'report.write(f"acc={x};")',
+    ],
+)
+def test_what_is_no_output_is_not_taken_for_it(rules: Rules, script: str) -> None:
+    assert rules(script, metrics=["acc=([0-9.]+);"], serves=False) == ["metric-unmatched"]
 
 
 UNKNOWN = [
