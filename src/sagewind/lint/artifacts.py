@@ -1,20 +1,25 @@
 """Where the script saves its model: only `SM_MODEL_DIR` becomes `model.tar.gz`.
 
-A path that cannot be followed to where it starts (`origins`) is not judged.
+A path that cannot be followed to where it starts (`origins`) is not judged, and neither is a file that is
+moved into the model's folder later.
 """
 
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from sagewind.lint import arguments, origins
-from sagewind.lint.finding import Finding
+from sagewind.lint import arguments, moves, origins
+from sagewind.lint.finding import Finding, Severity
 from sagewind.lint.script import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sagewind.lint.arguments import Parser
+    from sagewind.lint.finding import Place
     from sagewind.lint.script import Module, Script
     from sagewind.lint.subject import Subject
 
@@ -43,27 +48,42 @@ SAVERS = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """One saving call; `start` is where its path starts, `None` when that is not known."""
+
+    name: str
+    start: str | None
+    place: Place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Later:
+    """What becomes of files once they are saved: moved from one start to another, or read again."""
+
+    moved: tuple[tuple[str | None, str | None], ...]
+    read: frozenset[str]
+
+
 def check(subject: Subject, script: Script) -> Iterator[Finding]:
     """Yield a finding for each model file that SageMaker will not keep, or for a script that saves none."""
     if not subject.trains:
         return
     parser = arguments.read(script)
-    saves = 0
-    for module in script.modules:
-        for name, call in module.calls():
-            path = _path_of(name, call, module)
-            if path is None:
-                continue
-            saves += 1
-            origin = origins.Trail(module=module, parser=parser).start(path)
-            if origin is not None and not any(mark in origin for mark in KEPT):
-                yield Finding(
-                    rule="artifact-outside",
-                    place=module.place(call),
-                    what=f"{name} writes to {origin!r}, which is gone when the job ends",
-                    mend="save under os.environ['SM_MODEL_DIR'] (/opt/ml/model)",
-                )
-    if subject.serves and not saves and not script.mentions("SM_MODEL_DIR", "/opt/ml/model"):
+    saved = [each for module in script.modules for each in _saved(module, parser)]
+    later = _later(script, parser)
+    keeps = any(_is_kept(each.start) for each in saved)
+    for each in saved:
+        severity = _severity(each.start, later, keeps=keeps)
+        if severity is not None:
+            yield Finding(
+                rule="artifact-outside",
+                place=each.place,
+                what=f"{each.name} writes to {each.start!r}, which is gone when the job ends",
+                mend="save under os.environ['SM_MODEL_DIR'] (/opt/ml/model)",
+                severity=severity,
+            )
+    if subject.serves and not saved and not script.mentions("SM_MODEL_DIR", "/opt/ml/model"):
         yield Finding(
             rule="artifact-missing",
             place=subject.place if subject.script is None else script.entry.place(script.entry.tree),
@@ -72,12 +92,60 @@ def check(subject: Subject, script: Script) -> Iterator[Finding]:
         )
 
 
+def _severity(start: str | None, later: Later, *, keeps: bool) -> Severity | None:
+    """Return how wrong it is to save there; `None` where it is right, or the path cannot be followed."""
+    if start is None or _is_kept(start):
+        return None
+    if any(source and _within(source, start) and _may_keep(target) for source, target in later.moved):
+        return None
+    if keeps and any(_within(source, start) for source in later.read):
+        return None  # a checkpoint: the best epoch, which the model that is kept was made of
+    unclear = any(source is None and _is_kept(target) for source, target in later.moved)
+    return Severity.WARNING if unclear else Severity.ERROR
+
+
+def _later(script: Script, parser: Parser | None) -> Later:
+    moved: list[tuple[str | None, str | None]] = []
+    read: set[str | None] = set()
+    for module in script.modules:
+        trail = origins.Trail(module=module, parser=parser)
+        moved += [(trail.start(source), trail.start(target)) for source, target in moves.moves(module)]
+        read |= {trail.start(_file(path, module)) for path in moves.reads(module)}
+    return Later(moved=tuple(moved), read=frozenset(each for each in read if each))
+
+
+def _is_kept(start: str | None) -> bool:
+    return start is not None and any(mark in start for mark in KEPT)
+
+
+def _may_keep(target: str | None) -> bool:
+    return target is None or _is_kept(target)
+
+
+def _within(one: str, other: str) -> bool:
+    """Tell whether one of two paths is the other, or a folder above it: only their starts are known."""
+    a, b = PurePosixPath(one), PurePosixPath(other)
+    return a.is_relative_to(b) or b.is_relative_to(a)
+
+
+def _saved(module: Module, parser: Parser | None) -> Iterator[Saved]:
+    trail = origins.Trail(module=module, parser=parser)
+    for name, call in module.calls():
+        path = _path_of(name, call, module)
+        if path is not None:
+            yield Saved(name=name, start=trail.start(path), place=module.place(call))
+
+
 def _path_of(name: str, call: ast.Call, module: Module) -> ast.expr | None:
     last = name.rsplit(".", maxsplit=1)[-1]
     position = SAVERS.get(name, SAVERS.get(last) if last.startswith(("save_", "export_")) else None)
     if position is None or (name == "dump" and not _from_joblib(module)) or len(call.args) <= position:
         return None
-    path = call.args[position]
+    return _file(call.args[position], module)
+
+
+def _file(path: ast.expr, module: Module) -> ast.expr:
+    """Return the path of a file that is given as a path, or opened."""
     if isinstance(path, ast.Call) and dotted(path.func) == "open" and path.args:
         return path.args[0]
     if isinstance(path, ast.Name):

@@ -39,7 +39,7 @@ class Trail:
         """Return the expression whose text `node`'s begins with."""
         match node:
             case ast.Name():
-                return self._assigned(node.id)
+                return self.module.assigned(node.id)
             case ast.Attribute():
                 return self._default(node.attr)
             case ast.Call():
@@ -47,15 +47,6 @@ class Trail:
             case ast.BinOp() | ast.FormattedValue() | ast.JoinedStr():
                 return next(ast.iter_child_nodes(node), None)  # type: ignore[return-value]
         return None
-
-    def _assigned(self, name: str) -> ast.expr | None:
-        values = [
-            node.value
-            for node in ast.walk(self.module.tree)
-            if isinstance(node, ast.Assign)
-            and any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
-        ]
-        return values[0] if len(values) == 1 else None
 
     def _default(self, name: str) -> ast.expr | None:
         arguments = self.parser.arguments if self.parser else ()

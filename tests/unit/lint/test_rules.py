@@ -258,6 +258,52 @@ def test_artifacts(rules: Rules, script: str, expected: list[str]) -> None:
     assert rules(script, serves=serves, framework="pytorch") == expected
 
 
+TO = "os.path.join(args.model_dir, 'm')"
+ARGS = """
+import argparse, joblib, os, shutil, torch
+from pathlib import Path
+from shutil import copytree
+p = argparse.ArgumentParser()
+p.add_argument("--model-dir", default=os.environ["SM_MODEL_DIR"])
+args, _ = p.parse_known_args()
+"""
+MOVED = [
+    # saved, and what follows; the severities of artifact-outside
+    ("joblib.dump(m, '/tmp/m')", f"shutil.move('/tmp/m', {TO})", []),
+    ("joblib.dump(m, '/tmp/m')", "shutil.copy(src='/tmp/m', dst=args.model_dir)", []),
+    ("joblib.dump(m, 'm')", f"os.replace('./m', {TO})", []),
+    ("t = '/tmp/m'\njoblib.dump(m, t)", f"os.rename(t, {TO})", []),
+    ("joblib.dump(m, '/tmp/out/m')", "copytree('/tmp/out', args.model_dir, dirs_exist_ok=True)", []),
+    ("joblib.dump(m, os.path.join('/tmp/out', 'm'))", f"shutil.copy2('/tmp/out/m', {TO})", []),
+    ("t = Path('/tmp/m')\njoblib.dump(m, t)", f"t.rename({TO})", []),
+    ("joblib.dump(m, '/tmp/m')", "def keep(folder): shutil.move('/tmp/m', folder)", []),  # not known where
+    ("joblib.dump(m, '/tmp/m')", f"shutil.move('/tmp/other', {TO})", ["error"]),
+    ("joblib.dump(m, '/tmp/m')", "shutil.move('/tmp/m', '/data/m')", ["error"]),
+    ("joblib.dump(m, '/tmp/m')", f"shutil.move({TO}, '/tmp/m')", ["error"]),
+    ("joblib.dump(m, '/tmp/m')", "text.replace('/tmp/m', 'x')", ["error"]),
+    ("joblib.dump(m, '/tmp/m')", "for f in found: shutil.copy(f, args.model_dir)", ["warning"]),
+    # what training itself reads again, where the model is kept
+    ("torch.save(m, 'best.pt')", f"m = torch.load('best.pt')\ntorch.save(m, {TO})", []),
+    ("torch.save(m, 'best.pt')", "m = torch.load('best.pt')", ["error"]),
+    ("torch.save(m, 'best.pt')", f"torch.save(m, {TO})", ["error"]),
+    (
+        "torch.save(m, 'best.pt')",
+        f"torch.save(m, {TO})\ndef model_fn(d): return torch.load('best.pt')",
+        ["error"],  # which the server has not
+    ),
+]
+
+
+@pytest.mark.parametrize(("saved", "then", "severities"), MOVED)
+def test_what_is_moved_into_the_models_folder_is_kept(
+    subject: Declare, saved: str, then: str, severities: list[str]
+) -> None:
+    found = lint(subject(f"{ARGS}{saved}\n{then}\n", serves=False))
+    assert [(each.rule, each.severity) for each in found] == [
+        ("artifact-outside", severity) for severity in severities
+    ]
+
+
 REQUIREMENTS = [
     ("pandas==3.1.1\n# comment\n-r other.txt\n", []),
     ("scikit-learn==1.2.2", ["requirement-clash"]),
