@@ -83,7 +83,8 @@ def check(subject: Subject, script: Script) -> Iterator[Finding]:
                 mend="save under os.environ['SM_MODEL_DIR'] (/opt/ml/model)",
                 severity=severity,
             )
-    if subject.serves and not saved and not script.mentions("SM_MODEL_DIR", "/opt/ml/model"):
+    uses = script.mentions("SM_MODEL_DIR", "/opt/ml/model") or script.asks_toolkit("model_dir")
+    if subject.serves and not saved and not uses:
         yield Finding(
             rule="artifact-missing",
             place=subject.place if subject.script is None else script.entry.place(script.entry.tree),
@@ -162,13 +163,7 @@ def _from_joblib(module: Module) -> bool:
 
 def _opened(name: str, module: Module) -> ast.expr | None:
     """Return the path of `with open(path) as name`."""
-    for node in ast.walk(module.tree):
-        if (
-            isinstance(node, ast.withitem)
-            and isinstance(node.optional_vars, ast.Name)
-            and node.optional_vars.id == name
-        ):
-            call = node.context_expr
-            if isinstance(call, ast.Call) and dotted(call.func).endswith("open"):
-                return call.args[0] if call.args else getattr(call.func, "value", None)
+    call = module.opened(name)
+    if isinstance(call, ast.Call) and dotted(call.func).endswith("open"):
+        return call.args[0] if call.args else getattr(call.func, "value", None)
     return None

@@ -68,7 +68,11 @@ def _read(script: Script) -> dict[str, Place]:
 
 
 def _dynamic(script: Script) -> bool:
-    """Tell whether the script computes channel names (`f"SM_CHANNEL_{name}"`) or lists them."""
-    return script.mentions(*_GENERIC) or any(
-        text == "SM_CHANNEL_" or text.rstrip("/") == "/opt/ml/input/data" for text, _ in script.texts()
+    """Tell whether the script computes channel names (`f"SM_CHANNEL_{name}"`), lists or is told them."""
+    return (
+        script.mentions(*_GENERIC)
+        or script.asks_toolkit("channel_input_dirs")
+        or any(
+            text == "SM_CHANNEL_" or text.rstrip("/") == "/opt/ml/input/data" for text, _ in script.texts()
+        )
     )

@@ -6,13 +6,14 @@ import difflib
 import json
 from typing import TYPE_CHECKING, Any
 
-from sagewind.lint import arguments
+from sagewind.lint import arguments, mapped
 from sagewind.lint.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sagewind.lint.arguments import Argument, Parser
+    from sagewind.lint.mapped import Read
     from sagewind.lint.script import Script
     from sagewind.lint.subject import Declared, Subject
 
@@ -24,9 +25,6 @@ OTHER_PARSERS = frozenset(
 )
 """Libraries that read the command line in ways this file does not model."""
 
-READERS = ("SM_HPS", "SM_HP_", "SM_TRAINING_ENV", "SM_USER_ARGS", "hyperparameters.json")
-"""Other ways for a script to get its hyperparameters."""
-
 
 def check(subject: Subject, script: Script) -> Iterator[Finding]:
     """Yield a finding for each hyperparameter that does not arrive, or arrives as something else."""
@@ -34,37 +32,52 @@ def check(subject: Subject, script: Script) -> Iterator[Finding]:
         return
     given = {key: value for key, value in subject.hyperparameters.items() if not key.startswith(RESERVED)}
     parser = arguments.read(script)
+    read = mapped.read(script)
     if parser is None:
-        yield from _unread(given, script)
+        yield from _unread(given, read, script)
         return
     for key, declared in given.items():
         argument = parser.find(key)
         if argument is not None:
             yield from _value(key, declared, argument)
-        elif parser.complete and not _read_elsewhere(key, script):
+        elif parser.complete and not read.has(key):
             yield _unknown(key, declared, parser, given)
     yield from _missing(subject, given, parser)
 
 
-def _unread(given: dict[str, Declared], script: Script) -> Iterator[Finding]:
-    otherwise = script.imports & OTHER_PARSERS or script.mentions(*READERS) or _uses_argv(script)
-    if given and not otherwise:
-        key, declared = next(iter(given.items()))
+def _unread(given: dict[str, Declared], read: Read, script: Script) -> Iterator[Finding]:
+    """Yield what a script that declares no arguments does not read."""
+    if script.imports & OTHER_PARSERS or _uses_argv(script):
+        return
+    for key, declared in given.items():
+        if read.has(key):
+            continue
+        if read.names:
+            yield _not_looked_up(key, declared, read, script)
+            continue
         yield Finding(
             rule="hyperparameter-unread",
             place=declared.place,
             what=f"hyperparameter {key!r} is given, but {script.entry.path.name} reads no command line",
             mend=f"declare it: parser.add_argument({arguments.flag_of(key)!r})",
         )
+        return
 
 
 def _uses_argv(script: Script) -> bool:
     return any(name == "sys.argv" for module in script.modules for name in module.attributes())
 
 
-def _read_elsewhere(key: str, script: Script) -> bool:
-    """Tell whether the script takes this one from the environment (`SM_HP_<KEY>`) or from all of them."""
-    return script.mentions("SM_HPS", "SM_TRAINING_ENV", "hyperparameters.json", f"SM_HP_{key.upper()}")
+def _not_looked_up(key: str, declared: Declared, read: Read, script: Script) -> Finding:
+    twin = next((name for name in read.names if _plain(name) == _plain(key)), None)
+    near = twin or next(iter(difflib.get_close_matches(key, read.names, n=1)), None)
+    reads = f"{twin!r} ({read.names[twin]})" if twin else f"only {', '.join(sorted(read.names))}"
+    return Finding(
+        rule="hyperparameter-spelling" if twin else "hyperparameter-unknown",
+        place=declared.place,
+        what=f"hyperparameter {key!r} is given, and {script.entry.path.name} reads {reads}",
+        mend=f"write the key as {near!r}, or read {key!r}" if near else f"read {key!r}, or drop it",
+    )
 
 
 def _unknown(key: str, declared: Declared, parser: Parser, given: dict[str, Declared]) -> Finding:

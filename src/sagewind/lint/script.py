@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_TOOLKITS = frozenset({"sagemaker_training", "sagemaker_containers"})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Module:
@@ -60,6 +62,17 @@ class Module:
                 return node.value
         return None
 
+    def opened(self, name: str) -> ast.expr | None:
+        """Return what `with … as name` opens."""
+        for node in ast.walk(self.tree):
+            if (
+                isinstance(node, ast.withitem)
+                and isinstance(node.optional_vars, ast.Name)
+                and node.optional_vars.id == name
+            ):
+                return node.context_expr
+        return None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Script:
@@ -97,6 +110,16 @@ class Script:
     def mentions(self, *fragments: str) -> bool:
         """Tell whether some string literal contains one of `fragments`."""
         return any(fragment in text for text, _ in self.texts() for fragment in fragments)
+
+    @property
+    def has_toolkit(self) -> bool:
+        """Whether the training toolkit is imported, whose `Environment` has what `SM_*` variables have."""
+        return bool(self.imports & _TOOLKITS)
+
+    def asks_toolkit(self, attribute: str) -> bool:
+        """Tell whether an attribute of the toolkit's `Environment` is looked up."""
+        looked_up = (name for module in self.modules for name in module.attributes())
+        return self.has_toolkit and any(name.endswith(f".{attribute}") for name in looked_up)
 
 
 def dotted(node: ast.AST) -> str:

@@ -84,6 +84,85 @@ def test_scripts_without_argparse(rules: Rules, script: str, expected: list[str]
     assert rules(script, hyperparameters={"n": 1}, serves=False) == expected
 
 
+TOOLKIT = "from sagemaker_training import environment\nenv = environment.Environment()\n"
+PASSED = "import sagemaker_training.environment as e\ndef fit(env): ...\nfit(e.Environment())\n"
+CONTAINERS = "from sagemaker_containers.beta.framework import training_env\nenv = training_env()\n"
+HPS = "import json, os\nhp = json.loads(os.environ.get('SM_HPS', '{}'))\n"
+FILE = """
+import json
+with open("/opt/ml/input/config/hyperparameters.json") as file:
+    hp = json.load(file)
+"""
+MAPPED = [
+    # a script that reads hyperparameters of a mapping, and what is found where n-estimators is given
+    (TOOLKIT + "f(env.hyperparameters['n-estimators'])", []),
+    (TOOLKIT + "f(env.hyperparameters.get('n-estimators', 10))", []),
+    (TOOLKIT + "f(env['hyperparameters']['n-estimators'])", []),
+    (TOOLKIT + "hp = env.hyperparameters\nf(hp['n-estimators'])", []),
+    (TOOLKIT + "f(**env.hyperparameters)", []),
+    (TOOLKIT + "for key in env.hyperparameters: ...", []),
+    (TOOLKIT + "parser.parse(env.to_cmd_args())", []),
+    (TOOLKIT + "f(env.hyperparameters[name])", []),
+    (TOOLKIT + "f(env.hyperparameters['n_estimators'])", ["hyperparameter-spelling"]),
+    (TOOLKIT + "f(env.hyperparameters['depth'])", ["hyperparameter-unknown"]),
+    (TOOLKIT + "print(env.hyperparameters)\nsave(env.model_dir)", ["hyperparameter-unread"]),
+    (PASSED + "f(env.hyperparameters['n-estimators'])", []),
+    (CONTAINERS + "f(env.hyperparameters['n-estimators'])", []),
+    (CONTAINERS + "f(env.hyperparameters['depth'])", ["hyperparameter-unknown"]),
+    (TOOLKIT + "config['all'] = env.hyperparameters", []),
+    ("f(model.hyperparameters['n-estimators'])", ["hyperparameter-unread"]),  # no toolkit
+    (HPS + "f(hp['n-estimators'])", []),
+    (HPS + "f(hp.pop('n-estimators'))", []),
+    (HPS + "f(hp)", []),
+    (HPS + "f({**hp})", []),
+    (HPS + "f(hp['depth'])", ["hyperparameter-unknown"]),
+    (HPS + "print(f'given: {hp}')\nlogger.info('given: %s', hp)", ["hyperparameter-unread"]),
+    ("import json, os\nf(json.loads(os.environ['SM_HPS'])['n-estimators'])", []),
+    ("import json, os\nf(json.loads(os.environ['SM_HPS'])['estimators'])", ["hyperparameter-unknown"]),
+    ("import json, os\nhp = json.loads(os.environ['SM_TRAINING_ENV'])['hyperparameters']\nhp['depth']",
+     ["hyperparameter-unknown"]),
+    ("import json, os\nf(json.loads(os.environ['SM_TRAINING_ENV']))", []),
+    (FILE + "f(hp['n-estimators'])", []),
+    (FILE + "f(hp.get('n_estimators', 10))", ["hyperparameter-spelling"]),
+    (
+        "import json, os\ndef read(): return json.loads(os.environ['SM_HPS'])\nhp = read()\nf(hp['depth'])",
+        ["hyperparameter-unknown"],
+    ),
+    ("def read(path='/opt/ml/input/config/hyperparameters.json'): ...", []),  # not followed
+    ("import os\nf(os.environ['SM_HP_N-ESTIMATORS'])", []),
+    ("import os\nf(os.environ.get('SM_HP_N_ESTIMATORS', 10))", ["hyperparameter-spelling"]),
+    ("import os\nf(os.environ['SM_HP_N'])", ["hyperparameter-unknown"]),
+    ("import os\nf(os.environ['SM_HP_' + name])", []),
+    ("import os\nf(os.environ[f'SM_HP_{name}'])", []),
+    ("'''Train; SM_HPS is not read.'''", ["hyperparameter-unread"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("script", "expected"), MAPPED)
+def test_hyperparameters_that_are_read_of_a_mapping(rules: Rules, script: str, expected: list[str]) -> None:
+    assert rules(script, hyperparameters={"n-estimators": 1}, serves=False) == expected
+
+
+def test_a_mapping_beside_arguments(rules: Rules) -> None:
+    script = TOOLKIT + parser('add_argument("--depth")') + "f(env.hyperparameters['rate'])"
+    given = {"depth": 1, "rate": 2, "n": 3}
+    assert rules(script, hyperparameters=given, serves=False) == ["hyperparameter-unknown"]
+
+
+def test_a_mapping_of_a_local_module_is_read(tmp_path: Path, rules: Rules) -> None:
+    (tmp_path / "options.py").write_text(HPS)
+    script = "from options import hp\nf(hp['depth'])"
+    assert rules(script, hyperparameters={"depth": 1}, serves=False) == []
+    assert rules(script, hyperparameters={"dept": 1}, serves=False) == ["hyperparameter-unknown"]
+
+
+def test_a_key_that_is_read_by_another_spelling_is_named(tmp_path: Path, subject: Declare) -> None:
+    script = HPS + "f(hp.get('n_estimators', 10))"
+    (finding,) = lint(subject(script, hyperparameters={"n-estimators": 3}, serves=False))
+    assert f"'n_estimators' ({tmp_path / 'train.py'}:3)" in finding.what
+    assert finding.mend.startswith("write the key as 'n_estimators'")
+
+
 def test_arguments_of_a_local_module_are_read(tmp_path: Path, subject: Declare) -> None:
     (tmp_path / "options.py").write_text(parser('add_argument("--depth")'))
     declared = subject("from options import p", hyperparameters={"depth": 1}, serves=False)
@@ -103,6 +182,7 @@ CHANNELS = [
     ("open('/opt/ml/input/data/train/iris.csv')", {"train": 1}, []),
     ("os.environ[f'SM_CHANNEL_{name}']", {"train": 1}, []),  # computed
     ("os.listdir('/opt/ml/input/data')", {"train": 1}, []),
+    ("import sagemaker_training\nf(env.channel_input_dirs['train'])", {"train": 1}, []),
     ("pass", {"train": 1}, ["channel-unread"]),
 ]
 
@@ -256,6 +336,12 @@ ARTIFACTS = [
 def test_artifacts(rules: Rules, script: str, expected: list[str]) -> None:
     serves = expected == ["artifact-missing"]
     assert rules(script, serves=serves, framework="pytorch") == expected
+
+
+def test_the_toolkits_model_dir_is_the_models_folder(rules: Rules) -> None:
+    save = "keras.save(m, env.model_dir)"
+    assert rules(f"import sagemaker_training\n{save}", framework="pytorch") == []
+    assert rules(save, framework="pytorch") == ["artifact-missing"]
 
 
 TO = "os.path.join(args.model_dir, 'm')"
