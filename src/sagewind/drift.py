@@ -1,10 +1,10 @@
 """Has the data moved? Each column of a batch against the baseline that training left.
 
 Numeric columns by the population stability index (how much) and the Kolmogorov-Smirnov test (is it
-chance); text columns by the Jensen-Shannon distance and the chi-squared test. A column has drifted when
-both its measure and its test say so: a measure alone cries wolf on small batches, a test alone on large
-ones. The significance level is divided by the number of columns, so that more columns do not mean more
-false alarms.
+chance); text columns by the Jensen-Shannon distance and the chi-squared test, with a binomial test of what is
+too rare for that. A column has drifted when both its measure and its test say so: a measure alone cries wolf
+on small batches, a test alone on large ones. The significance level is divided by the number of columns, so
+that more columns do not mean more false alarms.
 
 The outcome is also given as Model Monitor's `constraint_violations.json`, with its checks of type,
 completeness, and columns that are missing or new. Predictions are compared like any other column.
@@ -18,14 +18,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import special
 
-from sagewind.profile import Categorical, Numeric, Profile
+from sagewind.profile import OTHER, Categorical, Numeric, Profile
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sagewind.profile import Feature, Floats
 
 _FLOOR = 1e-4
 """The least share of a bin, so that an empty one does not make the index infinite."""
 _FEW = 5
+_SURE = 1e-6
+"""How improbable it is that a baseline does not list a value that is compared by its name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,9 +165,10 @@ def _shift(now: Feature, then: Feature, limits: Limits, alpha: float) -> Shift |
         statistic, p_value = kolmogorov_smirnov(now, then)
         kind = "numeric"
     elif isinstance(then, Categorical):
-        new, old = _aligned(_as_counts(now), dict(then.counts))
+        new, old = _aligned(_as_counts(now), then)
         measure, limit = jensen_shannon(new, old), limits.js
-        statistic, p_value = chi_squared(new, old)
+        statistic, spread = chi_squared(new, old)
+        p_value = min(1.0, 2 * min(spread, burst(new, old)))  # of two tests
         kind = "categorical"
     else:
         return None
@@ -190,9 +195,27 @@ def _as_counts(feature: Feature) -> dict[str, int]:
     return counts
 
 
-def _aligned(now: dict[str, int], then: dict[str, int]) -> tuple[Floats, Floats]:
-    """Return both counts over the same categories."""
-    names = sorted(now.keys() | then.keys())
+def _aligned(now: dict[str, int], then: Categorical) -> tuple[Floats, Floats]:
+    """Return both counts over the same categories; the last is `other` where the baseline is cut.
+
+    Of a baseline that is cut only such values are compared that it would list whatever chance does, given how
+    often they occur in both: those that it lists by chance are too frequent in it, and those that it does not
+    list too rare. A value that is not listed occurs in it at most as often as the rarest that is.
+    """
+    if not then.is_cut:
+        return _over(sorted(now.keys() | then.counts.keys()), now, then.counts)
+    listed = {name: count for name, count in then.counts.items() if name != OTHER}
+    names = sorted((now.keys() | listed.keys()) - {OTHER})
+    least = min(listed.values(), default=sum(then.counts.values()))
+    new, old = _over(names, now, dict.fromkeys(names, least) | listed)
+    rows, before = sum(now.values()), sum(then.counts.values())
+    unlisted = special.betainc(new + old - least, least + 1, rows / (rows + before))  # a binomial tail
+    sure = (new + old > least) & (unlisted < _SURE)
+    new, old = new[sure], old[sure]
+    return np.append(new, rows - new.sum()), np.append(old, max(0.0, before - old.sum()))
+
+
+def _over(names: list[str], now: Mapping[str, int], then: Mapping[str, int]) -> tuple[Floats, Floats]:
     new, old = ([float(counts.get(name, 0)) for name in names] for counts in (now, then))
     return np.array(new), np.array(old)
 
@@ -250,13 +273,48 @@ def jensen_shannon(now: Floats, then: Floats) -> float:
 def chi_squared(now: Floats, then: Floats) -> tuple[float, float]:
     """Return Pearson's statistic of the 2 x k table of two counts, and its p-value.
 
-    Categories of which fewer than five are expected are taken together, as the test's approximation asks.
+    Categories of which fewer than five are expected are taken together with their neighbours until five are,
+    as the test's approximation asks.
     """
-    table = np.stack([now, then])
-    rare = table.sum(axis=0) * min(now.sum(), then.sum()) / table.sum() < _FEW
-    pooled = table[:, rare].sum(axis=1, keepdims=True)
-    table = np.concatenate([table[:, ~rare], pooled], axis=1)
-    table = table[:, table.sum(axis=0) > 0]
+    table = _pooled(np.stack([now, then]))
     expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / table.sum()
     statistic = float(((table - expected) ** 2 / expected).sum())
     return statistic, float(special.chdtrc(max(1, table.shape[1] - 1), statistic))
+
+
+def _pooled(table: Floats) -> Floats:
+    """Return a table in which at least five are expected in every cell, if there are as many rows."""
+    table = table[:, table.sum(axis=0) > 0]
+    few = _expected(table)
+    rare = few < _FEW
+    # Each group is the rare ones of a stretch of ten, of which those on its border take less than five.
+    stretch = (np.cumsum(few[rare]) // (2 * _FEW)).astype(int)
+    groups = int(few[rare].sum() // (2 * _FEW))
+    pooled = [table[:, rare][:, np.minimum(stretch, max(0, groups - 1)) == i] for i in range(max(1, groups))]
+    table = np.concatenate([table[:, ~rare], *(group.sum(axis=1, keepdims=True) for group in pooled)], axis=1)
+    few = _expected(table)
+    if few[-1] >= _FEW or table.shape[1] == 1:
+        return table
+    # What is rare even together is put to the rarest of the others.
+    beside = int(np.argmin(few[:-1]))
+    table[:, beside] += table[:, -1]
+    return table[:, :-1]
+
+
+def _expected(table: Floats) -> Floats:
+    """Return how many of each category are expected in the smaller of the two."""
+    few: Floats = table.sum(axis=0) * table.sum(axis=1).min() / table.sum()
+    return few
+
+
+def burst(now: Floats, then: Floats) -> float:
+    """Return how probable it is that chance makes some rare category as frequent as it is in the batch.
+
+    A binomial test of each category that `chi_squared` does not look at alone, given how often it occurs in
+    both; multiplied by how many these are (Bonferroni's rule).
+    """
+    table = np.stack([now, then])
+    rare = (_expected(table) < _FEW) & (table.sum(axis=0) > 0)
+    there = rare & (now > 0)
+    chances = special.betainc(now[there], then[there] + 1, now.sum() / table.sum())
+    return min(1.0, float(rare.sum() * chances.min())) if len(chances) else 1.0

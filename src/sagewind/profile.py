@@ -11,7 +11,7 @@ Source: SageMaker developer guide, "Schema for Statistics" and "Schema for Const
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 SKETCH_SIZE = 2048
-MOST_CATEGORIES = 500
+MOST_CATEGORIES = 5000
+"""How many values of a text column the files list, `other` among them."""
+OTHER = "other"
 BUCKETS = 10
 
 
@@ -56,12 +58,22 @@ class Numeric:
 
 @dataclass(frozen=True, kw_only=True)
 class Categorical:
-    """A text column: how often each value occurs; what exceeds 500 values is under `other`."""
+    """A text column: how often each value occurs, the most frequent first.
+
+    One that was read from a file may be cut: it lists the most frequent of its `distinct` values, and how
+    often all others occur together as `other`.
+    """
 
     name: str
     present: int
     missing: int
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int]
+    distinct: int
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether values are together under `other`, with one of that name if there is one."""
+        return OTHER in self.counts and self.distinct > len(self.counts)
 
     @property
     def completeness(self) -> float:
@@ -101,7 +113,10 @@ def _feature(name: str, cells: Sequence[str], is_text: bool) -> Feature:
     missing = len(cells) - len(present)
     numbers = None if is_text else _numbers(present)
     if numbers is None:
-        return Categorical(name=name, present=len(present), missing=missing, counts=_counts(present))
+        counts = _counts(present)
+        return Categorical(
+            name=name, present=len(present), missing=missing, counts=counts, distinct=len(counts)
+        )
     values, weights = _sketch(numbers)
     return Numeric(
         name=name,
@@ -127,9 +142,16 @@ def _numbers(cells: Sequence[str]) -> Floats | None:
 def _counts(cells: Sequence[str]) -> dict[str, int]:
     names, times = np.unique(np.asarray(cells, dtype=str), return_counts=True)
     order = np.argsort(-times, kind="stable")
-    kept = {str(names[i]): int(times[i]) for i in order[:MOST_CATEGORIES]}
-    rest = int(sum(times[i] for i in order[MOST_CATEGORIES:]))
-    return kept | ({"other": kept.get("other", 0) + rest} if rest else {})
+    return {str(names[i]): int(times[i]) for i in order}
+
+
+def _listed(feature: Categorical) -> dict[str, int]:
+    """Return the counts as the files have them: what is beyond the most frequent values is `other`."""
+    if len(feature.counts) <= MOST_CATEGORIES:
+        return dict(feature.counts)
+    listed = dict(list(feature.counts.items())[: MOST_CATEGORIES - 1])
+    rest = sum(feature.counts.values()) - sum(listed.values())
+    return listed | {OTHER: listed.get(OTHER, 0) + rest}
 
 
 def _sketch(numbers: Floats) -> tuple[Floats, Floats]:
@@ -153,10 +175,10 @@ def to_statistics(made: Profile) -> dict[str, Any]:
 def _statistics(feature: Feature) -> dict[str, Any]:
     common = {"num_present": feature.present, "num_missing": feature.missing}
     if isinstance(feature, Categorical):
-        counted = [{"value": value, "count": count} for value, count in feature.counts.items()]
+        counted = [{"value": value, "count": count} for value, count in _listed(feature).items()]
         text = {
             "common": common,
-            "distinct_count": len(feature.counts),
+            "distinct_count": feature.distinct,
             "distribution": {"categorical": {"buckets": counted}},
         }
         return {"name": feature.name, "inferred_type": "String", "string_statistics": text}
@@ -217,7 +239,7 @@ def to_constraints(made: Profile, *, threshold: float = 0.1) -> dict[str, Any]:
 def _constraints(feature: Feature) -> dict[str, Any]:
     common = {"name": feature.name, "completeness": feature.completeness}
     if isinstance(feature, Categorical):
-        domain = {"domains": sorted(feature.counts)}
+        domain = {"domains": sorted(_listed(feature))}
         return {**common, "inferred_type": "String", "string_constraints": domain}
     rule = {"is_non_negative": bool(feature.values[0] >= 0)}
     return {
@@ -249,7 +271,11 @@ def _read(each: dict[str, Any], source: str) -> Feature:
         common = text["common"]
         counts = {str(bucket["value"]): int(bucket["count"]) for bucket in buckets}
         return Categorical(
-            name=name, present=common["num_present"], missing=common["num_missing"], counts=counts
+            name=name,
+            present=common["num_present"],
+            missing=common["num_missing"],
+            counts=counts,
+            distinct=int(text["distinct_count"]),
         )
     if "numerical_statistics" not in each:
         raise ProfileError(f"{source}: column {name!r} has neither numerical nor string statistics")

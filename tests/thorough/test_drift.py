@@ -70,6 +70,98 @@ def test_rare_categories_are_pooled_so_that_chance_is_not_drift():
     assert not drift.compare(now, base).found
 
 
+def zipf(many):
+    shares = 1 / np.arange(1, many + 1)
+    return shares / shares.sum()
+
+
+NAMES = np.random.default_rng(5).permutation([f"z{i:05d}" for i in range(20_000)])
+"""In no order: the names do not follow how frequent they are."""
+
+
+def cells(rng, shares, rows):
+    return NAMES[rng.choice(len(shares), rows, p=shares)].tolist()
+
+
+def stored(column):
+    """Profile a column and read it back as a baseline is."""
+    document = json.loads(json.dumps(profile.to_statistics(profile.profile({"c": column}))))
+    return profile.from_statistics(document, source="statistics.json")
+
+
+WIDE = {
+    "400": np.full(400, 1 / 400),
+    "uniform 1000": np.full(1000, 1 / 1000),
+    "zipf 2000": zipf(2000),
+    "uniform 10000": np.full(10_000, 1 / 10_000),  # more than are listed
+    "zipf 20000": zipf(20_000),
+}
+
+
+@pytest.mark.parametrize("rows", [200, 2000, 20_000])
+@pytest.mark.parametrize("shares", WIDE.values(), ids=WIDE)
+def test_many_categories_alarm_by_chance_as_often_as_alpha_says(shares, rows):
+    rng = np.random.default_rng(11)
+    limits = drift.Limits(js=0, alpha=0.05)  # the test alone: the measure never holds an alarm back
+    found, tries = 0, 0
+    for _ in range(6):
+        base = stored(cells(rng, shares, 20_000))
+        for _ in range(10):
+            now = profile.profile({"c": cells(rng, shares, rows)})
+            found += drift.compare(now, base, limits).found
+            tries += 1
+    assert found <= stats.binom.ppf(0.999, tries, limits.alpha)
+
+
+@pytest.mark.parametrize("rows", [200, 2000, 20_000])
+@pytest.mark.parametrize("name", [NAMES[100], "unheard of"])
+@pytest.mark.parametrize("shares", WIDE.values(), ids=WIDE)
+def test_a_fifth_of_the_rows_with_one_value_is_found_among_many(shares, name, rows):
+    rng = np.random.default_rng(12)
+    base = stored(cells(rng, shares, 20_000))
+    now = [name] * (rows // 5) + cells(rng, shares, rows - rows // 5)
+    assert drift.compare(profile.profile({"c": now}), base).drifted == ("c",)
+
+
+# Of single values that are rare in the batch only neighbours by name, such as the postcodes of a region, are
+# seen to become more or fewer; those that lie anywhere are where five of each are expected.
+@pytest.mark.parametrize(("order", "rows"), [("any", 20_000), ("names", 2000), ("names", 20_000)])
+@pytest.mark.parametrize("kind", ["400", "uniform 1000", "zipf 2000"])
+def test_a_fifth_of_the_rows_that_went_over_to_other_values_is_found(kind, order, rows):
+    rng = np.random.default_rng(13)
+    shares = WIDE[kind]
+    base = stored(cells(rng, shares, 20_000))
+    places = np.argsort(NAMES[: len(shares)]) if order == "names" else rng.permutation(len(shares))
+    fewer, more = places.reshape(2, -1)
+    moved = shares.copy()
+    moved[fewer] -= 0.2 * shares[fewer] / shares[fewer].sum()
+    moved[more] += 0.2 * shares[more] / shares[more].sum()
+    assert drift.compare(profile.profile({"c": cells(rng, moved, rows)}), base).drifted == ("c",)
+
+
+@pytest.mark.parametrize("real", [False, True])
+def test_what_a_baseline_does_not_list_is_its_other(real):
+    many = profile.MOST_CATEGORIES + 100
+    column = [f"k{i}" for i in range(many)] + ["often"] * many * 2 + ["other"] * (many if real else 0)
+    made = stored(column).features["c"]
+    assert len(made.counts) == profile.MOST_CATEGORIES - real
+    assert sum(made.counts.values()) == made.present == len(column)
+    assert made.distinct == many + 1 + real
+    # As many rows of new names, where all names are rare, are no news; the same rows twice are none either.
+    fresh = ["n" + cell if cell.startswith("k") else cell for cell in column]
+    assert not drift.compare(profile.profile({"c": fresh}), stored(column)).found
+    assert not drift.compare(profile.profile({"c": column}), stored(column)).found
+    assert drift.compare(profile.profile({"c": column + ["once"] * many}), stored(column)).found
+
+
+def test_other_is_a_value_like_any_where_all_are_listed():
+    base = stored(["a"] * 300 + ["other"] * 100)
+    quiet = profile.profile({"c": ["a"] * 150 + ["other"] * 50})
+    fresh = profile.profile({"c": ["a"] * 150 + ["new"] * 50})
+    assert not drift.compare(quiet, base).found
+    assert drift.compare(fresh, base).drifted == ("c",)
+
+
 def test_ninety_quiet_days_raise_no_alarm():
     assert [seed for seed in range(90) if drift.compare(batch(seed=seed, rows=60), BASELINE).found] == []
 
@@ -131,6 +223,7 @@ def test_statistics_survive_a_round_trip_through_model_monitors_shape(rows):
         b["count"] for b in document["features"][0]["numerical_statistics"]["distribution"]["kll"]["buckets"]
     )
     constraints = profile.to_constraints(made)["features"]
+    assert text["distinct_count"] == 2
     assert constraints[0]["num_constraints"] == {"is_non_negative": False}
     assert constraints[1] == {
         "name": "c",
