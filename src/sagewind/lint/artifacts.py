@@ -47,6 +47,8 @@ SAVERS = {
     "export_saved_model": 0,
 }
 
+_OPENERS = frozenset({"bz2", "codecs", "gzip", "io", "lzma", "os", "smart_open", "fsspec"})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Saved:
@@ -147,11 +149,12 @@ def _path_of(name: str, call: ast.Call, module: Module) -> ast.expr | None:
 
 def _file(path: ast.expr, module: Module) -> ast.expr:
     """Return the path of a file that is given as a path, or opened."""
-    if isinstance(path, ast.Call) and dotted(path.func) == "open" and path.args:
-        return path.args[0]
-    if isinstance(path, ast.Name):
-        return _opened(path.id, module) or path
-    return path
+    opened = (module.opened(path.id) or module.assigned(path.id)) if isinstance(path, ast.Name) else path
+    if not isinstance(opened, ast.Call) or not dotted(opened.func).endswith("open"):
+        return path
+    if isinstance(opened.func, ast.Attribute) and dotted(opened.func.value) not in _OPENERS:
+        return opened.func.value  # path.open("wb")
+    return opened.args[0] if opened.args else path
 
 
 def _from_joblib(module: Module) -> bool:
@@ -159,11 +162,3 @@ def _from_joblib(module: Module) -> bool:
         isinstance(node, ast.ImportFrom) and node.module in {"joblib", "pickle"}
         for node in ast.walk(module.tree)
     )
-
-
-def _opened(name: str, module: Module) -> ast.expr | None:
-    """Return the path of `with open(path) as name`."""
-    call = module.opened(name)
-    if isinstance(call, ast.Call) and dotted(call.func).endswith("open"):
-        return call.args[0] if call.args else getattr(call.func, "value", None)
-    return None

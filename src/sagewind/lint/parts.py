@@ -114,11 +114,18 @@ def _counter(loop: ast.For | ast.comprehension) -> str | None:
 
 def _operation(node: ast.BinOp, module: Module, depth: int) -> list[Part]:
     left = node.left
-    if isinstance(node.op, ast.Mod) and isinstance(left, ast.Constant) and isinstance(left.value, str):
-        return percent(left.value)
+    text = _written(left, module) if isinstance(node.op, ast.Mod) else None
+    if text is not None:
+        return percent(text)
     if isinstance(node.op, ast.Add) and not _is_number(node, module):
         return template(left, module, depth) + template(node.right, module, depth)
     return [_hole(node, module)]
+
+
+def _written(node: ast.expr, module: Module) -> str | None:
+    """Return a text that is a literal, or a name for one."""
+    value = module.assigned(node.id) if isinstance(node, ast.Name) else node
+    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else None
 
 
 def filled(text: str) -> list[Part]:
@@ -150,9 +157,9 @@ def _made(node: ast.Call | ast.Dict, module: Module) -> list[Part]:
         return _mapping(node, "'")
     name = dotted(node.func)
     if isinstance(node.func, ast.Attribute) and node.func.attr == "format":
-        text = node.func.value
-        if isinstance(text, ast.Constant) and isinstance(text.value, str):
-            return _format(text.value)
+        text = _written(node.func.value, module)
+        if text is not None:
+            return _format(text)
     if name.endswith("dumps") and node.args and isinstance(node.args[0], ast.Dict):
         return _mapping(node.args[0], '"')
     return [_hole(node, module)]

@@ -211,6 +211,8 @@ METRICS = [
     ('import xgboost\nprint("done")', r"validation-rmse:(\S+)", []),  # the library prints it
     ('print("acc=1")', r"acc=[0-9]+", ["metric-group"]),
     ('print("acc=1")', r"acc=([0-9]+", ["metric-regex"]),
+    ('text = "acc={:.3f}"\nprint(text.format(x))', r"acc=(\S+)", []),
+    ('text = "acc=%.3f"\nprint(text % x)', r"acc=(\S+)", []),
     ('line = f"acc={x}"\nprint(line)', r"acc=(\S+)", []),
     ("bar.set_postfix(loss=x, acc=y)", r" acc=([0-9.]+)", []),  # tqdm's
     ('log.info("end of epoch", acc=y)', r"acc=([0-9.]+)", []),  # structlog's
@@ -316,6 +318,13 @@ def test_serving(rules: Rules, script: str, expected: list[str]) -> None:
     assert rules(script, trains=False) == expected
 
 
+OPENED = """
+import joblib, os
+from pathlib import Path
+out = Path(os.environ["SM_MODEL_DIR"])
+with (out / "m").open("wb") as file:
+    joblib.dump(m, file)
+"""
 ARTIFACTS = [
     ("import joblib\njoblib.dump(m, 'model.joblib')", ["artifact-outside"]),
     ("import joblib\njoblib.dump(m, '/tmp/model.joblib')", ["artifact-outside"]),
@@ -327,6 +336,9 @@ ARTIFACTS = [
     ),
     ("import pickle\nwith open('m.pkl', 'wb') as f:\n    pickle.dump(m, f)", ["artifact-outside"]),
     ("from pathlib import Path\nout = Path('out')\nbooster.save_model(out / 'm.json')", ["artifact-outside"]),
+    (OPENED, []),
+    ("import gzip, pickle\npickle.dump(m, gzip.open('m.gz', 'wb'))", ["artifact-outside"]),
+    ("import joblib\nfrom pathlib import Path\njoblib.dump(m, Path('m').open('wb'))", ["artifact-outside"]),
     ("def save(folder):\n    joblib.dump(m, folder)", []),  # not known where it comes from
     ("print('no model at all')", ["artifact-missing"]),
 ]
