@@ -1,4 +1,4 @@
-"""The command-line options of a script, as its `argparse` calls declare them.
+"""The command-line options of a script, as its calls of `argparse` or click declare them.
 
 The SageMaker training toolkit passes each hyperparameter as `--<key> <value>` (`-k` for a key of one letter),
 the key as it was written: https://github.com/aws/sagemaker-training-toolkit, `mapping.to_cmd_args`.
@@ -23,7 +23,7 @@ UNKNOWN = object()
 
 @dataclass(frozen=True, kw_only=True)
 class Argument:
-    """One `add_argument` with at least one option string."""
+    """One `add_argument` (click: `option`) with at least one option string."""
 
     options: tuple[str, ...]
     kind: str
@@ -53,11 +53,25 @@ class Parser:
 
     arguments: tuple[Argument, ...]
     tolerant: bool
-    """`parse_known_args` is used: what is not declared is swallowed without a word."""
+    """What is not declared is swallowed without a word: only `parse_known_args` is used."""
     abbreviates: bool
     """A unique prefix of a long option is taken for it (argparse's default)."""
     complete: bool
     """Every option string is written as a literal, so that an option not seen is an option not there."""
+    is_click: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """What becomes of an option that is not declared."""
+        if self.tolerant:
+            by = "click's ignore_unknown_options" if self.is_click else "parse_known_args"
+            return f"{by} drops it without a word"
+        return f"{'click' if self.is_click else 'parse_args'} exits with status 2"
+
+    @property
+    def declaring(self) -> str:
+        """The call that declares an option."""
+        return "@click.option" if self.is_click else "parser.add_argument"
 
     def find(self, key: str) -> Argument | None:
         """Return the argument that `--key` reaches on the command line."""
@@ -78,47 +92,51 @@ def flag_of(key: str) -> str:
 
 def read(script: Script) -> Parser | None:
     """Return the options of `script`, or `None` when it declares none."""
-    arguments: list[Argument] = []
-    complete, abbreviates, strict, found = True, True, False, False
-    for module in script.modules:
-        for name, call in module.calls():
-            last = name.rsplit(".", maxsplit=1)[-1]
-            if last == "add_argument":
-                found = True
-                argument = _argument(module, call)
-                complete = complete and argument is not UNKNOWN
-                if isinstance(argument, Argument):
-                    arguments.append(argument)
-            elif last == "ArgumentParser":
-                abbreviates = (
-                    abbreviates and _literal(_keyword(call, "allow_abbrev"), default=True) is not False
-                )
-            elif last == "parse_args":
-                strict = True
-    if not found:
+    calls = [
+        (name.rpartition(".")[2], module, call) for module in script.modules for name, call in module.calls()
+    ]
+    declaring = {"add_argument"} | ({"option"} if script.imports & {"click", "rich_click"} else set())
+    made = [(last, _argument(module, call)) for last, module, call in calls if last in declaring]
+    if not made:
         return None
-    return Parser(arguments=tuple(arguments), tolerant=not strict, abbreviates=abbreviates, complete=complete)
+    is_click = all(last == "option" for last, _ in made)
+    abbreviated = [_keyword(call, "allow_abbrev") for last, _, call in calls if last == "ArgumentParser"]
+    strict = any(last == "parse_args" for last, _, _ in calls)
+    return Parser(
+        arguments=tuple(each for _, each in made if isinstance(each, Argument)),
+        tolerant=script.mentions("ignore_unknown_options") if is_click else not strict,
+        abbreviates=not is_click and all(_literal(each, default=True) is not False for each in abbreviated),
+        complete=all(each is not UNKNOWN for _, each in made),
+        is_click=is_click,
+    )
 
 
 def _argument(module: Module, call: ast.Call) -> Argument | object | None:
     names = [_literal(node) for node in call.args]
     if not names or any(not isinstance(name, str) for name in names):
         return UNKNOWN
-    if not names[0].startswith("-"):
+    # Beside its options, a call of click may name the parameter; of argparse, a name without dashes is one.
+    options = [part for name in names if name.startswith("-") for part in name.split("/")]
+    if not options:
         return None
     action = _keyword(call, "action")
     choices = _literal(_keyword(call, "choices"))
-    kind = _keyword(call, "type")
     return Argument(
-        options=tuple(names),
-        kind=_kind(kind),
+        options=tuple(options),
+        kind=_kind(_keyword(call, "type")),
         required=_literal(_keyword(call, "required"), default=False) is True,
-        action=str(_literal(action, default="store")) if action is None or _is_text(action) else "custom",
+        action=_action(call) if action is None or _is_text(action) else "custom",
         nargs=_literal(_keyword(call, "nargs"), default=None),
         choices=tuple(choices) if isinstance(choices, list | tuple) else None,
         default=_keyword(call, "default"),
         place=module.place(call),
     )
+
+
+def _action(call: ast.Call) -> str:
+    if _literal(_keyword(call, "is_flag"), default=False) is True:
+        return "store_true"
+    return str(_literal(_keyword(call, "action"), default="store"))
 
 
 def _kind(node: ast.expr | None) -> str:

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from sagewind.lint import arguments, mapped
-from sagewind.lint.finding import Finding
+from sagewind.lint.finding import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,9 @@ OTHER_PARSERS = frozenset(
     {"click", "typer", "fire", "hydra", "absl", "omegaconf", "transformers", "docopt", "tap"}
 )
 """Libraries that read the command line in ways this file does not model."""
+
+OF_PARAMETERS = frozenset({"typer", "fire"})
+"""Those of them that make options of the parameters of the script's own functions."""
 
 
 def check(subject: Subject, script: Script) -> Iterator[Finding]:
@@ -42,12 +45,18 @@ def check(subject: Subject, script: Script) -> Iterator[Finding]:
             yield from _value(key, declared, argument)
         elif parser.complete and not read.has(key):
             yield _unknown(key, declared, parser, given)
+        elif not read.has(key) and _declares_fields(script):
+            yield from _unnamed(key, declared, script, Severity.WARNING)
     yield from _missing(subject, given, parser)
 
 
 def _unread(given: dict[str, Declared], read: Read, script: Script) -> Iterator[Finding]:
     """Yield what a script that declares no arguments does not read."""
     if script.imports & OTHER_PARSERS or _uses_argv(script):
+        severity = Severity.ERROR if script.imports & OF_PARAMETERS else Severity.WARNING
+        if script.imports & OF_PARAMETERS or _declares_fields(script):
+            for key, declared in given.items():
+                yield from _unnamed(key, declared, script, severity)
         return
     for key, declared in given.items():
         if read.has(key):
@@ -62,6 +71,26 @@ def _unread(given: dict[str, Declared], read: Read, script: Script) -> Iterator[
             mend=f"declare it: parser.add_argument({arguments.flag_of(key)!r})",
         )
         return
+
+
+def _declares_fields(script: Script) -> bool:
+    """Tell whether options are made of the fields of dataclasses, all of which are the script's own."""
+    names = {name.rpartition(".")[2] for module in script.modules for name, _ in module.calls()}
+    return bool(names & {"fields", "HfArgumentParser"}) and "TrainingArguments" not in script.names
+
+
+def _unnamed(key: str, declared: Declared, script: Script, severity: Severity) -> Iterator[Finding]:
+    """Yield a hyperparameter of which there is no trace: no parameter, field or text of that name."""
+    if _plain(key) in {_plain(name) for name in script.names}:
+        return
+    yield Finding(
+        rule="hyperparameter-unknown",
+        place=declared.place,
+        what=f"hyperparameter {key!r} reaches the script as {arguments.flag_of(key)}, and nothing in"
+        f" {script.entry.path.name} has that name",
+        mend="correct the key, or drop it",
+        severity=severity,
+    )
 
 
 def _uses_argv(script: Script) -> bool:
@@ -82,18 +111,16 @@ def _not_looked_up(key: str, declared: Declared, read: Read, script: Script) -> 
 
 def _unknown(key: str, declared: Declared, parser: Parser, given: dict[str, Declared]) -> Finding:
     flag = arguments.flag_of(key)
-    outcome = (
-        "parse_known_args drops it without a word" if parser.tolerant else "parse_args exits with status 2"
-    )
     twin = next((a for a in parser.arguments if _plain(key) in {_plain(o) for o in a.options}), None)
     if twin is not None:
         option = twin.options[0]
-        both = f"declare both: parser.add_argument({option!r}, {flag!r}) ({twin.place})"
+        both = f"declare both: {parser.declaring}({option!r}, {flag!r}) ({twin.place})"
         plain = option.lstrip("-")
         return Finding(
             rule="hyperparameter-spelling",
             place=declared.place,
-            what=f"hyperparameter {key!r} reaches the script as {flag}, which declares {option}: {outcome}",
+            what=f"hyperparameter {key!r} reaches the script as {flag}, which declares {option}:"
+            f" {parser.outcome}",
             mend=both if plain == key else f"write the key as {plain!r}, or {both}",
         )
     nearest = _nearest(key, [a for a in parser.arguments if not _given(a, given)])
@@ -106,7 +133,8 @@ def _unknown(key: str, declared: Declared, parser: Parser, given: dict[str, Decl
     return Finding(
         rule="hyperparameter-unknown",
         place=declared.place,
-        what=f"hyperparameter {key!r} reaches the script as {flag}, which it does not declare: {outcome}",
+        what=f"hyperparameter {key!r} reaches the script as {flag}, which it does not declare:"
+        f" {parser.outcome}",
         mend=hint,
     )
 
@@ -196,10 +224,10 @@ def _type_problem(text: str, argument: Argument) -> tuple[str, str] | None:
             converter(text)
         except ValueError:
             return (
-                f"has type={argument.kind}: argparse exits with status 2",
+                f"has type={argument.kind}: the script exits with status 2",
                 f"give a value that {argument.kind}() takes",
             )
     if argument.choices and text not in {str(choice) for choice in argument.choices}:
         allowed = ", ".join(str(choice) for choice in argument.choices)
-        return f"has choices {allowed}: argparse exits with status 2", f"give one of {allowed}"
+        return f"has choices {allowed}: the script exits with status 2", f"give one of {allowed}"
     return None

@@ -112,6 +112,13 @@ class Script:
         return any(fragment in text for text, _ in self.texts() for fragment in fragments)
 
     @property
+    def names(self) -> frozenset[str]:
+        """Every name and text that is written in some module."""
+        nodes = [node for module in self.modules for node in ast.walk(module.tree)]
+        told = (getattr(node, key, None) for node in nodes for key in ("id", "arg", "attr", "name", "value"))
+        return frozenset(each for each in told if isinstance(each, str))
+
+    @property
     def has_toolkit(self) -> bool:
         """Whether the training toolkit is imported, whose `Environment` has what `SM_*` variables have."""
         return bool(self.imports & _TOOLKITS)

@@ -84,6 +84,61 @@ def test_scripts_without_argparse(rules: Rules, script: str, expected: list[str]
     assert rules(script, hyperparameters={"n": 1}, serves=False) == expected
 
 
+CLICK = """
+import click, os
+@click.command()
+@click.option("-n", "--n-estimators", "trees", type=int, required=True)
+@click.option("--warm/--no-warm")
+@click.option("--verbose", is_flag=True)
+def main(trees, warm, verbose): ...
+"""
+TYPER = "import typer\ndef main(n_estimators: int = 10): ...\ntyper.run(main)"
+FIRE = "import fire\ndef main(n_estimators=10): ...\nfire.Fire(main)"
+FIELDS = """
+import argparse, dataclasses
+@dataclasses.dataclass
+class Config:
+    n_estimators: int = 10
+p = argparse.ArgumentParser()
+for each in dataclasses.fields(Config):
+    p.add_argument(f"--{each.name.replace('_', '-')}")
+"""
+CLASSES = """
+from dataclasses import dataclass
+from transformers import HfArgumentParser
+@dataclass
+class Config:
+    n_estimators: int = 10
+HfArgumentParser(Config).parse_args_into_dataclasses()
+"""
+LIBRARIES = [
+    (CLICK, "n-estimators", 1, []),
+    (CLICK, "n_estimators", 1, ["hyperparameter-spelling error", "hyperparameter-missing error"]),
+    (CLICK, "n-estimators", "ten", ["hyperparameter-value error"]),
+    (CLICK + "main(context_settings={'ignore_unknown_options': True})", "depth", 1, None),
+    (TYPER, "n-estimators", 1, []),
+    (TYPER, "depth", 1, ["hyperparameter-unknown error"]),
+    (FIRE, "n_estimators", 1, []),
+    (FIRE, "depth", 1, ["hyperparameter-unknown error"]),
+    (FIELDS, "n-estimators", 1, []),
+    (FIELDS, "depth", 1, ["hyperparameter-unknown warning"]),
+    (CLASSES, "n_estimators", 1, []),
+    (CLASSES, "depth", 1, ["hyperparameter-unknown warning"]),
+    (CLASSES + "import transformers\ntransformers.TrainingArguments", "learning_rate", 1, []),
+]
+
+
+@pytest.mark.parametrize(("script", "key", "value", "expected"), LIBRARIES)
+def test_what_reaches_other_parsers(
+    subject: Declare, script: str, key: str, value: object, expected: list[str] | None
+) -> None:
+    found = lint(subject(script, hyperparameters={key: value}, serves=False))
+    if expected is None:
+        assert "drops it without a word" in found[1].what
+    else:
+        assert sorted(f"{each.rule} {each.severity}" for each in found) == sorted(expected)
+
+
 TOOLKIT = "from sagemaker_training import environment\nenv = environment.Environment()\n"
 PASSED = "import sagemaker_training.environment as e\ndef fit(env): ...\nfit(e.Environment())\n"
 CONTAINERS = "from sagemaker_containers.beta.framework import training_env\nenv = training_env()\n"
