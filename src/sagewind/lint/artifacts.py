@@ -159,6 +159,5 @@ def _file(path: ast.expr, module: Module) -> ast.expr:
 
 def _from_joblib(module: Module) -> bool:
     return any(
-        isinstance(node, ast.ImportFrom) and node.module in {"joblib", "pickle"}
-        for node in ast.walk(module.tree)
+        isinstance(node, ast.ImportFrom) and node.module in {"joblib", "pickle"} for node in module.nodes
     )

@@ -34,7 +34,7 @@ def is_logger(node: ast.expr, known: frozenset[str]) -> bool:
 
 
 def _named(module: Module) -> Iterator[str]:
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         match node:
             case ast.Import():
                 yield from (a.asname for a in node.names if a.name == "logging" and a.asname)

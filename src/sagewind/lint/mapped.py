@@ -59,15 +59,17 @@ def read(script: Script) -> Read:
     found = Read()
     for module in script.modules:
         _variables(module, found)
+    texts = [text for module in script.modules for text, _ in _literals(module.tree)]
+    mentioned = any(fragment in text for text in texts for fragment in (*TEXTS, WHOLE))
+    if not mentioned and not script.has_toolkit:
+        return found
     following = _Following(toolkit=script.has_toolkit, found=found)
     known = -1
     while known != len(following.holders):  # a name found in one module may be imported by an earlier one
         known = len(following.holders)
         for module in script.modules:
             following.follow(module)
-    mentioned = any(_mentions(module.tree, module, (*TEXTS, WHOLE)) for module in script.modules)
-    if mentioned and not following.sources:
-        found.whole = True
+    found.whole |= mentioned and not following.sources
     return found
 
 
@@ -92,8 +94,8 @@ class _Following:
 
     def follow(self, module: Module) -> None:
         """Look at each use of the mapping in a module."""
-        above = {child: node for node in ast.walk(module.tree) for child in ast.iter_child_nodes(node)}
-        for node in ast.walk(module.tree):
+        above = {child: node for node in module.nodes for child in ast.iter_child_nodes(node)}
+        for node in module.nodes:
             if self._is_source(node, module):
                 self.sources += 1
             elif not self._is_held(node):

@@ -30,7 +30,7 @@ def reads(module: Module) -> Iterator[ast.expr]:
     """Yield what is loaded, but for what `model_fn` loads: that is the model server's doing."""
     server = {
         id(node)
-        for function in ast.walk(module.tree)
+        for function in module.nodes
         if isinstance(function, ast.FunctionDef) and function.name == "model_fn"
         for node in ast.walk(function)
     }
@@ -43,7 +43,7 @@ def reads(module: Module) -> Iterator[ast.expr]:
 def _functions(module: Module) -> frozenset[str]:
     """Return the names by which the module calls what moves and copies."""
     names = {f"shutil.{name}" for name in _OF_SHUTIL} | {f"os.{name}" for name in _OF_OS}
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.ImportFrom):
             moving = {"shutil": _OF_SHUTIL, "os": _OF_OS}.get(node.module or "", frozenset())
             names |= {alias.asname or alias.name for alias in node.names if alias.name in moving}

@@ -98,7 +98,7 @@ def _is_number(node: ast.expr, module: Module) -> bool:
 
 def _counted(name: str, module: Module) -> int:
     """Return how many loops count with a name: over a `range`, or first in an `enumerate`."""
-    loops = [node for node in ast.walk(module.tree) if isinstance(node, ast.For | ast.comprehension)]
+    loops = [node for node in module.nodes if isinstance(node, ast.For | ast.comprehension)]
     return sum(_counter(loop) == name for loop in loops)
 
 

@@ -7,6 +7,8 @@ arguments or their `model_fn` in one.
 from __future__ import annotations
 
 import ast
+import functools
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,45 +28,53 @@ class Module:
     path: Path
     tree: ast.Module
 
+    @functools.cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Everything in the tree, walked once for all that look at it."""
+        return tuple(ast.walk(self.tree))
+
     def place(self, node: ast.AST) -> Place:
         """Return the line of `node`."""
         return Place(file=self.path, line=getattr(node, "lineno", 1))
 
     def calls(self) -> Iterator[tuple[str, ast.Call]]:
         """Yield every call with its dotted name (`os.environ.get`; `` where the callee is no plain name)."""
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Call):
                 yield dotted(node.func), node
 
     def attributes(self) -> Iterator[str]:
         """Yield every dotted name that is looked up (`sys.argv`)."""
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Attribute):
                 yield dotted(node)
 
+    @functools.cached_property
+    def _bound(self) -> Counter[str]:
+        stored = (n.id for n in self.nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+        return Counter([*stored, *(node.arg for node in self.nodes if isinstance(node, ast.arg))])
+
+    @functools.cached_property
+    def _values(self) -> dict[str, ast.expr | None]:
+        assignments = [node for node in self.nodes if isinstance(node, ast.Assign | ast.AnnAssign)]
+        return {
+            target.id: node.value
+            for node in assignments
+            for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+            if isinstance(target, ast.Name)
+        }
+
     def bindings(self, name: str) -> int:
         """Return how often a name is bound: assigned, counted with, or taken as a parameter."""
-        return sum(
-            (isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store))
-            or (isinstance(node, ast.arg) and node.arg == name)
-            for node in ast.walk(self.tree)
-        )
+        return self._bound[name]
 
     def assigned(self, name: str) -> ast.expr | None:
         """Return what a name stands for; `None` unless it is bound once, by an assignment."""
-        if self.bindings(name) != 1:
-            return None
-        for node in ast.walk(self.tree):
-            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-            if isinstance(node, ast.Assign | ast.AnnAssign) and any(
-                isinstance(target, ast.Name) and target.id == name for target in targets
-            ):
-                return node.value
-        return None
+        return self._values.get(name) if self.bindings(name) == 1 else None
 
     def opened(self, name: str) -> ast.expr | None:
         """Return what `with … as name` opens."""
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if (
                 isinstance(node, ast.withitem)
                 and isinstance(node.optional_vars, ast.Name)
@@ -103,7 +113,7 @@ class Script:
     def texts(self) -> Iterator[tuple[str, Place]]:
         """Yield every string literal of every module."""
         for module in self.modules:
-            for node in ast.walk(module.tree):
+            for node in module.nodes:
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
                     yield node.value, module.place(node)
 
@@ -111,10 +121,10 @@ class Script:
         """Tell whether some string literal contains one of `fragments`."""
         return any(fragment in text for text, _ in self.texts() for fragment in fragments)
 
-    @property
+    @functools.cached_property
     def names(self) -> frozenset[str]:
         """Every name and text that is written in some module."""
-        nodes = [node for module in self.modules for node in ast.walk(module.tree)]
+        nodes = [node for module in self.modules for node in module.nodes]
         told = (getattr(node, key, None) for node in nodes for key in ("id", "arg", "attr", "name", "value"))
         return frozenset(each for each in told if isinstance(each, str))
 

@@ -45,7 +45,7 @@ def read(path: Path, text: str | None = None) -> tuple[Subject, ...]:
 
 def _subjects(module: Module) -> Iterator[Subject]:
     fits = _fits(module)
-    owners = {id(node.value): _target(node) for node in ast.walk(module.tree) if isinstance(node, ast.Assign)}
+    owners = {id(node.value): _target(node) for node in module.nodes if isinstance(node, ast.Assign)}
     for name, call in module.calls():
         kind = name.rsplit(".", maxsplit=1)[-1]
         if kind not in ESTIMATORS and kind not in MODELS:
@@ -122,9 +122,7 @@ def _mapping(module: Module, node: ast.expr | None) -> dict[str, Declared] | Non
 
 
 def _assigned(module: Module, name: str) -> ast.expr | None:
-    values = [
-        node.value for node in ast.walk(module.tree) if isinstance(node, ast.Assign) and _target(node) == name
-    ]
+    values = [node.value for node in module.nodes if isinstance(node, ast.Assign) and _target(node) == name]
     return values[0] if len(values) == 1 else None
 
 
