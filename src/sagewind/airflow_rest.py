@@ -87,6 +87,10 @@ class Airflow:
         """Let the scheduler run the DAG."""
         self._send("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
 
+    def fields(self, dag_id: str) -> list[str]:
+        """List the fields of a DAG's trigger form."""
+        return list(self._get(f"/dags/{dag_id}/details")["params"])
+
     def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
         """Start a run without a logical date, as the trigger form does; return its id."""
         body = {"logical_date": None, "conf": dict(conf)}
@@ -159,8 +163,17 @@ class Airflow:
         except httpx.HTTPError as error:
             raise AirflowError(f"{method} {self._http.base_url}{path}: {error!r}") from error
         if not answer.is_success:
-            raise AirflowError(f"{method} {answer.request.url}: {answer.status_code} {answer.text[:500]}")
+            raise AirflowError(f"{method} {answer.request.url}: {answer.status_code} {_words(answer)}")
         return answer.json() if answer.content else None
+
+
+def _words(answer: httpx.Response) -> str:
+    """Return why Airflow refuses: the first line of its detail, behind which is the schema."""
+    try:
+        detail = answer.json()["detail"]
+    except (ValueError, KeyError, TypeError):
+        detail = answer.text
+    return (detail.splitlines() or [""])[0][:500] if isinstance(detail, str) else str(detail)[:500]
 
 
 def topological(downstream: Mapping[str, list[str]]) -> list[str]:

@@ -6,6 +6,7 @@ Made of what is kept anyway: approvals in the registry, and the reports under `<
 from __future__ import annotations
 
 import datetime as dt
+import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,7 @@ class Chronicle:
         """Yield what happened, a line each: a champion's beginning, and the first day of a drift."""
         events = [
             (
+                reign.start,
                 reign.start.isoformat(timespec="minutes"),
                 f"version {reign.champion}" if reign.champion else "nobody",
             )
@@ -51,9 +53,10 @@ class Chronicle:
         for each in self.days:
             if each.drifted and not set(each.drifted) <= set(drifting):
                 found = f"drift of {', '.join(each.drifted)} (scored by version {each.version})"
-                events.append((each.day.isoformat(), found))
+                midnight = dt.datetime.combine(each.day, dt.time(), dt.UTC)
+                events.append((midnight, each.day.isoformat(), found))
             drifting = each.drifted
-        for moment, what in sorted(events):
+        for _, moment, what in sorted(events, key=operator.itemgetter(0)):
             yield f"{moment:<23} {what}"
 
 

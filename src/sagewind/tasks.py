@@ -35,6 +35,21 @@ def _call(step: str, **arguments: Any) -> Any:
     return _carry_out(f"sagewind.steps.{step}", **arguments)
 
 
+def _refuse_unknown_fields() -> None:
+    """Refuse a run whose `conf` names what the DAG's form does not: nobody would read it.
+
+    Raises:
+        AirflowFailException: it does.
+
+    """
+    context = get_current_context()
+    known = context["dag"].params
+    unknown = sorted(set(context["dag_run"].conf or {}) - set(known))
+    if unknown:
+        said = f"the run's conf has {unknown[0]!r}, which is no field of {context['dag'].dag_id}'s form"
+        raise AirflowFailException(f"{said}; allowed are {', '.join(known)}")
+
+
 def _carry_out(path: str, **arguments: Any) -> Any:
     module, _, function = path.rpartition(".")
     carried_out = getattr(importlib.import_module(module), function)
@@ -86,7 +101,8 @@ def land(spec_file: str, day: str) -> dict[str, Any]:
 def ready(
     spec_file: str, *, data: str, run_name: str, until: str, exported: str, instance_type: str
 ) -> dict[str, Any]:
-    """Check data and budget, and upload; see `steps.ready`."""
+    """Check what was asked for, data and budget, and upload; see `steps.ready`."""
+    _refuse_unknown_fields()
     made: dict[str, Any] = _call(
         "ready.ready",
         spec_file=spec_file,
@@ -149,6 +165,7 @@ def promoted(settled: dict[str, Any]) -> dict[str, Any]:
 
 def prepare(spec_file: str, day: str, until: str, name: str, champion: str) -> dict[str, Any]:
     """Find the champion and write what is to be scored; see `steps.interval`."""
+    _refuse_unknown_fields()
     prepared: dict[str, Any] = _call(
         "interval.prepare", spec_file=spec_file, day=day, until=until, name=name, champion=champion
     )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -81,14 +79,8 @@ def scored(stack: Running) -> dict[str, str]:
     assert stack.await_run("iris", trained) == "success"  # scoring takes the deployed model
     put(stack, CORRUPT, ROWS + "4.9,3.0,oops,0.2\n6.3,2.9\n")
     began = dt.datetime.now(dt.UTC)
-    created = subprocess.run(
-        [
-            sys.executable, "-m", "airflow", "backfill", "create",
-            "--dag-id", "iris_score", "--from-date", f"{DAYS[0]}", "--to-date", f"{DAYS[-1]}",
-        ],
-        env=stack.variables, cwd=stack.home.root, check=False, timeout=SECONDS,
-        capture_output=True, text=True,
-    )  # fmt: skip
+    dates = ("--from-date", f"{DAYS[0]}", "--to-date", f"{DAYS[-1]}")
+    created = stack.run("airflow", "backfill", "create", "--dag-id", "iris_score", *dates)
     assert created.returncode == 0, created.stderr
     return await_all(stack, began)
 

@@ -110,6 +110,30 @@ def test_a_models_life_is_told(stack: Running, tmp_path: Path) -> None:
     assert re.search(r"training +ml\.m5\.large", cost.stdout), cost.stdout
 
 
+def test_what_a_command_cannot_do_is_one_line(stack: Running, tmp_path: Path) -> None:
+    picture = ("--picture", str(tmp_path / "none.svg"))
+    for arguments, words in (
+        (
+            ("run", "diabetes", "--param", "alfa=1"),
+            "--param alfa: the form of diabetes has no such field; it has",
+        ),
+        (("run", "diabetes", "--param", "instance_type=big"), "Invalid input for param instance_type"),
+        (("timeline", "diabetes", *picture, "--metric", "luck"), "--metric is 'luck'; allowed are"),
+        (("timeline", "wine", *picture), "there is nothing to draw, wine has no watched day yet"),
+    ):
+        asked = stack.run(*arguments)
+        assert asked.returncode == 1, asked.stdout
+        [said] = asked.stderr.splitlines()
+        assert words in said
+
+
+def test_a_run_of_which_the_form_has_not_all_fields_is_refused_by_its_first_task(stack: Running) -> None:
+    run_id = stack.airflow.trigger("diabetes", {"alfa": 1})
+    assert stack.await_run("diabetes", run_id) == "failed"
+    log = "\n".join(stack.airflow.log("diabetes", run_id, stack.airflow.tasks("diabetes", run_id)["ready"]))
+    assert "the run's conf has 'alfa', which is no field of diabetes's form; allowed are" in log
+
+
 def copied(stack: Running, group: str, number: int) -> None:
     """Register a version again, as another one that is approved."""
     sagemaker = stack.client("sagemaker")

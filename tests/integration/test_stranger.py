@@ -64,3 +64,10 @@ def test_a_home_that_cannot_be_made_is_one_line_that_names_it(sagewind):
     assert asked.returncode == 1
     [said] = asked.stderr.splitlines()
     assert said.endswith("dags/models/sorter.yaml/home: Not a directory")
+
+
+def test_airflows_own_commands_need_a_stack(sagewind):
+    sagewind("init", "sorter")
+    asked = sagewind("airflow", "dags", "list")
+    assert asked.returncode == 1
+    assert asked.stderr.endswith("start one (sagewind up)\n")

@@ -1,7 +1,7 @@
 """A model's life is read back from its approvals and its reports, and can be drawn."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -44,6 +44,19 @@ def test_champions_and_the_first_day_of_a_drift_are_told(told):
         "2026-03-02              drift of bmi (scored by version 1)",
         "2026-03-03T00:00+00:00  version 2",
     ]
+
+
+def test_what_happens_in_one_minute_is_told_in_its_order():
+    registry = Registry(RegistryTwin().client())
+    given = Approvals(registry)
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    for number in range(1, 11):
+        version = registry.register(other(f"job-{number}"))
+        given.approve(version, at=start + timedelta(seconds=number), by="ann")
+    given.rollback(version.group, 9, at=start + timedelta(seconds=30), by="ann")
+    versions = list(registry.versions(version.group))
+    told = chronicle.read("iris", versions, Objects(S3Twin().client()), Address("b", "iris"))
+    assert [line.split()[-1] for line in told.lines()] == [*map(str, range(1, 11)), "9"]
 
 
 def test_the_picture_has_a_bar_for_each_champion_and_each_day_of_drift(told):

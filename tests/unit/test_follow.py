@@ -117,6 +117,17 @@ def test_plain_output_has_a_line_for_each_change() -> None:
     assert last == moments[-1]
 
 
+def test_where_a_question_is_answered_is_told_once() -> None:
+    asking = Step(name="approve", state="awaiting_input", seconds=1.0, says="")
+    moments = [Snapshot(state="running", steps=[asking])] * 2
+    out = io.StringIO()
+    view.show(Console(file=out, force_terminal=False, width=80), moments, question="http://there")
+    assert out.getvalue().splitlines() == [
+        "approve      awaiting_input   1.0 s",
+        "it asks a person, until it is answered: http://there",
+    ]
+
+
 def test_a_terminal_shows_state_time_and_last_words() -> None:
     out = io.StringIO()
     step = Step(name="train", state="running", seconds=1.0, says="epoch 3")

@@ -11,6 +11,7 @@ from rich.status import Status
 
 from sagewind.airflow_rest import Airflow
 from sagewind.cli import summary, up, view
+from sagewind.errors import SagewindError
 from sagewind.follow import follow
 from sagewind.stack import home as homes
 from sagewind.stack import launch
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from sagewind.cli.call import Call
     from sagewind.follow import Snapshot
     from sagewind.stack.home import Memory
+
+
+class ParamError(SagewindError):
+    """What a run is to be given is no field of its form."""
+
 
 DAG = "iris"
 KNOWN_SECONDS = 120.0
@@ -53,7 +59,7 @@ def run(call: Call) -> int:
         with Airflow(address, user=homes.USER, password=memory.password) as airflow:
             await_dag(airflow, DAG)
             airflow.unpause(DAG)
-            run_id = airflow.trigger(DAG, dict(call.arguments.param))
+            run_id = trigger(airflow, DAG, dict(call.arguments.param))
             console.print(f"run {run_id} of the DAG {DAG}\n", highlight=False, soft_wrap=True)
             last = view.show(console, follow(airflow, DAG, run_id))
             if last.state != "success":
@@ -107,6 +113,22 @@ def await_dag(airflow: Airflow, dag: str) -> None:
         if time.monotonic() > deadline:
             raise launch.StackError(f"Airflow knows no DAG {dag!r}; it knows {airflow.dag_ids()}")
         time.sleep(0.2)
+
+
+def trigger(airflow: Airflow, dag: str, params: dict[str, Any]) -> str:
+    """Start a run with these fields of the DAG's form; return its id.
+
+    Raises:
+        ParamError: the form has no such field: Airflow would take it, and the run would not.
+
+    """
+    known = airflow.fields(dag) if params else []
+    unknown = sorted(params.keys() - set(known))
+    if unknown:
+        raise ParamError(
+            f"--param {unknown[0]}: the form of {dag} has no such field; it has {', '.join(known)}"
+        )
+    return airflow.trigger(dag, params)
 
 
 def tell_failure(

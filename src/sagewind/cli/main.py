@@ -9,7 +9,21 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sagewind.cli import cost, demo, doctor, down, init, lint, once, plan, rollback, status, timeline, up
+from sagewind.cli import (
+    airflow,
+    cost,
+    demo,
+    doctor,
+    down,
+    init,
+    lint,
+    once,
+    plan,
+    rollback,
+    status,
+    timeline,
+    up,
+)
 from sagewind.cli.call import Call
 from sagewind.errors import SagewindError
 from sagewind.stack import launch
@@ -18,8 +32,9 @@ from sagewind.stack.home import Home
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (up, demo, down, status, init, once, plan, doctor, rollback, timeline, cost, lint)
+COMMANDS = (up, demo, down, status, init, once, plan, doctor, rollback, timeline, cost, lint, airflow)
 _INTERRUPTED = 130  # as a shell reports a program that Ctrl-C ended
+_UNREAD = 141  # and one whose reader has gone: `sagewind plan iris | head`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SagewindError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is flushed at the end
+        return _UNREAD
     except OSError as error:
         if not error.filename:
             raise

@@ -38,14 +38,15 @@ def run(call: Call) -> int:
     name = models.model(call).name
     console = Console()
     with (
-        demo.stack(call, console) as (memory, _),
+        demo.stack(call, console) as (memory, ours),
         Airflow(memory.address("airflow"), user=homes.USER, password=memory.password) as airflow,
     ):
         demo.await_dag(airflow, name)
         airflow.unpause(name)
-        run_id = airflow.trigger(name, dict(call.arguments.param))
+        run_id = demo.trigger(airflow, name, dict(call.arguments.param))
         console.print(f"run {run_id} of the DAG {name}\n", highlight=False, soft_wrap=True)
-        last = view.show(console, follow(airflow, name, run_id))
+        question = f"{memory.address('airflow')}/dags/{name}/runs/{run_id}/required_actions"
+        last = view.show(console, follow(airflow, name, run_id), question=question)
         if last.state != "success":
             demo.tell_failure(console, airflow, run_id, last, call.home, dag=name)
             return 1
@@ -56,7 +57,8 @@ def run(call: Call) -> int:
                 told |= airflow.result(name, run_id, task)
             if "page" in told:
                 where = memory.address("airflow") + told["page"]
-                console.print(f"\nversion {told['version']} with its card: {where}", soft_wrap=True)
+                when = ", while a stack runs (sagewind up)" if ours else ""
+                console.print(f"\nversion {told['version']} with its card{when}: {where}", soft_wrap=True)
             if told:
                 sys.stdout.write(f"{json.dumps(told, indent=2)}\n")
     return 0

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from rich.console import Console
 
@@ -28,9 +28,25 @@ STYLES = {
 _OTHER = ("·", "dim")
 
 
-def show(console: Console, snapshots: Iterable[Snapshot]) -> Snapshot:
-    """Show the snapshots as they come; return the last."""
-    return _live(console, snapshots) if console.is_terminal else _plain(console, snapshots)
+def show(console: Console, snapshots: Iterable[Snapshot], *, question: str = "") -> Snapshot:
+    """Show the snapshots as they come; return the last.
+
+    `question` is where a person answers what the run asks: told once, when it does.
+    """
+    told = _asking(console, snapshots, question)
+    return _live(console, told) if console.is_terminal else _plain(console, told)
+
+
+def _asking(console: Console, snapshots: Iterable[Snapshot], question: str) -> Iterator[Snapshot]:
+    """Yield the snapshots; after the first with an open question say where it is answered."""
+    asked = False
+    for each in snapshots:
+        yield each
+        if question and not asked and any(step.state == "awaiting_input" for step in each.steps):
+            asked = True
+            console.print(
+                f"it asks a person, until it is answered: {question}", highlight=False, soft_wrap=True
+            )
 
 
 def _live(console: Console, snapshots: Iterable[Snapshot]) -> Snapshot:
