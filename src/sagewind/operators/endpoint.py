@@ -342,14 +342,17 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
         return [Golden.of(value) for value in given]
 
     def _probe(self, name: str) -> dict[str, Any]:
-        return probe.probe(
-            self.hook.client("sagemaker-runtime"),
-            name,
-            self._goldens(),
-            tolerance=self.tolerance,
-            latency=self.max_latency_p95,
-            requests=self.latency_requests,
-        )
+        try:
+            return probe.probe(
+                self.hook.client("sagemaker-runtime"),
+                name,
+                self._goldens(),
+                tolerance=self.tolerance,
+                latency=self.max_latency_p95,
+                requests=self.latency_requests,
+            )
+        except CallError as error:
+            raise base.airflow_error(error, f"endpoint {name} could not be asked") from error
 
     def _deployed(self, description: Mapping[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:
         config = self._hosting().config(str(description["EndpointConfigName"])) or {}
