@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from sagewind.jobs import kinds, resources, tail
+from sagewind.jobs import identity, kinds, resources, tail
 from sagewind.jobs.deployment import Live
 from sagewind.jobs.failures import Cause
 from sagewind.jobs.kinds import Phase
@@ -14,10 +14,11 @@ from sagewind.jobs.service import CallError, drive, tags_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from sagewind.jobs.identity import Identity
     from sagewind.jobs.service import Caller
 
 GOOD_TAG = "sagewind:good-config"
-"""On an endpoint: the configuration that passed its checks last, to go back to."""
+"""On an endpoint: what to go back to, which passed its checks last, or served before our first update."""
 
 IN_PROGRESS = "in-progress endpoint"
 """What AWS says of an endpoint that is being made or changed, when asked to change or delete it."""
@@ -46,16 +47,14 @@ class Hosting:
         owned = phase is Phase.FAILED and resources.owned(self._caller, KIND.arn(found), dag_id)
         return Live(phase=phase, config=str(found.get("EndpointConfigName", "")), owned=owned)
 
-    def last_good(self, description: Mapping[str, Any]) -> str:
-        """Return the configuration to go back to: the one that passed its checks, else the live one."""
-        good = (tags_of(self._caller, KIND.arn(description)) or {}).get(GOOD_TAG)
-        if good and self.config(good):
-            return good
-        return str(description["EndpointConfigName"])
+    def noted_good(self, description: Mapping[str, Any], wanted: str) -> str:
+        """Return the configuration noted as good; empty when it is `wanted`, is gone, or cannot be known."""
+        good = (tags_of(self._caller, KIND.arn(description)) or {}).get(GOOD_TAG, "")
+        return good if good not in {"", wanted} and self.config(good) else ""
 
-    def mark_good(self, description: Mapping[str, Any]) -> bool:
-        """Note that the live configuration has passed its checks; return whether a policy allows it."""
-        tag = {"Key": GOOD_TAG, "Value": description["EndpointConfigName"]}
+    def note_good(self, description: Mapping[str, Any], config: str) -> bool:
+        """Note a configuration to go back to; return whether a policy allows it."""
+        tag = {"Key": GOOD_TAG, "Value": config}
         try:
             self._caller.call("add_tags", ResourceArn=KIND.arn(description), Tags=[tag])
         except CallError as error:
@@ -63,6 +62,12 @@ class Hosting:
                 return False
             raise
         return True
+
+    def is_unproven(self, description: Mapping[str, Any], owner: Identity) -> bool:
+        """Tell whether `owner` made the endpoint as it is, and nothing good ever served; unknown is no."""
+        tags = tags_of(self._caller, KIND.arn(description)) or {}
+        made = {identity.OWNER_TAG: owner.key, identity.CONTENT_TAG: description["EndpointConfigName"]}
+        return GOOD_TAG not in tags and made.items() <= tags.items()
 
     def config(self, name: str) -> dict[str, Any] | None:
         """Return the description of an endpoint configuration; `None` when there is none."""

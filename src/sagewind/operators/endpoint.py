@@ -31,11 +31,13 @@ if TYPE_CHECKING:
 _PATIENCE = 3600
 _KILL_SECONDS = 4.0
 _BACKSTOP = dt.timedelta(minutes=10)
-_VOLATILE = frozenset({"stage", "good", "reason"})
 _Provided = provider.SageMakerEndpointOperator
 
 Plan = dict[str, Any]
-"""Where a deployment stands, as plain JSON: `endpoint`, `config`, `stage`, `good`, `reason`."""
+"""Where a deployment stands, as plain JSON: `endpoint`, `config`, `stage`, `good`, `reason`.
+
+`good` is the configuration to go back to, `reason` why.
+"""
 
 
 class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: ignore[valid-type, misc]
@@ -136,7 +138,7 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
         wanted = endpoint["EndpointConfigName"]
         if config:
             wanted = resources.endpoint_config(caller, config, owner, self.log.info)
-        stand = {"stage": "settle", "good": None, "reason": None}
+        stand = {"stage": "settle", "good": "", "reason": ""}
         return {"endpoint": endpoint["EndpointName"], "config": wanted, **stand}
 
     def _settle(self, context: Context, plan: Plan) -> Any:
@@ -162,6 +164,7 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
             "settle": self._settle,
             "rehearsal": self._judge_rehearsal,
             "serve": self._serve,
+            "undo": self._undo,
             "back": self._came_back,
         }
         return stages[plan["stage"]](context, plan)
@@ -179,15 +182,18 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
 
     def _update(self, context: Context, plan: Plan) -> Any:
         request = {key: value for key, value in self._endpoint_request().items() if key != "Tags"}
-        good = self._hosting().last_good(self._described(plan["endpoint"]))
-        try:
-            self._caller().call("update_endpoint", **{**request, "EndpointConfigName": plan["config"]})
-        except CallError as error:
-            if hosting.IN_PROGRESS not in error.message:
-                raise
-            self.log.info("%s; waiting for it to settle", error.message)
-            return self._await(context, {**plan, "stage": "settle"}, plan["endpoint"])
-        return self._await(context, {**plan, "stage": "serve", "good": good}, plan["endpoint"])
+        plan = {**plan, "good": self._way_back(plan)}
+        begun = self._change({**request, "EndpointConfigName": plan["config"]})
+        return self._await(context, {**plan, "stage": "serve" if begun else "settle"}, plan["endpoint"])
+
+    def _way_back(self, plan: Plan) -> str:
+        """Return what to go back to, noted on the endpoint too for whoever goes on without the plan."""
+        description = self._described(plan["endpoint"])
+        noted, live = self._hosting().noted_good(description, plan["config"]), _config(description)
+        if noted or live == plan["config"]:
+            return noted
+        self._note_good(description, live)
+        return live
 
     def _start_rehearsal(self, context: Context, plan: Plan) -> Any:
         name = self._rehearsal = rehearsal_name(plan)
@@ -218,7 +224,7 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
         """Judge the live endpoint."""
         name = plan["endpoint"]
         description = self._described(name)
-        phase, live = KIND.phase(description), description.get("EndpointConfigName")
+        phase, live = KIND.phase(description), _config(description)
         if phase in (Phase.ACTIVE, Phase.STOPPING):
             return self._await(context, plan, name)
         reason = KIND.reason(description)
@@ -229,36 +235,52 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
         try:
             seen = self._probe(name)
         except probe.ProbeError as error:
-            return self._roll_back(context, {**plan, "reason": str(error)})
-        if not self._hosting().mark_good(description):
-            self.log.warning("a policy forbids to tag the endpoint: a later rollback cannot know this one")
+            return self._undo(context, {**plan, "reason": str(error)})
+        self._note_good(description, plan["config"])
         return self._deployed(description, seen)
 
     def _other(self, plan: Plan, description: Mapping[str, Any], reason: str) -> Any:
         """Judge an endpoint that serves another configuration: a rollback, or somebody who came after us."""
-        live = str(description.get("EndpointConfigName"))
+        live = _config(description)
         if not self._hosting().is_newer(live, plan["config"]):
             self._fail(plan["endpoint"], f"the update to {plan['config']} was rolled back to {live}", reason)
         self.log.warning("%s was deployed meanwhile; %s is not checked again", live, plan["config"])
         return self._deployed(description, {"SupersededBy": live})
 
-    def _roll_back(self, context: Context, plan: Plan) -> Any:
-        name, good = plan["endpoint"], plan["good"]
-        if not good or good == plan["config"]:
-            self._show_tail(name)
-            self._delete(name)
-            message = f"{plan['reason']}; the endpoint was deleted, since nothing good served before"
-            raise AirflowFailException(message)
-        self.log.error("%s; going back to %s", plan["reason"], good)
-        self._caller().call("update_endpoint", EndpointName=name, EndpointConfigName=good)
-        return self._await(context, {**plan, "stage": "back"}, name)
+    def _undo(self, context: Context, plan: Plan) -> Any:
+        """Take back a configuration that failed its checks, if it is this plan's to take back."""
+        name = plan["endpoint"]
+        description = self._described(name)
+        if KIND.phase(description) in (Phase.ACTIVE, Phase.STOPPING):
+            return self._await(context, {**plan, "stage": "undo"}, name)
+        if _config(description) != plan["config"] or KIND.phase(description) is not Phase.DONE:
+            return self._fail(name, f"{plan['reason']}; endpoint {name} is {_stand(description)}")
+        good = plan["good"] or self._hosting().noted_good(description, plan["config"])
+        if good and good != plan["config"]:
+            return self._go_back(context, {**plan, "good": good})
+        if not self._hosting().is_unproven(description, self._identity(context)):
+            self._fail(name, f"{plan['reason']}; {name} is left as it is: nothing else is noted as good")
+        self._show_tail(name)
+        self._delete(name)
+        message = f"{plan['reason']}; the endpoint was deleted, since nothing good served before"
+        raise AirflowFailException(message)
+
+    def _go_back(self, context: Context, plan: Plan) -> Any:
+        name = plan["endpoint"]
+        self.log.error("%s; going back to %s", plan["reason"], plan["good"])
+        begun = self._change({"EndpointName": name, "EndpointConfigName": plan["good"]})
+        return self._await(context, {**plan, "stage": "back" if begun else "undo"}, name)
 
     def _came_back(self, context: Context, plan: Plan) -> Any:
-        description = self._described(plan["endpoint"])
-        if KIND.phase(description) is Phase.ACTIVE:
-            return self._await(context, plan, plan["endpoint"])
-        live = description.get("EndpointConfigName")
-        return self._fail(plan["endpoint"], f"{plan['reason']}; the endpoint serves {live} again")
+        name, good = plan["endpoint"], plan["good"]
+        description = self._described(name)
+        phase = KIND.phase(description)
+        if phase in (Phase.ACTIVE, Phase.STOPPING):
+            return self._await(context, plan, name)
+        if phase is Phase.DONE and _config(description) == good:
+            return self._fail(name, f"{plan['reason']}; the endpoint serves {good} again")
+        message = f"{plan['reason']}; {name} did not go back to {good}: it is {_stand(description)}"
+        return self._fail(name, message, KIND.reason(description))
 
     def _give_up(self, plan: Plan) -> None:
         rehearsing = plan["stage"] == "rehearsal"
@@ -289,6 +311,21 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
             if time.time() >= deadline:
                 self._give_up(plan)
             time.sleep(limits.jittered(self._interval()))
+
+    def _change(self, request: Mapping[str, Any]) -> bool:
+        """Begin to update an endpoint; return false when it is being changed, maybe by this very call."""
+        try:
+            self._caller().call("update_endpoint", **request)
+        except CallError as error:
+            if hosting.IN_PROGRESS not in error.message:
+                raise
+            self.log.info("%s; waiting for it to settle", error.message)
+            return False
+        return True
+
+    def _note_good(self, description: Mapping[str, Any], config: str) -> None:
+        if not self._hosting().note_good(description, config):
+            self.log.warning("a policy forbids to tag the endpoint: a later rollback cannot know %s", config)
 
     def _is_settled(self, name: str, held: float = 0.0) -> bool:
         """Tell whether an endpoint is not being changed; the call may be held for up to `held` seconds."""
@@ -386,8 +423,17 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
 
 def rehearsal_name(plan: Plan) -> str:
     """Return the name of the endpoint that rehearses a plan's configuration."""
-    mark = identity.content(plan, ignored=_VOLATILE)[:8]
+    what = {key: plan[key] for key in ("endpoint", "config")}
+    mark = identity.content(what, ignored=frozenset())[:8]
     return identity.suffixed(plan["endpoint"], f"rehearsal-{mark}", 63)
+
+
+def _config(description: Mapping[str, Any]) -> str:
+    return str(description.get("EndpointConfigName", ""))
+
+
+def _stand(description: Mapping[str, Any]) -> str:
+    return f"{description['EndpointStatus']} and serves {_config(description)}"
 
 
 def _with_model(config: Mapping[str, Any], given: str, name: str) -> dict[str, Any]:

@@ -1,0 +1,157 @@
+"""Deployments in each state that an endpoint can be in: what served before is never lost."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import TaskDeferred
+from tests.integration.operators.endpoint_twin import DENIED, GOLDEN, NAME, Twin, lost
+
+
+@pytest.fixture
+def twin(_airflow):
+    """Give an account with three configurations, the first the oldest."""
+    return Twin("v1", "v2", "v3")
+
+
+def wrong(twin, config):
+    twin.answers[config] = [2.0]
+
+
+# One that serves already, and fails its checks once.
+
+
+def test_a_proven_endpoint_that_fails_once_is_left_as_it_is(twin):
+    twin.add(NAME, "v1", good="v1")
+    wrong(twin, "v1")
+    with pytest.raises(AirflowFailException, match=r"answer\[0\] is 2.0.*left as it is"):
+        twin.deploy("v1", golden=GOLDEN).run()
+    assert twin.changes() == []
+
+
+def test_an_endpoint_that_nobody_noted_as_good_is_left_as_it_is(twin):
+    twin.add(NAME, "v1", dag="tests")  # made by this DAG, and not by this task of this run
+    wrong(twin, "v1")
+    with pytest.raises(AirflowFailException, match="left as it is"):
+        twin.deploy("v1", golden=GOLDEN).run()
+    assert twin.changes() == []
+
+
+def test_one_whose_tag_names_another_goes_back_to_that(twin):
+    twin.add(NAME, "v2", good="v1")
+    wrong(twin, "v2")
+    with pytest.raises(AirflowFailException, match="serves v1 again"):
+        twin.deploy("v2", golden=GOLDEN).run()
+    assert twin.changes() == [("update", NAME, "v1")]
+
+
+def test_one_whose_tag_names_a_configuration_that_is_gone_is_left_as_it_is(twin):
+    twin.add(NAME, "v2", good="v0")
+    wrong(twin, "v2")
+    with pytest.raises(AirflowFailException, match="left as it is"):
+        twin.deploy("v2", golden=GOLDEN).run()
+    assert twin.changes() == []
+
+
+@pytest.mark.parametrize("config", ["v1", "v2"])
+def test_a_policy_that_forbids_to_ask_is_no_proof(twin, config):
+    twin.add(NAME, "v1", good="v1")
+    twin.answers = dict.fromkeys(twin.answers, DENIED)
+    with pytest.raises(AirflowFailException, match=r"could not be asked.*AccessDenied"):
+        twin.deploy(config, golden=GOLDEN, rehearse=False).run()
+    assert twin.live() == config
+    assert ("delete", NAME) not in twin.changes()
+
+
+def test_an_old_good_configuration_that_is_found_bad_gives_way_to_what_served_before_it(twin):
+    twin.add(NAME, "v2", good="v1")
+    wrong(twin, "v1")
+    with pytest.raises(AirflowFailException, match="serves v2 again"):
+        twin.deploy("v1", golden=GOLDEN, rehearse=False).run()
+    assert twin.live() == "v2"
+
+
+# A plan that is lost on the way.
+
+
+@pytest.mark.parametrize("tags", [{"good": "v1"}, {}], ids=["proven", "unknown"])
+def test_an_update_whose_answer_is_lost_goes_back_to_what_served_before(twin, tags, no_pause):
+    twin.add(NAME, "v1", **tags)
+    wrong(twin, "v2")
+    twin.lost["UpdateEndpoint"] = [lost()]
+    with pytest.raises(AirflowFailException, match="serves v1 again"):
+        twin.deploy("v2", golden=GOLDEN, rehearse=False).run()
+    assert twin.live() == "v1"
+
+
+@pytest.mark.parametrize("tags", [{"good": "v1"}, {}], ids=["proven", "unknown"])
+def test_a_trigger_that_broke_loses_nothing_of_what_served_before(twin, tags):
+    twin.add(NAME, "v1", **tags)
+    wrong(twin, "v2")
+    run = twin.deploy("v2", golden=GOLDEN, rehearse=False, deferrable=True, worker_seconds=0)
+    assert isinstance(run.start(), TaskDeferred)
+    with pytest.raises(AirflowFailException, match="serves v1 again"):
+        run.make().resume_execution("__fail__", {"error": "the triggerer broke"}, run.context())
+    assert twin.live() == "v1"
+
+
+def test_a_policy_that_forbids_to_tag_loses_nothing_while_the_plan_is_known(twin):
+    twin.add(NAME, "v1")
+    wrong(twin, "v2")
+    twin.faults["AddTags"] = [DENIED]
+    with pytest.raises(AirflowFailException, match="serves v1 again"):
+        twin.deploy("v2", golden=GOLDEN, rehearse=False).run()
+
+
+def test_a_first_deployment_is_deleted_though_the_answer_to_its_create_was_lost(twin, no_pause):
+    wrong(twin, "v1")
+    twin.lost["CreateEndpoint"] = [lost()]
+    with pytest.raises(AirflowFailException, match="was deleted"):
+        twin.deploy("v1", golden=GOLDEN).run()
+    assert twin.endpoints == {}
+
+
+def test_a_first_deployment_that_cannot_be_known_as_ours_is_left(twin):
+    wrong(twin, "v1")
+    twin.faults["ListTags"] = [DENIED] * 9
+    with pytest.raises(AirflowFailException, match="left as it is"):
+        twin.deploy("v1", golden=GOLDEN).run()
+    assert twin.live() == "v1"
+
+
+# On the way back.
+
+
+def test_a_way_back_whose_answer_is_lost_is_gone_to_its_end(twin, no_pause):
+    twin.add(NAME, "v1", good="v1")
+    wrong(twin, "v2")
+    run = twin.deploy("v2", golden=GOLDEN, rehearse=False)
+    twin.before["InvokeEndpoint"] = lambda: twin.lost.update(UpdateEndpoint=[lost()])
+    with pytest.raises(AirflowFailException, match=r"answer\[0\] is 2.0.*serves v1"):
+        run.run()
+    assert twin.live() == "v1"
+
+
+def test_a_way_back_that_sagemaker_rolls_back_is_told(twin):
+    twin.add(NAME, "v1", good="v1")
+    wrong(twin, "v2")
+    twin.before["InvokeEndpoint"] = lambda: twin.bad.add("v1")
+    with pytest.raises(AirflowException, match=r"answer\[0\] is 2.0.*did not go back to v1.*serves v2.*ping"):
+        twin.deploy("v2", golden=GOLDEN, rehearse=False).run()
+
+
+def test_what_somebody_deployed_during_the_checks_is_left_alone(twin):
+    twin.add(NAME, "v1", good="v1")
+    wrong(twin, "v2")
+    twin.before["InvokeEndpoint"] = lambda: twin.endpoints[NAME].update(
+        EndpointStatus="Updating", coming="v3"
+    )
+    with pytest.raises(AirflowFailException, match=r"answer\[0\] is 2.0.*serves v3"):
+        twin.deploy("v2", golden=GOLDEN, rehearse=False).run()
+    assert twin.live() == "v3"
+
+
+@pytest.fixture
+def no_pause(monkeypatch):
+    """Have a call that failed made again at once."""
+    monkeypatch.setattr("sagewind.jobs.limits.backoff", lambda *_, **__: 0.0)
