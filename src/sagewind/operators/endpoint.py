@@ -34,9 +34,9 @@ _BACKSTOP = dt.timedelta(minutes=10)
 _Provided = provider.SageMakerEndpointOperator
 
 Plan = dict[str, Any]
-"""Where a deployment stands, as plain JSON: `endpoint`, `config`, `stage`, `good`, `reason`.
+"""Where a deployment stands, as plain JSON: `endpoint`, `config`, `stage`, `before`, `good`, `reason`.
 
-`good` is the configuration to go back to, `reason` why.
+`before` is the configuration that served before the update, `good` the one to go back to, `reason` why.
 """
 
 
@@ -138,7 +138,7 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
         wanted = endpoint["EndpointConfigName"]
         if config:
             wanted = resources.endpoint_config(caller, config, owner, self.log.info)
-        stand = {"stage": "settle", "good": "", "reason": ""}
+        stand = {"stage": "settle", "before": "", "good": "", "reason": ""}
         return {"endpoint": endpoint["EndpointName"], "config": wanted, **stand}
 
     def _settle(self, context: Context, plan: Plan) -> Any:
@@ -182,18 +182,18 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
 
     def _update(self, context: Context, plan: Plan) -> Any:
         request = {key: value for key, value in self._endpoint_request().items() if key != "Tags"}
-        plan = {**plan, "good": self._way_back(plan)}
+        plan = {**plan, **self._way_back(plan)}
         begun = self._change({**request, "EndpointConfigName": plan["config"]})
         return self._await(context, {**plan, "stage": "serve" if begun else "settle"}, plan["endpoint"])
 
-    def _way_back(self, plan: Plan) -> str:
-        """Return what to go back to, noted on the endpoint too for whoever goes on without the plan."""
+    def _way_back(self, plan: Plan) -> Plan:
+        """Return what serves and what to go back to; on the endpoint for whoever goes on without the plan."""
         description = self._described(plan["endpoint"])
         noted, live = self._hosting().noted_good(description, plan["config"]), _config(description)
         if noted or live == plan["config"]:
-            return noted
+            return {"before": live, "good": noted}
         self._note_good(description, live)
-        return live
+        return {"before": live, "good": live}
 
     def _start_rehearsal(self, context: Context, plan: Plan) -> Any:
         name = self._rehearsal = rehearsal_name(plan)
@@ -241,10 +241,12 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
 
     def _other(self, plan: Plan, description: Mapping[str, Any], reason: str) -> Any:
         """Judge an endpoint that serves another configuration: a rollback, or somebody who came after us."""
-        live = _config(description)
-        if not self._hosting().is_newer(live, plan["config"]):
-            self._fail(plan["endpoint"], f"the update to {plan['config']} was rolled back to {live}", reason)
-        self.log.warning("%s was deployed meanwhile; %s is not checked again", live, plan["config"])
+        name, config, live = plan["endpoint"], plan["config"], _config(description)
+        if live in {plan["before"], plan["good"]}:
+            self._fail(name, f"the update to {config} was rolled back to {live}", reason)
+        if not self._hosting().is_newer(live, config):
+            self._fail(name, f"{config} does not serve: {live}, which is not newer, was deployed meanwhile")
+        self.log.warning("%s was deployed meanwhile; %s is not checked again", live, config)
         return self._deployed(description, {"SupersededBy": live})
 
     def _undo(self, context: Context, plan: Plan) -> Any:

@@ -18,6 +18,7 @@ DENIED = AwsError("AccessDeniedException", "no identity-based policy allows it",
 GOLDEN = [{"Body": "1\n", "Expected": [1.0]}]
 NAME = "live"
 _CHANGEABLE = ("InService", "UpdateRollbackFailed")
+_SETTLED = (*_CHANGEABLE, "Failed", "OutOfService")
 
 
 class Twin:
@@ -53,6 +54,11 @@ class Twin:
     def good(self, name: str = NAME) -> str | None:
         """Return the configuration that an endpoint's tag names as good."""
         return self.tags[name].get("sagewind:good-config")
+
+    def settle(self, name: str = NAME) -> None:
+        """Let what is under way on an endpoint end."""
+        while self.endpoints[name]["EndpointStatus"] not in _SETTLED:
+            self._go_on(name, self.endpoints[name])
 
     def changes(self) -> list[tuple[str, ...]]:
         """Return each Create, Update and Delete so far: what, of which endpoint, to which configuration."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from airflow.sdk.exceptions import TaskDeferred
@@ -117,6 +119,48 @@ def test_a_first_deployment_that_cannot_be_known_as_ours_is_left(twin):
     with pytest.raises(AirflowFailException, match="left as it is"):
         twin.deploy("v1", golden=GOLDEN).run()
     assert twin.live() == "v1"
+
+
+# An update that SageMaker rolls back, and one that another replaces.
+
+
+@pytest.mark.parametrize(("config", "other"), [("v1", "v2"), ("v2", "v1")], ids=["older", "newer"])
+def test_an_update_that_is_rolled_back_is_red_whichever_configuration_is_the_newer(twin, config, other):
+    twin.add(NAME, other, good=other)
+    twin.bad = {config}
+    with pytest.raises(AirflowFailException, match=rf"update to {config} was rolled back to {other}.*ping"):
+        twin.deploy(config).run()
+
+
+def test_what_served_before_is_known_to_a_task_that_waited_in_the_triggerer(twin):
+    twin.add(NAME, "v2", good="v3")
+    twin.bad = {"v1"}
+    run = twin.deploy("v1", deferrable=True, worker_seconds=0)
+    deferred = run.start()
+    twin.settle()
+    with pytest.raises(AirflowFailException, match="rolled back to v2"):
+        run.resume(deferred, {"status": "InService", "plan": deferred.trigger.plan, "name": NAME})
+
+
+def replaced(twin, config):
+    """Have another task's configuration serve as soon as the update is over."""
+    twin.add(NAME, "v1", good="v1")
+    run = twin.deploy("v2", deferrable=True, worker_seconds=0)
+    deferred = run.start()
+    twin.settle()
+    twin.endpoints[NAME]["EndpointConfigName"] = config
+    return run.resume(deferred, {"status": "InService", "plan": deferred.trigger.plan, "name": NAME})
+
+
+def test_a_newer_configuration_that_was_deployed_meanwhile_is_no_failure(twin):
+    assert replaced(twin, "v3")["Summary"] == {"SupersededBy": "v3"}
+
+
+def test_an_older_configuration_that_was_deployed_meanwhile_is_red_and_stays(twin):
+    twin.configs["v0"] = min(twin.configs.values()) - dt.timedelta(days=1)
+    with pytest.raises(AirflowFailException, match="v0, which is not newer, was deployed meanwhile"):
+        replaced(twin, "v0")
+    assert twin.live() == "v0"
 
 
 # On the way back.
