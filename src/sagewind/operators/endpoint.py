@@ -51,6 +51,9 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
     :param latency_requests: requests to measure it by.
     :param rehearse: try a new configuration on an endpoint of its own before the live one changes; by default
         when there are golden predictions.
+    :param wait_for_completion: wait until the endpoint serves; true unless told otherwise. False beside
+        `golden` or `rehearse=True` is refused, since nobody would make the checks. An endpoint that somebody
+        else is making or changing is waited for all the same: until then nothing can be deployed to it.
     :param deferrable: wait in the triggerer; true unless told otherwise.
     :param check_interval: seconds between two looks; by default 30 on AWS and 1 when SageMaker is local.
     :param worker_seconds: how long it looks in the worker before it defers; by default none on AWS and 3 when
@@ -83,6 +86,8 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
         self.check_interval = check_interval
         self.worker_seconds = worker_seconds
         self.max_ingestion_time = max_ingestion_time or _PATIENCE
+        if unwaited := self._unwaited(golden):
+            raise ValueError(unwaited)
 
     def execute(self, context: Context) -> Any:
         """Make what is missing, and deploy.
@@ -92,6 +97,8 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
             AirflowException: AWS refused, or it took too long.
 
         """
+        if unwaited := self._unwaited(self._goldens()):
+            raise AirflowFailException(unwaited)
         self.preprocess_config()
         try:
             plan = self._prepare(context)
@@ -295,9 +302,19 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
 
     # Pieces.
 
+    def _unwaited(self, golden: Any) -> str:
+        """Return which argument asks for checks though nobody waits; empty when none does."""
+        asking = "rehearse=True" if self.rehearse else "golden" if golden else ""
+        if self.wait_for_completion or not asking:
+            return ""
+        return (
+            f"wait_for_completion=False and {asking} exclude each other, since nobody would check what is "
+            "deployed: leave one of them out"
+        )
+
     def _await(self, context: Context, plan: Plan, name: str) -> Any:
         """Wait until an endpoint settles, then go on with the plan."""
-        if not self.wait_for_completion:
+        if plan["stage"] == "serve" and not self.wait_for_completion:
             return self._deployed(self._described(name), {})
         deadline = time.time() + self.max_ingestion_time
         if self.deferrable:

@@ -163,6 +163,51 @@ def test_an_older_configuration_that_was_deployed_meanwhile_is_red_and_stays(twi
     assert twin.live() == "v0"
 
 
+# Without waiting.
+
+
+@pytest.mark.parametrize("checks", [{"golden": GOLDEN}, {"golden": "{{ x }}"}, {"rehearse": True}])
+def test_checks_that_nobody_waits_for_are_refused(twin, checks):
+    with pytest.raises(ValueError, match=f"wait_for_completion=False.*{next(iter(checks))}"):
+        twin.deploy("v1", wait_for_completion=False, **checks).start()
+
+
+def test_checks_are_refused_too_where_waiting_is_switched_off_later(twin):
+    run = twin.deploy("v1", golden=GOLDEN)
+    operator = run.make()
+    operator.wait_for_completion = False
+    with pytest.raises(AirflowFailException, match=r"wait_for_completion=False.*golden"):
+        operator.execute(run.context())
+    assert twin.account.calls == []
+
+
+@pytest.mark.parametrize("live", [None, "v1"])
+def test_a_deployment_that_is_not_waited_for_has_begun(twin, live):
+    if live:
+        twin.add(NAME, live)
+    result = twin.deploy("v2", wait_for_completion=False, deferrable=True).run()
+    assert result["Endpoint"]["EndpointStatus"] in {"Creating", "Updating"}
+    assert twin.changes() == [("update" if live else "create", NAME, "v2")]
+
+
+@pytest.mark.parametrize("status", ["Creating", "Updating", "SystemUpdating", "RollingBack"])
+def test_what_another_changes_is_waited_for_all_the_same(twin, status):
+    twin.add(NAME, "v1", status)
+    result = twin.deploy("v2", wait_for_completion=False).run()
+    assert result["Endpoint"]["EndpointStatus"] == "Updating"
+    assert twin.changes() == [("update", NAME, "v2")]
+
+
+def test_what_another_changes_is_waited_for_in_the_triggerer(twin):
+    twin.add(NAME, "v1", "Updating", good="v1")
+    run = twin.deploy("v2", wait_for_completion=False, deferrable=True, worker_seconds=0)
+    deferred = run.start()
+    assert isinstance(deferred, TaskDeferred)
+    twin.settle()
+    run.resume(deferred, {"status": "InService", "plan": deferred.trigger.plan, "name": NAME})
+    assert twin.changes() == [("update", NAME, "v2")]
+
+
 # On the way back.
 
 
