@@ -31,6 +31,8 @@ class Live:
     phase: Phase
     config: str
     owned: bool
+    mixed: bool = False
+    """An update and its rollback failed, and it serves with instances of both configurations."""
 
 
 def next_move(live: Live | None, wanted: str, *, rehearse: bool) -> Move:
@@ -39,8 +41,8 @@ def next_move(live: Live | None, wanted: str, *, rehearse: bool) -> Move:
         return Move.CREATE
     if live.phase in (Phase.ACTIVE, Phase.STOPPING):
         return Move.WAIT
-    if live.phase is Phase.FAILED:
+    if live.phase is Phase.FAILED and not live.mixed:
         return Move.REPLACE if live.owned else Move.REFUSE
-    if live.config == wanted:
+    if live.config == wanted and not live.mixed:
         return Move.CHECK
     return Move.REHEARSE if rehearse else Move.UPDATE

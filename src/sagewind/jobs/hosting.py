@@ -23,6 +23,9 @@ GOOD_TAG = "sagewind:good-config"
 IN_PROGRESS = "in-progress endpoint"
 """What AWS says of an endpoint that is being made or changed, when asked to change or delete it."""
 
+_MIXED = "UpdateRollbackFailed"
+"""In service with a mix of the old and the new configuration (API reference, DescribeEndpoint)."""
+
 KIND = kinds.ENDPOINT
 _TAIL = 40
 
@@ -45,7 +48,8 @@ class Hosting:
             return None
         phase = KIND.phase(found)
         owned = phase is Phase.FAILED and resources.owned(self._caller, KIND.arn(found), dag_id)
-        return Live(phase=phase, config=str(found.get("EndpointConfigName", "")), owned=owned)
+        config, mixed = str(found.get("EndpointConfigName", "")), KIND.status(found) == _MIXED
+        return Live(phase=phase, config=config, owned=owned, mixed=mixed)
 
     def noted_good(self, description: Mapping[str, Any], wanted: str) -> str:
         """Return the configuration noted as good; empty when it is `wanted`, is gone, or cannot be known."""

@@ -105,6 +105,7 @@ def test_absent_is_told_from_malformed():
 
 
 IN_SERVICE = Live(phase=Phase.DONE, config="old", owned=False)
+MIXED = Live(phase=Phase.FAILED, config="old", owned=True, mixed=True)
 MOVES = [
     (None, "new", True, Move.CREATE),
     (IN_SERVICE, "new", True, Move.REHEARSE),
@@ -114,6 +115,9 @@ MOVES = [
     (Live(phase=Phase.STOPPING, config="old", owned=True), "new", True, Move.WAIT),
     (Live(phase=Phase.FAILED, config="old", owned=True), "new", True, Move.REPLACE),
     (Live(phase=Phase.FAILED, config="old", owned=False), "new", True, Move.REFUSE),
+    (MIXED, "new", True, Move.REHEARSE),
+    (MIXED, "new", False, Move.UPDATE),
+    (MIXED, "old", False, Move.UPDATE),
 ]
 
 
