@@ -34,9 +34,10 @@ _BACKSTOP = dt.timedelta(minutes=10)
 _Provided = provider.SageMakerEndpointOperator
 
 Plan = dict[str, Any]
-"""Where a deployment stands, as plain JSON: `endpoint`, `config`, `stage`, `before`, `good`, `reason`.
+"""Where a deployment stands, as plain JSON: `endpoint`, `config`, `stage`, and what is known.
 
-`before` is the configuration that served before the update, `good` the one to go back to, `reason` why.
+`rehearsed` says that the configuration passed its rehearsal; `before` served before the update, `good` is the
+configuration to go back to, and `reason` why.
 """
 
 
@@ -145,13 +146,14 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
         wanted = endpoint["EndpointConfigName"]
         if config:
             wanted = resources.endpoint_config(caller, config, owner, self.log.info)
-        stand = {"stage": "settle", "before": "", "good": "", "reason": ""}
+        stand = {"stage": "settle", "rehearsed": False, "before": "", "good": "", "reason": ""}
         return {"endpoint": endpoint["EndpointName"], "config": wanted, **stand}
 
     def _settle(self, context: Context, plan: Plan) -> Any:
         """Decide what to do about the endpoint as it is, and do it."""
         live = self._hosting().live(plan["endpoint"], context["ti"].dag_id)
-        move = deployment.next_move(live, plan["config"], rehearse=self._rehearses())
+        rehearse = self._rehearses() and not plan["rehearsed"]
+        move = deployment.next_move(live, plan["config"], rehearse=rehearse)
         self.log.info("endpoint %s is %s: %s", plan["endpoint"], live, move)
         if move is Move.WAIT:
             return self._await(context, {**plan, "stage": "settle"}, plan["endpoint"])
@@ -211,12 +213,22 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
         except CallError as error:
             if not error.taken:
                 raise
+            left = self._hosting().describe(name)
+            if left and KIND.phase(left) is Phase.FAILED:
+                self.log.info("%s has failed before: it is made anew", name)
+                self._delete(name)
+                return self._settle(context, plan)
         return self._await(context, {**plan, "stage": "rehearsal"}, name)
 
     def _judge_rehearsal(self, context: Context, plan: Plan) -> Any:
         name = self._rehearsal = rehearsal_name(plan)
+        description = self._hosting().describe(name)
+        if description is None:
+            self.log.warning("%s is gone: somebody deleted it", name)
+            return self._settle(context, plan)
+        if KIND.phase(description) in (Phase.ACTIVE, Phase.STOPPING):
+            return self._await(context, plan, name)
         try:
-            description = self._described(name)
             if KIND.phase(description) is not Phase.DONE:
                 self._fail(name, f"{plan['config']} does not come up", KIND.reason(description))
             self._probe(name)
@@ -225,7 +237,7 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
         finally:
             self._delete(name)
             self._rehearsal = ""
-        return self._update(context, plan)
+        return self._settle(context, {**plan, "rehearsed": True})
 
     def _serve(self, context: Context, plan: Plan) -> Any:
         """Judge the live endpoint."""

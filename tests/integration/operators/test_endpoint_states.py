@@ -9,6 +9,8 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow.sdk.exceptions import TaskDeferred
 from tests.integration.operators.endpoint_twin import DENIED, GOLDEN, NAME, Twin, lost
 
+from sagewind.operators.endpoint import rehearsal_name
+
 
 @pytest.fixture
 def twin(_airflow):
@@ -238,6 +240,101 @@ def test_what_somebody_deployed_during_the_checks_is_left_alone(twin):
     with pytest.raises(AirflowFailException, match=r"answer\[0\] is 2.0.*serves v3"):
         twin.deploy("v2", golden=GOLDEN, rehearse=False).run()
     assert twin.live() == "v3"
+
+
+# Endpoints that have failed.
+
+
+def test_a_mix_of_two_configurations_serves_on_and_is_updated(twin):
+    twin.add(NAME, "v1", "UpdateRollbackFailed", good="v1", dag="tests")
+    result = twin.deploy("v1", golden=GOLDEN).run()
+    assert result["Endpoint"]["EndpointStatus"] == "InService"
+    assert ("delete", NAME) not in twin.changes()
+    assert twin.changes()[-1] == ("update", NAME, "v1")
+
+
+def test_an_update_that_ends_in_a_mix_is_red_and_its_retry_updates_again(twin):
+    twin.add(NAME, "v1", good="v1", dag="tests")
+    run = twin.deploy("v2", deferrable=True, worker_seconds=0)
+    deferred = run.start()
+    twin.endpoints[NAME].update(EndpointStatus="UpdateRollbackFailed", FailureReason="CapacityError: none")
+    with pytest.raises(AirflowException, match="is UpdateRollbackFailed: CapacityError"):
+        run.resume(deferred, {"status": "UpdateRollbackFailed", "plan": deferred.trigger.plan, "name": NAME})
+    again = run.start()
+    twin.settle()
+    run.resume(again, {"status": "InService", "plan": again.trigger.plan, "name": NAME})
+    assert twin.changes() == [("update", NAME, "v2")] * 2
+
+
+@pytest.mark.parametrize("status", ["Failed", "OutOfService"])
+def test_one_that_serves_nothing_is_made_anew_by_its_own_dag_alone(twin, status):
+    twin.add(NAME, "v1", status, dag="others")
+    with pytest.raises(AirflowFailException, match="left alone"):
+        twin.deploy("v2").run()
+    assert twin.changes() == []
+    twin.add(NAME, "v1", status, dag="tests")
+    twin.deploy("v2").run()
+    assert twin.live() == "v2"
+
+
+# Rehearsals.
+
+
+@pytest.fixture
+def rehearsal():
+    """Give the name of the endpoint that rehearses v2."""
+    return rehearsal_name({"endpoint": NAME, "config": "v2"})
+
+
+@pytest.mark.parametrize("status", ["Creating", "InService", "Deleting", "Failed"])
+def test_a_rehearsal_that_a_killed_try_left_is_gone_on_with_or_made_anew(twin, rehearsal, status):
+    twin.add(NAME, "v1", good="v1")
+    twin.add(rehearsal, "v2", status)
+    twin.deploy("v2", golden=GOLDEN).run()
+    assert (twin.live(), list(twin.endpoints)) == ("v2", [NAME])
+
+
+@pytest.mark.parametrize("gone", [True, False], ids=["gone", "going"])
+def test_a_rehearsal_that_somebody_deletes_is_made_anew(twin, rehearsal, gone):
+    twin.add(NAME, "v1", good="v1")
+    run = twin.deploy("v2", golden=GOLDEN, deferrable=True, worker_seconds=0)
+    deferred = run.start()
+    assert deferred.trigger.name == rehearsal
+    twin.endpoints[rehearsal]["EndpointStatus"] = "Deleting"
+    if gone:
+        del twin.endpoints[rehearsal]
+    told = {"status": "", "plan": deferred.trigger.plan, "name": rehearsal}
+    outcome = twin.deploy("v2", golden=GOLDEN).resume(deferred, told)
+    assert outcome["Endpoint"]["EndpointConfigName"] == "v2"
+    assert twin.changes().count(("create", rehearsal, "v2")) == 2
+
+
+def test_what_was_rehearsed_is_not_rehearsed_again_where_another_deploys_first(twin, rehearsal):
+    twin.add(NAME, "v1", good="v1")
+    changing = {"EndpointStatus": "Updating", "coming": "v3"}
+    twin.before["UpdateEndpoint"] = lambda: twin.endpoints[NAME].update(changing)
+    twin.deploy("v2", golden=GOLDEN).run()
+    assert twin.live() == "v2"
+    assert twin.changes().count(("create", rehearsal, "v2")) == 1
+    assert twin.changes().count(("update", NAME, "v2")) == 2
+
+
+def test_what_another_task_deployed_during_the_rehearsal_is_checked_and_not_updated(twin):
+    twin.add(NAME, "v1", good="v1")
+    twin.before["InvokeEndpoint"] = lambda: twin.endpoints[NAME].update(EndpointConfigName="v2")
+    twin.deploy("v2", golden=GOLDEN).run()
+    assert [each for each in twin.changes() if each[0] == "update"] == []
+    assert twin.good() == "v2"
+
+
+def test_a_rehearsal_that_never_settles_is_named_and_deleted(twin, rehearsal):
+    twin.add(NAME, "v1", good="v1")
+    run = twin.deploy("v2", golden=GOLDEN, deferrable=True, worker_seconds=0)
+    deferred = run.start()
+    told = {"status": "timeout", "plan": deferred.trigger.plan, "name": rehearsal}
+    with pytest.raises(AirflowException, match=f"endpoint {rehearsal} did not settle"):
+        run.resume(deferred, told)
+    assert list(twin.endpoints) == [NAME]
 
 
 @pytest.fixture
