@@ -310,7 +310,7 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
         if rehearsing:
             self._delete(name)
         message = f"endpoint {name} did not settle within {self.max_ingestion_time} s ({plan['stage']})"
-        raise AirflowException(message)
+        raise AirflowException(f"{plan['reason']}; {message}" if plan["reason"] else message)
 
     # Pieces.
 

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from sagewind.jobs import holding, limits, masking, tail
 from sagewind.jobs.kinds import KINDS, Phase
 from sagewind.operators import positions
-from sagewind.operators.waiting import TROUBLES, SagewindTrigger, passes
+from sagewind.operators.waiting import TROUBLES, SagewindTrigger, is_absent, passes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator
@@ -46,7 +46,8 @@ class SageMakerJobTrigger(SagewindTrigger):
     `position` where its log was read up to, `delete_on_kill` whether an endpoint is to be deleted then,
     `plan` what the operator wants to know again: `dag.test()` forgets a deferral's own arguments.
 
-    Fires one event: `status` (the job's, or `timeout`), `name`, `position`, `plan`.
+    Fires one event: `status` (the job's, `timeout`, or `gone`), `name`, `position`, `plan`. `gone`, when
+    somebody deleted what is waited for, is told to who has a plan; to others that is an error.
     """
 
     def __init__(
@@ -137,6 +138,8 @@ class SageMakerJobTrigger(SagewindTrigger):
                 self._secrets |= masking.secrets(description)
                 over = self.kind.phase(description) not in (Phase.ACTIVE, Phase.STOPPING)
             except TROUBLES as error:
+                if self.plan is not None and is_absent(error):
+                    return "gone"
                 if not passes(error):
                     raise
                 failed += 1

@@ -91,3 +91,8 @@ class SagewindTrigger(BaseTrigger):
 def passes(error: ClientError | BotoCoreError) -> bool:
     """Tell whether the same call may succeed later: throttling, server errors, no connection."""
     return not isinstance(error, ClientError) or fault_of(error).cause in _PASSING
+
+
+def is_absent(error: ClientError | BotoCoreError) -> bool:
+    """Tell whether a Describe was answered that there is no such resource."""
+    return isinstance(error, ClientError) and fault_of(error).absent

@@ -195,3 +195,20 @@ def test_killing_the_task_deletes_the_rehearsal(deploy, aws, endpoint):
     rehearsal = [name for name in endpoints(sagemaker, endpoint) if name != endpoint]
     statuses = {sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] for name in rehearsal}
     assert statuses <= {"Deleting"}
+
+
+def test_a_rehearsal_that_is_deleted_while_the_task_waits_is_made_anew(deploy, aws, endpoint):
+    deploy({"answer": 1.0}).run()
+    run = deploy({"answer": 1.0, "version": 2}, golden=GOLDEN)
+    deferred = run.start()
+    aws("sagemaker").delete_endpoint(EndpointName=deferred.trigger.name)
+    assert run.finish(deferred)["Summary"]["GoldenPredictions"] == 1
+    assert live_config(aws("sagemaker"), endpoint) == run.config["EndpointConfig"]["EndpointConfigName"]
+
+
+def test_an_endpoint_that_is_deleted_while_the_task_waits_is_not_made_again(deploy, aws, endpoint):
+    run = deploy({"answer": 1.0})
+    deferred = run.start()
+    aws("sagemaker").delete_endpoint(EndpointName=endpoint)
+    with pytest.raises(AirflowException, match="somebody deleted it"):
+        run.finish(deferred)

@@ -165,6 +165,15 @@ def test_an_older_configuration_that_was_deployed_meanwhile_is_red_and_stays(twi
     assert twin.live() == "v0"
 
 
+def test_a_way_back_that_never_ends_says_why_it_was_gone(twin):
+    twin.add(NAME, "v2", good="v1")
+    wrong(twin, "v2")
+    run = twin.deploy("v2", golden=GOLDEN, deferrable=True, worker_seconds=0)
+    deferred = run.start()
+    with pytest.raises(AirflowException, match=r"answer\[0\] is 2.0.*live did not settle within 3600 s"):
+        run.resume(deferred, {"status": "timeout", "plan": deferred.trigger.plan, "name": NAME})
+
+
 # Without waiting.
 
 
