@@ -58,9 +58,13 @@ class Hosting:
 
     def note_good(self, description: Mapping[str, Any], config: str) -> bool:
         """Note a configuration to go back to; return whether a policy allows it."""
-        tag = {"Key": GOOD_TAG, "Value": config}
+        return self.tag(description, GOOD_TAG, config)
+
+    def tag(self, description: Mapping[str, Any], key: str, value: str) -> bool:
+        """Give the endpoint a tag, in place of the one of this key; return whether a policy allows it."""
+        tags = [{"Key": key, "Value": value}]
         try:
-            self._caller.call("add_tags", ResourceArn=KIND.arn(description), Tags=[tag])
+            self._caller.call("add_tags", ResourceArn=KIND.arn(description), Tags=tags)
         except CallError as error:
             if error.cause is Cause.DENIED:
                 return False

@@ -198,6 +198,7 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
     def _way_back(self, plan: Plan) -> Plan:
         """Return what serves and what to go back to; on the endpoint for whoever goes on without the plan."""
         description = self._described(plan["endpoint"])
+        self._prolong(description)
         noted, live = self._hosting().noted_good(description, plan["config"]), _config(description)
         if noted or live == plan["config"]:
             return {"before": live, "good": noted}
@@ -357,6 +358,14 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
     def _note_good(self, description: Mapping[str, Any], config: str) -> None:
         if not self._hosting().note_good(description, config):
             self.log.warning("a policy forbids to tag the endpoint: a later rollback cannot know %s", config)
+
+    def _prolong(self, description: Mapping[str, Any]) -> None:
+        """Have the endpoint expire when the request says: SageMaker takes tags only when it makes one."""
+        until = {tag["Key"]: tag["Value"] for tag in self._endpoint_request().get("Tags", ())}.get(
+            EXPIRES_TAG
+        )
+        if until and not self._hosting().tag(description, EXPIRES_TAG, until):
+            self.log.warning("a policy forbids to tag the endpoint: it expires as before, not at %s", until)
 
     def _is_settled(self, name: str, held: float = 0.0) -> bool:
         """Tell whether an endpoint is not being changed; the call may be held for up to `held` seconds."""

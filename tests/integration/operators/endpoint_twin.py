@@ -69,10 +69,12 @@ class Twin:
             if name in verbs
         ]
 
-    def deploy(self, config: str, **arguments: Any) -> Attempt:
+    def deploy(self, config: str, *, expires: str = "", **arguments: Any) -> Attempt:
         """Return the tries of a task that has the endpoint serve a configuration."""
         arguments = {"deferrable": False, "check_interval": 0.01, **arguments}
-        request = {"EndpointName": NAME, "EndpointConfigName": config}
+        request: dict[str, Any] = {"EndpointName": NAME, "EndpointConfigName": config}
+        if expires:
+            request["Tags"] = [{"Key": "sagewind:expires", "Value": expires}]
 
         def make() -> SageMakerEndpointOperator:
             operator = SageMakerEndpointOperator(task_id="t", config=dict(request), **arguments)

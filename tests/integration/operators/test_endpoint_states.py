@@ -33,6 +33,21 @@ def test_a_proven_endpoint_that_fails_once_is_left_as_it_is(twin):
     assert twin.changes() == []
 
 
+def test_an_update_prolongs_an_endpoint_that_expires(twin):
+    twin.add(NAME, "v1", good="v1")
+    twin.tags[NAME]["sagewind:expires"] = "2026-01-01T00:00:00+00:00"
+    twin.deploy("v2", expires="2026-02-01T00:00:00+00:00").run()
+    assert twin.live() == "v2"
+    assert twin.tags[NAME]["sagewind:expires"] == "2026-02-01T00:00:00+00:00"
+
+
+def test_a_policy_that_forbids_to_tag_keeps_no_endpoint_from_its_update(twin):
+    twin.add(NAME, "v1", good="v1")
+    twin.faults["AddTags"] = [DENIED, DENIED]
+    twin.deploy("v2", expires="2026-02-01T00:00:00+00:00").run()
+    assert twin.live() == "v2"
+
+
 def test_an_endpoint_that_nobody_noted_as_good_is_left_as_it_is(twin):
     twin.add(NAME, "v1", dag="tests")  # made by this DAG, and not by this task of this run
     wrong(twin, "v1")
