@@ -12,9 +12,9 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
-from sagelocal.serving import engine
+from sagelocal.serving import compiled, engine, probes
 
 GENERATOR = np.random.default_rng(7)
 ROWS = GENERATOR.normal(size=(120, 4)).astype(np.float32)
@@ -81,6 +81,87 @@ def test_a_forest_whose_trees_disagree_with_predict_is_not_trusted():
     chosen = engine.choose(model)
     assert "not used: answers differ" in chosen.description
     assert chosen.predict(ROWS).tolist() == model.predict(ROWS).tolist()
+
+
+def test_a_forest_whose_probabilities_disagree_is_not_trusted():
+    class Odd(RandomForestClassifier):
+        def predict_proba(self, X):  # noqa: N803  (scikit-learn's name)
+            return super().predict_proba(X) ** 2  # the largest stays the largest
+
+    Odd.__name__, Odd.__module__ = "RandomForestClassifier", "sklearn.ensemble"
+    model = Odd(3, random_state=1).fit(ROWS, LABELS)
+    assert engine.choose(model).description == (
+        "model.predict (compiled trees not used: probabilities differ on probe rows)"
+    )
+
+
+class Counting(ExtraTreeClassifier):
+    """A tree as it was up to scikit-learn 1.3: `predict_proba` divides weighted counts by their sum."""
+
+    def predict_proba(self, X, check_input=True):  # noqa: N803  (scikit-learn's name)
+        counts = super().predict_proba(X, check_input)
+        sums = counts.sum(axis=1)[:, np.newaxis]
+        sums[sums == 0] = 1
+        counts /= sums
+        return counts
+
+
+def counting(model):
+    """Turn a fitted forest into one of scikit-learn up to 1.3."""
+    for estimator in model.estimators_:
+        tree = estimator.tree_
+        if tree.value[0].sum() <= 1 + 1e-9:
+            tree.value[:] *= tree.weighted_n_node_samples[:, np.newaxis, np.newaxis]
+        estimator.__class__ = Counting
+    return model
+
+
+@pytest.mark.parametrize("weights", [None, GENERATOR.random(3000) + 0.1])
+@pytest.mark.parametrize("more", [{}, {"class_weight": "balanced"}])
+@pytest.mark.parametrize("kind", [RandomForestClassifier, ExtraTreesClassifier])
+def test_trees_that_keep_counts_are_averaged_by_their_fractions(kind, more, weights):
+    table, labels = latent(columns=30)
+    model = kind(20, min_samples_leaf=5, random_state=1, **more).fit(table[::2], labels[::2], weights)
+    counting(model)
+    before = [estimator.tree_.value.copy() for estimator in model.estimators_]
+    chosen = engine.choose(model)
+    assert "compiled trees of" in chosen.description
+    assert chosen.predict(table).tobytes() == model.predict(table).tobytes()
+    average = compiled.forest(model).average
+    assert average(table).tobytes() == model.predict_proba(table).tobytes()
+    assert average(table[:1]).tobytes() == model.predict_proba(table[:1]).tobytes()
+    assert [estimator.tree_.value.tolist() for estimator in model.estimators_] == [
+        values.tolist() for values in before
+    ]
+
+
+def latent(columns):
+    """Return columns that follow one hidden value, and labels: 1 is rare and goes with high values."""
+    generator = np.random.default_rng(11)
+    hidden = generator.normal(size=(6000, 1))
+    table = (hidden + generator.normal(scale=0.5, size=(6000, columns))).astype(np.float32)
+    return table, (hidden[:, 0] + generator.normal(scale=0.6, size=6000) > 1.8).astype(int)
+
+
+def test_probes_are_also_like_the_training_rows():
+    table, labels = latent(columns=8)
+    model = RandomForestClassifier(30, max_depth=6, random_state=1).fit(table, labels)
+    rows = probes.probe_rows(model)
+    assert (rows.shape, rows.dtype) == ((probes.PROBE_ROWS, 8), np.float32)
+    by_column, by_path = np.split(rows, [probes.BY_COLUMN])
+    assert np.abs(np.corrcoef(by_column.T)[np.triu_indices(8, 1)]).max() < 0.25
+    assert np.corrcoef(by_path.T)[np.triu_indices(8, 1)].min() > 0.5
+    # Counts that are added up undivided let large leaves outvote small ones: such rows tell.
+    counting(model)
+    summed = sum(estimator.tree_.predict(by_path) for estimator in model.estimators_).argmax(axis=1)
+    assert (summed != model.predict(by_path)).any()
+
+
+def test_a_forest_of_several_threads_is_compared_in_its_trees_order():
+    model = RandomForestRegressor(40, n_jobs=2, random_state=1).fit(ROWS, ROWS.sum(axis=1) / 3)
+    chosen = engine.choose(model)
+    assert ("compiled trees of" in chosen.description, model.n_jobs) == (True, 2)
+    assert chosen.predict(ROWS).tobytes() == model.set_params(n_jobs=1).predict(ROWS).tobytes()
 
 
 @pytest.mark.parametrize(
