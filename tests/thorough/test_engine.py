@@ -157,6 +157,25 @@ def test_probes_are_also_like_the_training_rows():
     assert (summed != model.predict(by_path)).any()
 
 
+def test_a_forest_that_splits_by_what_is_missing_is_loaded_and_answers():
+    table = ROWS.copy()
+    table[:, 0] = np.where(LABELS > 0, np.nan, 0)
+    model = RandomForestClassifier(5, random_state=1).fit(table, LABELS)
+    assert any(np.isinf(estimator.tree_.threshold).any() for estimator in model.estimators_)
+    assert np.isfinite(probes.probe_rows(model)).all()
+    chosen = engine.choose(model)
+    assert "compiled trees of" in chosen.description
+    for rows in (table, ROWS):
+        assert chosen.predict(rows).tobytes() == model.predict(rows).tobytes()
+
+
+def test_a_forest_that_splits_nothing_answers():
+    model = RandomForestClassifier(3).fit(ROWS, np.ones(len(ROWS)))
+    chosen = engine.choose(model)
+    assert "compiled trees of" in chosen.description
+    assert chosen.predict(ROWS).tobytes() == model.predict(ROWS).tobytes()
+
+
 def test_a_forest_of_several_threads_is_compared_in_its_trees_order():
     model = RandomForestRegressor(40, n_jobs=2, random_state=1).fit(ROWS, ROWS.sum(axis=1) / 3)
     chosen = engine.choose(model)

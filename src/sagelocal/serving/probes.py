@@ -28,6 +28,7 @@ def probe_rows(model: Any) -> Any:
     used = np.concatenate([tree.feature for tree in trees])
     cuts = np.concatenate([tree.threshold for tree in trees])[used >= 0]
     used = used[used >= 0]
+    cuts[np.isinf(cuts)] = 0  # such a node asks only whether the value is missing
     return np.concatenate(
         [
             _by_column(used, cuts, model.n_features_in_, generator),
