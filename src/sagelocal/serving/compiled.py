@@ -18,13 +18,7 @@ if TYPE_CHECKING:
 
 CLASSIFIERS = frozenset({"RandomForestClassifier", "ExtraTreesClassifier"})
 REGRESSORS = frozenset({"RandomForestRegressor", "ExtraTreesRegressor"})
-
-
-class _Tree(NamedTuple):
-    leaves: Callable[[Any], Any]
-    """The numbers of the leaves that rows (float32, C order) end in."""
-    values: Callable[[Any, int], Any]
-    """`take` of the array of the nodes' values."""
+_METHODS = frozenset({"predict", "predict_proba"})
 
 
 class _EveryNode(NamedTuple):
@@ -38,9 +32,14 @@ class _EveryNode(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Forest:
-    """Compiled trees with one output; `classes` is None where they are a regressor's."""
+    """Compiled trees with one output; `classes` is None where they are a regressor's.
 
-    trees: list[_Tree]
+    It holds no reference to the model that they are of.
+    """
+
+    trees: list[Any]
+    values: list[tuple[Callable[[Any], Any], Callable[[Any, int], Any]]]
+    """For each tree what gives the numbers of the leaves that rows end in, and what takes their values."""
     features: int
     width: int
     classes: Any
@@ -52,31 +51,47 @@ class Forest:
         in the order in which they end.
         """
         total = np.zeros((len(rows), self.width), dtype=np.float64)
-        for leaves, values in self.trees:
-            total += values(leaves(rows), 0)
+        for leaves, take in self.values:
+            total += take(leaves(rows), 0)
         total /= len(self.trees)
         return total
 
-    def answer(self, rows: Any) -> Any:
-        """Return what `predict` does; None for rows that scikit-learn refuses or treats specially."""
+    def answer(self, model: Any, rows: Any) -> Any:
+        """Return what the model's `predict` does; None where only that can tell.
+
+        It is so for rows that scikit-learn refuses or treats specially, and once the model has other trees
+        or classes than it had.
+        """
+        if not self._is_of(model):
+            return None
         rows = np.ascontiguousarray(rows, dtype=np.float32)
         if rows.ndim != 2 or rows.shape[1] != self.features or not len(rows) or not np.isfinite(rows).all():  # noqa: PLR2004
             return None
         means = self.average(rows)
         return means[:, 0] if self.classes is None else self.classes.take(means.argmax(axis=1), axis=0)
 
+    def _is_of(self, model: Any) -> bool:
+        try:
+            trees = [estimator.tree_ for estimator in model.estimators_]
+            classes = None if self.classes is None else model.classes_
+        except AttributeError:
+            return False
+        return classes is self.classes and trees == self.trees  # by identity: trees define no equality
+
 
 def forest(model: Any) -> Forest | None:
-    """Return the compiled trees of a fitted scikit-learn forest with one output; None of any other model."""
-    name = type(model).__name__
-    if getattr(model, "n_outputs_", 0) != 1 or name not in CLASSIFIERS | REGRESSORS:
+    """Return the compiled trees of a fitted scikit-learn forest with one output; None of any other model.
+
+    None as well where the object was given a method of its own in place of its class's.
+    """
+    name, own = type(model).__name__, vars(model)
+    if name not in CLASSIFIERS | REGRESSORS or own.get("n_outputs_") != 1 or own.keys() & _METHODS:
         return None
     values = [_values(estimator) for estimator in model.estimators_]
+    trees = [estimator.tree_ for estimator in model.estimators_]
     return Forest(
-        trees=[
-            _Tree(estimator.tree_.apply, own.take)
-            for estimator, own in zip(model.estimators_, values, strict=True)
-        ],
+        trees=trees,
+        values=[(tree.apply, kept.take) for tree, kept in zip(trees, values, strict=True)],
         features=model.n_features_in_,
         width=values[0].shape[1],
         classes=model.classes_ if name in CLASSIFIERS else None,

@@ -64,8 +64,8 @@ class Engine:
     description: str
     features: int | None
     row_wise: bool
-    by_trees: bool = False
-    """Whether it is a forest's compiled trees."""
+    forest: compiled.Forest | None = None
+    """The compiled trees that answer, where it is they that do."""
 
 
 def choose(model: Any) -> Engine:
@@ -85,7 +85,7 @@ def choose(model: Any) -> Engine:
         f"({len(model.estimators_)} trees; bit-identical to model.predict on {probes.PROBE_ROWS} probe rows)",
         features=features,
         row_wise=True,
-        by_trees=True,
+        forest=forest,
     )
 
 
@@ -140,7 +140,7 @@ def _by_trees(model: Any, forest: compiled.Forest) -> Callable[[Any], Any]:
     fallback = _quiet(model.predict)
 
     def predict(rows: Any) -> Any:
-        answer = forest.answer(rows)
+        answer = forest.answer(model, rows)
         return fallback(rows) if answer is None else answer
 
     return predict
@@ -166,7 +166,7 @@ def _disagreement(model: Any, forest: compiled.Forest) -> str:
     model = copy.copy(model)
     model.n_jobs = 1  # several threads add up in whatever order they end, in other bits each time
     rows = probes.probe_rows(model)
-    wanted, answers = _quiet(model.predict)(rows), forest.answer(rows)
+    wanted, answers = _quiet(model.predict)(rows), forest.answer(model, rows)
     if wanted.dtype != answers.dtype or wanted.tobytes() != answers.tobytes():
         return "answers differ on probe rows"
     means = forest.average(rows)

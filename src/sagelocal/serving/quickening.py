@@ -2,44 +2,55 @@
 
 Where a `predict_fn` or `transform_fn` of the user's calls `model.predict` on an array, most of its time is
 scikit-learn's validation and dispatch. When the model is loaded and `engine` finds its compiled trees to
-answer as `predict` does, the loaded object gets a `predict` of its own that uses them. All else goes to
-scikit-learn as ever: frames, lists, sparse matrices, other types, and a model that was fitted anew since.
+answer as `predict` does, `predict` uses them for that object. All else goes to scikit-learn as ever: frames,
+lists, sparse matrices, other types, other models, copies, and a model that was changed or fitted anew since.
+
+It is scikit-learn's class that learns to look for compiled trees, and not the object that gets a method: that
+would be copied and pickled with it and hide what the copy is, and a class of its own would not be its type.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from sagelocal.serving import engine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from sagelocal.serving import compiled
 
 _TYPES = (np.dtype(np.float32), np.dtype(np.float64))
+_FORESTS: WeakKeyDictionary[Any, compiled.Forest] = WeakKeyDictionary()
+"""The compiled trees of the models that were made quick; they hold no reference to the model."""
 
 
 def quicken(model: Any) -> str:
-    """Give a loaded model the quick `predict`; return what was done for the log, empty when nothing was."""
-    estimators = getattr(model, "estimators_", None)
-    if not isinstance(estimators, list) or not hasattr(model, "predict"):
+    """Make a loaded model's `predict` quick; return what was done for the log, empty when nothing was."""
+    if not isinstance(getattr(model, "estimators_", None), list) or not hasattr(model, "predict"):
         return ""
     chosen = engine.choose(model)
-    if not chosen.by_trees:
+    if chosen.forest is None:
         return ""
-    model.predict = _guarded(model, chosen.predict, estimators)
+    _teach(next(kind for kind in type(model).__mro__ if "predict" in vars(kind)))
+    _FORESTS[model] = chosen.forest
     return chosen.description
 
 
-def _guarded(model: Any, quick: Callable[[Any], Any], fitted: list[Any]) -> Callable[..., Any]:
-    """Return a `predict` that takes the quick way for plain arrays, as long as the model is as loaded."""
-    original, count = model.predict, len(fitted)
+@functools.cache
+def _teach(kind: Any) -> None:
+    """Let the class's `predict` take the quick way for plain arrays and models that have one."""
+    plain = kind.predict
 
-    def predict(X: Any, *others: Any, **named: Any) -> Any:  # noqa: N803  (scikit-learn's name for it)
+    @functools.wraps(plain)
+    def predict(self: Any, X: Any, *others: Any, **named: Any) -> Any:  # noqa: N803  (scikit-learn's name for it)
+        forest = _FORESTS.get(self)
         is_plain = type(X) is np.ndarray and X.ndim == 2 and X.dtype in _TYPES  # noqa: PLR2004
-        if not is_plain or others or named or model.estimators_ is not fitted or len(fitted) != count:
-            return original(X, *others, **named)
-        return quick(X)
+        if forest is None or not is_plain or others or named:
+            return plain(self, X, *others, **named)
+        answer = forest.answer(self, X)
+        return plain(self, X) if answer is None else answer
 
-    return predict
+    kind.predict = predict
