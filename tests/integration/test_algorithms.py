@@ -236,44 +236,82 @@ def test_knn_transforms(aws, s3, knn, endpoint, iris, content_type, split, accep
     assert np.mean(np.array(predicted) == labels) > 0.9
 
 
-def test_knn_is_tuned(aws, s3, knn):
+def tune(aws, image, objective, static, channels, **ranges):
     name = unique("tune")
-    specification = {"TrainingImage": f"{ACCOUNT}/knn:1", "TrainingInputMode": "File"}
     aws("sagemaker").create_hyper_parameter_tuning_job(
         HyperParameterTuningJobName=name,
         HyperParameterTuningJobConfig={
             "Strategy": "Bayesian",
-            "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "test:accuracy"},
+            "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": objective},
             "ResourceLimits": {"MaxNumberOfTrainingJobs": 2, "MaxParallelTrainingJobs": 2},
             "ParameterRanges": {
                 "IntegerParameterRanges": [
-                    {"Name": "k", "MinValue": "1", "MaxValue": "20"},
-                    {"Name": "sample_size", "MinValue": "50", "MaxValue": "100"},
+                    {"Name": key, "MinValue": str(low), "MaxValue": str(high)}
+                    for key, (low, high) in ranges.items()
                 ]
             },
         },
         TrainingJobDefinition={
-            "StaticHyperParameters": {"predictor_type": "classifier", "feature_dim": "4"},
-            "AlgorithmSpecification": specification,
-            "InputDataConfig": knn["InputDataConfig"],
+            "StaticHyperParameters": static,
+            "AlgorithmSpecification": {"TrainingImage": f"{ACCOUNT}/{image}", "TrainingInputMode": "File"},
+            "InputDataConfig": channels,
             "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/out"},
             "ResourceConfig": {"InstanceCount": 1, "InstanceType": "ml.c4.xlarge", "VolumeSizeInGB": 5},
             "RoleArn": ROLE,
             "StoppingCondition": {"MaxRuntimeInSeconds": 300},
         },
     )
-
     job = until_over(
         lambda: aws("sagemaker").describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name),
         "HyperParameterTuningJobStatus",
         *("Completed", "Failed"),
     )
-
     assert job["HyperParameterTuningJobStatus"] == "Completed", job.get("FailureReason")
+    return job
+
+
+def test_knn_is_tuned(aws, s3, knn):
+    job = tune(
+        aws,
+        "knn:1",
+        "test:accuracy",
+        {"predictor_type": "classifier", "feature_dim": "4"},
+        knn["InputDataConfig"],
+        k=(1, 20),
+        sample_size=(50, 100),
+    )
+
     best = job["BestTrainingJob"]
     assert best["FinalHyperParameterTuningJobObjectiveMetric"]["MetricName"] == "test:accuracy"
     assert best["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] > 0.8
     assert set(best["TunedHyperParameters"]) == {"k", "sample_size"}
+
+
+@pytest.mark.parametrize("objective", ["validation:auc", "validation:balanced_accuracy"])
+def test_xgboost_is_tuned_for_a_metric_that_no_hyperparameter_names(aws, s3, iris, objective):
+    features, labels = iris
+    table = np.column_stack([labels == 2, features])
+    s3.put_object(Bucket=BUCKET, Key="xgb/binary.csv", Body=as_csv(table))
+
+    job = tune(
+        aws,
+        "sagemaker-xgboost:3.0-5",
+        objective,
+        {"num_round": "5", "objective": "binary:logistic", "early_stopping_rounds": "3"},
+        [
+            {**channel(name, f"s3://{BUCKET}/xgb/binary.csv"), "ContentType": "csv", "InputMode": "File"}
+            for name in ("train", "validation")
+        ],
+        max_depth=(1, 5),
+    )
+
+    assert job["ObjectiveStatusCounters"] == {"Succeeded": 2, "Pending": 0, "Failed": 0}
+    best = job["BestTrainingJob"]
+    assert best["FinalHyperParameterTuningJobObjectiveMetric"]["MetricName"] == objective
+    assert best["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] > 0.9
+    child = aws("sagemaker").describe_training_job(TrainingJobName=best["TrainingJobName"])
+    names = {datum["MetricName"] for datum in child["FinalMetricDataList"]}
+    assert names >= {objective, objective.replace("validation", "train")}
 
 
 def test_wrong_hyperparameters_fail_the_job_in_awss_words(aws, s3, knn):

@@ -13,30 +13,29 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xgboost
-from sklearn import metrics
 
+from sagelocal.algorithms import boosting_metrics
 from sagelocal.algorithms.errors import CustomerError
+from sagelocal.algorithms.hyperparameters import TUNED
 from sagelocal.algorithms.specs.xgboost import MAXIMIZED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from sagelocal.algorithms.console import Console
-    from sagelocal.algorithms.data import Array, Dataset
+    from sagelocal.algorithms.data import Dataset
     from sagelocal.algorithms.training import Job
 
 FILE = "xgboost-model"
 
 _NOT_BOOSTER_PARAMETERS = frozenset(
-    {"num_round", "csv_weights", "early_stopping_rounds", "save_model_on_termination", "eval_metric"}
+    {"num_round", "csv_weights", "early_stopping_rounds", "save_model_on_termination", "eval_metric", TUNED}
 )
 # Names that the container's versions know and today's library has dropped or renamed.
 _DROPPED = frozenset(
     {"dsplit", "predictor", "sketch_eps", "single_precision_histogram", "deterministic_histogram"}
 )
 _RENAMED_VALUES = {"reg:linear": "reg:squarederror", "gpu_hist": "hist"}
-_HALF = 0.5
 _MULTICLASS = ("multi:softmax", "multi:softprob")
 
 
@@ -45,13 +44,13 @@ def train(job: Job) -> None:
     chosen = job.hyperparameters
     _check(job)
     matrices = {name: _matrix(data) for name, data in job.channels.items()}
-    own = [name for name in chosen["eval_metric"] or () if name in CUSTOM]
+    printed = boosting_metrics.printed(chosen)
     booster = xgboost.train(
-        _parameters(chosen),
+        _parameters(chosen, printed),
         matrices["train"],
         num_boost_round=chosen["num_round"],
         evals=[(matrix, name) for name, matrix in matrices.items()],
-        custom_metric=_custom(own, chosen) if own else None,
+        custom_metric=boosting_metrics.custom(printed, chosen),
         callbacks=_callbacks(job, chosen),
         verbose_eval=False,
     )
@@ -115,11 +114,11 @@ def _callbacks(job: Job, chosen: dict[str, Any]) -> list[Any]:
     if rounds is not None:
         if "validation" not in job.channels:
             raise CustomerError("early_stopping_rounds needs a validation channel")
-        last = chosen["eval_metric"][-1] if chosen["eval_metric"] else None
+        last = boosting_metrics.decisive(chosen)
         callbacks.append(
             xgboost.callback.EarlyStopping(
                 rounds=rounds,
-                metric_name=last,
+                metric_name=last or None,
                 data_name="validation",
                 maximize=last.partition("@")[0] in MAXIMIZED if last else None,
                 save_best=True,
@@ -128,15 +127,15 @@ def _callbacks(job: Job, chosen: dict[str, Any]) -> list[Any]:
     return callbacks
 
 
-def _parameters(chosen: dict[str, Any]) -> dict[str, Any]:
+def _parameters(chosen: dict[str, Any], printed: tuple[str, ...]) -> dict[str, Any]:
     parameters: dict[str, Any] = {
         name: _RENAMED_VALUES.get(value, value) if isinstance(value, str) else value
         for name, value in chosen.items()
         if value is not None and name not in _NOT_BOOSTER_PARAMETERS | _DROPPED
     }
-    if chosen["eval_metric"]:
-        parameters["eval_metric"] = [name for name in chosen["eval_metric"] if name not in CUSTOM]
-        parameters["disable_default_eval_metric"] = not parameters["eval_metric"]
+    known = [name for name in printed if name not in boosting_metrics.CUSTOM]
+    if known:
+        parameters["eval_metric"] = known
     for name in ("monotone_constraints", "interaction_constraints"):
         if name in parameters:
             parameters[name] = str(ast.literal_eval(parameters[name]))
@@ -160,47 +159,3 @@ def _check(job: Job) -> None:
         raise CustomerError("label must be in [0, num_class)")
     if objective in ("binary:logistic", "reg:logistic") and not ((labels >= 0) & (labels <= 1)).all():
         raise CustomerError("label must be in [0,1] for logistic regression")
-
-
-def _custom(names: list[str], chosen: dict[str, Any]) -> Callable[[Array, Any], list[tuple[str, float]]]:
-    def evaluate(predictions: Array, matrix: Any) -> list[tuple[str, float]]:
-        labels = matrix.get_label()
-        values = predictions if _is_regression(chosen["objective"]) else _classes(predictions)
-        return [(name, float(CUSTOM[name](labels, values))) for name in names]
-
-    return evaluate
-
-
-def _is_regression(objective: str) -> bool:
-    return objective.startswith(("reg:", "count:")) and objective != "reg:logistic"
-
-
-def _classes(predictions: Array) -> Array:
-    """Return labels from what a booster predicts: probabilities, one column a class, or labels already."""
-    if predictions.ndim > 1:
-        return np.asarray(predictions.argmax(axis=1))
-    if predictions.max(initial=0) > 1:
-        return np.rint(predictions)
-    return np.asarray(predictions > _HALF, dtype=int)
-
-
-def _averaged(function: Callable[..., Any], average: str) -> Callable[[Array, Array], Any]:
-    return lambda labels, values: function(labels, values, average=average, zero_division=0)
-
-
-CUSTOM: dict[str, Callable[[Array, Array], Any]] = {
-    "accuracy": metrics.accuracy_score,
-    "balanced_accuracy": metrics.balanced_accuracy_score,
-    "f1": _averaged(metrics.f1_score, "macro"),
-    "f1_macro": _averaged(metrics.f1_score, "macro"),
-    "f1_binary": _averaged(metrics.f1_score, "binary"),
-    "precision": _averaged(metrics.precision_score, "binary"),
-    "precision_macro": _averaged(metrics.precision_score, "macro"),
-    "precision_micro": _averaged(metrics.precision_score, "micro"),
-    "recall": _averaged(metrics.recall_score, "binary"),
-    "recall_macro": _averaged(metrics.recall_score, "macro"),
-    "recall_micro": _averaged(metrics.recall_score, "micro"),
-    "mse": metrics.mean_squared_error,
-    "r2": metrics.r2_score,
-}
-"""The metrics of the container that the library lacks (`metrics/custom_metrics.py` there)."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 AUTO = "auto"
+TUNED = "_tuning_objective_metric"
+"""The name under which a tuning job tells its training jobs the objective, `validation:auc` for instance."""
 
 
 class Kind(Protocol):
@@ -198,13 +200,13 @@ class Schema:
     def validate(self, given: Mapping[str, str]) -> dict[str, Any]:
         """Return every parameter's value by name: as given, else its default (`auto` stays the word).
 
-        Names that start with an underscore are the platform's own (`_tuning_objective_metric`) and ignored.
+        Names that start with an underscore are the platform's own, and left out where the schema lacks them.
 
         Raises:
             CustomerError: a name is unknown or missing, or a value is not allowed.
 
         """
-        own = {name: text for name, text in given.items() if not name.startswith("_")}
+        own = {name: text for name, text in given.items() if name in self.names or not name.startswith("_")}
         missing = [p.name for p in self.parameters if p.required and p.name not in own]
         if missing:
             raise CustomerError(self.dialect.missing_message(missing))

@@ -16,7 +16,7 @@ from sklearn.metrics import pairwise_distances_argmin_min
 
 from sagelocal.algorithms import artifact
 from sagelocal.algorithms.errors import CustomerError
-from sagelocal.algorithms.hyperparameters import AUTO
+from sagelocal.algorithms.hyperparameters import AUTO, TUNED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,7 @@ def train(job: Job) -> None:
     artifact.save(job.model_dir, {"algorithm": "kmeans"}, centers=final.astype(np.float32))
     _print_distances(job, "train", final, ("msd",))
     if "test" in job.channels:
-        _print_distances(job, "test", final, job.hyperparameters["eval_metrics"])
+        _print_distances(job, "test", final, _wanted(job.hyperparameters))
 
 
 def load(model_dir: Path) -> Clusters:
@@ -121,6 +121,13 @@ def _reduce(centres: Array, weights: Array, chosen: dict[str, Any]) -> Array:
     )
     lloyd.fit(centres[used], sample_weight=weights[used])
     return np.asarray(lloyd.cluster_centers_)
+
+
+def _wanted(chosen: dict[str, Any]) -> tuple[str, ...]:
+    """Return the metrics of the test channel: those asked for, and the one that a tuning job goes by."""
+    given: tuple[str, ...] = chosen["eval_metrics"]
+    channel, _, name = (chosen[TUNED] or "").partition(":")
+    return given if channel != "test" or name in given else (*given, name)
 
 
 def _print_distances(job: Job, channel: str, centres: Array, names: tuple[str, ...]) -> None:

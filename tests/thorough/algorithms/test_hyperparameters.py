@@ -58,6 +58,11 @@ def _text(value):
         ("sagemaker-xgboost", {"num_round": "1", "eta": "2"}, "Hyperparameter eta: 2.0 is not in [0, 1]"),
         ("xgboost", {"num_round": "1", "subsample": "0"}, "Hyperparameter subsample: 0.0 is not in (0, 1]"),
         ("xgboost", {"num_round": "1", "eval_metric": "rmse,x"}, "x is not in"),
+        (
+            "xgboost",
+            {"num_round": "1", "_tuning_objective_metric": "validation:x"},
+            "Hyperparameter _tuning_objective_metric: validation:x is not in ['train:accuracy', ",
+        ),
     ],
 )
 def test_complaints(repository, given, message):
@@ -77,4 +82,12 @@ def test_values_are_parsed():
 
     assert (linear["epochs"], linear["l1"], linear["use_bias"], linear["wd"]) == (3, "auto", True, 0.001)
     assert boosting["eval_metric"] == ("error@0.3", "auc")
-    assert "_tuning_objective_metric" not in boosting
+    assert boosting["_tuning_objective_metric"] == "validation:auc"
+
+
+def test_the_platforms_own_names_are_left_out_where_the_algorithm_does_without():
+    own = {"_tuning_objective_metric": "test:accuracy", "_log_level": "debug"}
+
+    found = SPECS["knn"].hyperparameters.validate(KNN | own)
+
+    assert not set(own) & set(found)

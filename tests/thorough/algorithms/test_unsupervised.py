@@ -88,3 +88,14 @@ def test_kmeans_in_csv(container, blobs):
 
     assert cluster in ("0.0", "1.0", "2.0")
     assert 0 < float(distance) < 3
+
+
+@pytest.mark.parametrize("more", [{}, {"eval_metrics": '["msd"]'}])
+def test_kmeans_prints_what_it_is_tuned_for(container, blobs, more, metrics):
+    kmeans = (
+        container("kmeans").channel("train", as_recordio(blobs[0])).channel("test", as_recordio(blobs[0]))
+    )
+
+    assert kmeans.train(**KMEANS, _tuning_objective_metric="test:ssd", **more) == 0, kmeans.failure
+
+    assert metrics("kmeans").keys() >= {"test:ssd", "test:msd"}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sagelocal.algorithms.hyperparameters import TUNED, Choice, Parameter
+
 if TYPE_CHECKING:
     from sagelocal.algorithms.hyperparameters import Schema
 
@@ -55,6 +57,14 @@ def metric(channel: str, name: str, *, loss: bool, printed: str = "", epoch: boo
     """Return the metric `channel:name` with AWS's regular expression."""
     regex = quality(channel, printed or name, "loss" if loss else "score", epoch=epoch)
     return Metric(name=f"{channel}:{name}", regex=regex)
+
+
+def tuned_for(metrics: tuple[Metric, ...]) -> Parameter:
+    """Return the hyperparameter by which a tuning job says which of the metrics it goes by.
+
+    For algorithms that print some of their metrics only when asked to.
+    """
+    return Parameter(name=TUNED, kind=Choice(tuple(each.name for each in metrics)))
 
 
 PROGRESS = Metric(name="train:progress", regex=r"#progress_metric: host=\S+, completed (\S+) %")

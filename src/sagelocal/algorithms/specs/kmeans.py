@@ -11,9 +11,24 @@ from sagelocal.algorithms.hyperparameters import (
     Schema,
     Words,
 )
-from sagelocal.algorithms.specs.algorithm import COMMON, CSV, JSON, JSONLINES, RECORDIO, Spec, metric
+from sagelocal.algorithms.specs.algorithm import (
+    COMMON,
+    CSV,
+    JSON,
+    JSONLINES,
+    RECORDIO,
+    Spec,
+    metric,
+    tuned_for,
+)
 
 _INIT = Choice(("random", "kmeans++"))
+_METRICS = (
+    *COMMON,
+    metric("train", "msd", loss=True),
+    metric("test", "msd", loss=True),
+    metric("test", "ssd", loss=True),
+)
 
 SPEC = Spec(
     repository="kmeans",
@@ -33,14 +48,10 @@ SPEC = Spec(
             Parameter(name="half_life_time_size", kind=NON_NEGATIVE_INTEGER, default=0),
             Parameter(name="epochs", kind=POSITIVE, default=1, tunable=True),
             Parameter(name="eval_metrics", kind=Words(("msd", "ssd")), default=("msd",)),
+            tuned_for(_METRICS),
         )
     ),
-    metrics=(
-        *COMMON,
-        metric("train", "msd", loss=True),
-        metric("test", "msd", loss=True),
-        metric("test", "ssd", loss=True),
-    ),
+    metrics=_METRICS,
     response_formats=(JSON, JSONLINES, RECORDIO, CSV),
     needs_labels=False,
 )

@@ -21,7 +21,16 @@ from sagelocal.algorithms.hyperparameters import (
     Text,
     Words,
 )
-from sagelocal.algorithms.specs.algorithm import CSV, JSON, JSONLINES, LIBSVM, RECORDIO, Metric, Spec
+from sagelocal.algorithms.specs.algorithm import (
+    CSV,
+    JSON,
+    JSONLINES,
+    LIBSVM,
+    RECORDIO,
+    Metric,
+    Spec,
+    tuned_for,
+)
 
 MAXIMIZED = (
     "accuracy",
@@ -95,6 +104,12 @@ def _optional(kind: Kind, *names: str, tunable: bool = False) -> tuple[Parameter
     return tuple(Parameter(name=name, kind=kind, tunable=tunable) for name in names)
 
 
+_METRICS = tuple(
+    Metric(name=f"{channel}:{name}", regex=_number(f"{channel}-{name}"))
+    for channel in ("train", "validation")
+    for name in MAXIMIZED + MINIMIZED
+)
+
 SPEC = Spec(
     repository="sagemaker-xgboost",
     title="XGBoost",
@@ -136,13 +151,10 @@ SPEC = Spec(
             *_optional(_TRUTH, "single_precision_histogram"),
             *_optional(Choice(("normal", "logistic", "extreme")), "aft_loss_distribution"),
             *_optional(POSITIVE_REAL, "aft_loss_distribution_scale", "huber_slope"),
+            tuned_for(_METRICS),
         ),
     ),
-    metrics=tuple(
-        Metric(name=f"{channel}:{name}", regex=_number(f"{channel}-{name}"))
-        for channel in ("train", "validation")
-        for name in MAXIMIZED + MINIMIZED
-    ),
+    metrics=_METRICS,
     channels=("train", "validation"),
     train_formats=(LIBSVM, CSV, RECORDIO),
     request_formats=(CSV, LIBSVM, RECORDIO),
