@@ -360,3 +360,31 @@ def test_xgboost_trains_on_csv(aws, s3, iris):
     metrics = {datum["MetricName"]: datum["Value"] for datum in job["FinalMetricDataList"]}
     assert metrics["validation:accuracy"] > 0.95
     assert metrics["train:mlogloss"] < 0.3
+
+
+@pytest.mark.parametrize(
+    ("more", "channels"), [({"eval_metric": "rmse"}, ("train",)), ({}, ("train", "validation"))]
+)
+def test_xgboost_stops_early_only_by_a_metric_of_the_validation_channel(aws, s3, iris, more, channels):
+    features, labels = iris
+    # Its labels are noise to the model: the metric is best at once.
+    s3.put_object(Bucket=BUCKET, Key="xgb/validation.csv", Body=as_csv(np.column_stack([-labels, features])))
+    s3.put_object(Bucket=BUCKET, Key="xgb/plain.csv", Body=as_csv(np.column_stack([labels, features])))
+    places = {"train": "plain", "validation": "validation"}
+
+    def rounds(channels, **parameters):
+        job = train(
+            aws,
+            "sagemaker-xgboost:3.0-5",
+            {"num_round": 12, "early_stopping_rounds": 2, **parameters},
+            **{name: (f"s3://{BUCKET}/xgb/{places[name]}.csv", "csv") for name in channels},
+        )
+        assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+        lines = log_lines(aws("logs"), job["TrainingJobName"])
+        said = any("early_stopping_rounds has no effect" in line for line in lines)
+        return sum("#011train-rmse:" in line for line in lines), said
+
+    assert rounds(channels, **more) == (12, True)
+    stopped, said = rounds(("train", "validation"), eval_metric="rmse")
+    assert stopped < 12
+    assert not said

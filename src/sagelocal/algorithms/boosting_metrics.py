@@ -14,7 +14,7 @@ from sklearn import metrics
 from sagelocal.algorithms.hyperparameters import TUNED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from sagelocal.algorithms.data import Array
 
@@ -30,10 +30,14 @@ def printed(chosen: dict[str, Any]) -> tuple[str, ...]:
     return tuple(sorted({*given, wanted})) if wanted else given
 
 
-def decisive(chosen: dict[str, Any]) -> str:
-    """Return the metric that early stopping looks at; empty: nothing names one."""
+def watched(chosen: dict[str, Any], channels: Iterable[str]) -> str:
+    """Return the metric of the validation channel that early stopping goes by.
+
+    Empty: there is none, without that channel or where neither a tuning job nor eval_metric names one; the
+    container then trains all rounds (`get_callbacks` in its `callback.py`).
+    """
     given = chosen["eval_metric"] or ("",)
-    return _tuned_for(chosen) or given[-1]
+    return (_tuned_for(chosen) or given[-1]) if "validation" in channels else ""
 
 
 def _tuned_for(chosen: dict[str, Any]) -> str:

@@ -111,20 +111,23 @@ class _Print(xgboost.callback.TrainingCallback):  # type: ignore[misc]
 def _callbacks(job: Job, chosen: dict[str, Any]) -> list[Any]:
     callbacks: list[Any] = [_Print(job.console)]
     rounds = chosen["early_stopping_rounds"]
-    if rounds is not None:
-        if "validation" not in job.channels:
-            raise CustomerError("early_stopping_rounds needs a validation channel")
-        last = boosting_metrics.decisive(chosen)
-        callbacks.append(
-            xgboost.callback.EarlyStopping(
-                rounds=rounds,
-                metric_name=last or None,
-                data_name="validation",
-                maximize=last.partition("@")[0] in MAXIMIZED if last else None,
-                save_best=True,
-            )
+    if rounds is None:
+        return callbacks
+    metric = boosting_metrics.watched(chosen, job.channels)
+    if not metric:
+        job.console.say(
+            "early_stopping_rounds has no effect: it needs a validation channel, and a metric that "
+            "eval_metric or a tuning job names"
         )
-    return callbacks
+        return callbacks
+    stopping = xgboost.callback.EarlyStopping(
+        rounds=rounds,
+        metric_name=metric,
+        data_name="validation",
+        maximize=metric.partition("@")[0] in MAXIMIZED,
+        save_best=True,
+    )
+    return [*callbacks, stopping]
 
 
 def _parameters(chosen: dict[str, Any], printed: tuple[str, ...]) -> dict[str, Any]:

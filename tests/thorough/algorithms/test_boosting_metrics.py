@@ -11,7 +11,7 @@ def chosen(**given):
 
 
 @pytest.mark.parametrize(
-    ("given", "printed", "decisive"),
+    ("given", "printed", "watched"),
     [
         ({}, (), ""),
         ({"eval_metric": "logloss,auc"}, ("logloss", "auc"), "auc"),
@@ -29,6 +29,10 @@ def chosen(**given):
         ),
     ],
 )
-def test_the_objective_of_a_tuning_job_joins_eval_metric(given, printed, decisive):
+def test_the_objective_of_a_tuning_job_joins_eval_metric(given, printed, watched):
     assert boosting_metrics.printed(chosen(**given)) == printed
-    assert boosting_metrics.decisive(chosen(**given)) == decisive
+    assert boosting_metrics.watched(chosen(**given), ("train", "validation")) == watched
+
+
+def test_nothing_is_watched_without_a_validation_channel():
+    assert boosting_metrics.watched(chosen(eval_metric="auc"), ("train",)) == ""
