@@ -263,19 +263,42 @@ def _flexible(function: Any, count: int, context: Any = None) -> Any:
 
 
 def _response(result: Any, accept: str) -> Answer | Streamed:
-    kind = accept
+    """Return what a handler made as an answer: a body, a body and its type, or an object that holds both."""
     if isinstance(result, tuple) and len(result) == 2:  # noqa: PLR2004
-        result, kind = result
-    if isinstance(result, str):
-        return Answer(200, str(kind), result.encode())
-    if isinstance(result, bytes | bytearray | memoryview):
-        return Answer(200, str(kind), bytes(result))
-    if isinstance(result, Iterator):
-        return Streamed(200, str(kind), result)
+        return _as_answer(200, result[1], result[0])
+    if hasattr(result, "mimetype") or hasattr(result, "content_type"):
+        kind = getattr(result, "content_type", None) or getattr(result, "mimetype", None)
+        return _as_answer(_status(result), kind or accept, _content(result))
+    return _as_answer(200, accept, result)
+
+
+def _as_answer(status: int, kind: Any, body: Any) -> Answer | Streamed:
+    if isinstance(body, str):
+        return Answer(status, str(kind), body.encode())
+    if isinstance(body, bytes | bytearray | memoryview):
+        return Answer(status, str(kind), bytes(body))
+    if isinstance(body, Iterator):
+        return Streamed(status, str(kind), body)
     raise TypeError(
-        f"the handler returned {type(result).__name__}; "
-        "a str, bytes, a generator of them, or a tuple of one of these and a content type is needed"
+        f"the handler returned {type(body).__name__}; a str, bytes, a generator of them, a tuple of one of "
+        "these and a content type, or a response with get_data() is needed"
     )
+
+
+def _content(response: Any) -> Any:
+    """Return the body of a response: flask's, as `worker.Response` is one, or an object like it."""
+    if hasattr(response, "get_data"):
+        return response.get_data()
+    body = getattr(response, "response", response)
+    if isinstance(body, list | tuple):
+        return b"".join(part.encode() if isinstance(part, str) else part for part in body)
+    return body
+
+
+def _status(response: Any) -> int:
+    """Return the status of a response; flask also has it as text, `404 NOT FOUND`."""
+    status = getattr(response, "status_code", None) or getattr(response, "status", None) or 200
+    return int(status.split()[0]) if isinstance(status, str) else int(status)
 
 
 def is_batch(environ: Mapping[str, str]) -> bool:

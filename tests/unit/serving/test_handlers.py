@@ -3,6 +3,8 @@
 import json
 import sys
 import textwrap
+import types
+from http import HTTPStatus
 
 import pytest
 
@@ -128,3 +130,38 @@ def test_a_result_that_is_no_body_names_its_type(load):
     answer = load(MODEL + "def output_fn(p, a):\n    return {}\n").answer(b"[[1, 2]]", "", "")
     assert answer.status == 500
     assert "the handler returned dict" in json.loads(answer.body)["error-message"]
+
+
+class Response:
+    """What flask and the toolkits make of an answer, as far as a server needs it."""
+
+    def __init__(self, body, mimetype, status_code=200):
+        self.body, self.mimetype, self.status_code = body, mimetype, status_code
+        self.content_type = f"{mimetype}; charset=utf-8" if mimetype.startswith("text/") else mimetype
+
+    def get_data(self):
+        return self.body
+
+
+@pytest.mark.parametrize(
+    ("result", "want"),
+    [
+        (Response(b"1\n", "text/csv"), (200, "text/csv; charset=utf-8", b"1\n")),
+        (Response(b"no", "text/plain", 422), (422, "text/plain; charset=utf-8", b"no")),
+        (types.SimpleNamespace(response="1", mimetype="text/x-own"), (200, "text/x-own", b"1")),
+        (types.SimpleNamespace(response=[b"1,", "2"], mimetype=None), (200, "application/json", b"1,2")),
+        (
+            types.SimpleNamespace(response=b"", content_type="text/x-own", status="404 NOT FOUND"),
+            (404, "text/x-own", b""),
+        ),
+        (
+            types.SimpleNamespace(response=b"", content_type="text/x-own", status=HTTPStatus.NOT_FOUND),
+            (404, "text/x-own", b""),
+        ),
+    ],
+)
+def test_a_response_object_is_passed_on(load, result, want):
+    loaded = load(MODEL + "\ndef output_fn(prediction, accept):\n    return RESULT")
+    sys.modules[loaded.write.__module__].RESULT = result
+
+    assert loaded.answer(b"[[1, 2]]", "application/json", "") == want
