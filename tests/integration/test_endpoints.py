@@ -236,6 +236,32 @@ def test_requirements_of_the_model_are_installed(aws, deploy):
     )
 
 
+def test_handlers_as_in_the_samples_of_inference_pipelines_are_served(aws, deploy):
+    script = (
+        models.MODEL_FN
+        + """
+from sagemaker_containers.beta.framework import (
+    content_types, encoders, env, modules, transformer, worker)
+from sagemaker_inference import errors
+def input_fn(body, content_type):
+    if content_type != content_types.CSV:
+        raise errors.GenericInferenceToolkitError(415, f"{content_type} not supported by script!")
+    return encoders.decode(body, content_type).reshape(1, -1)
+def predict_fn(data, model):
+    return model.predict(data)
+def output_fn(prediction, accept):
+    return worker.Response(encoders.encode(prediction, accept), mimetype=accept)
+"""
+    )
+    endpoint = deploy(models.make_config(aws, script=script))
+
+    assert invoke(aws, endpoint, Accept="text/csv")[:2] == (b"0\n", "text/csv; charset=utf-8")
+    assert invoke(aws, endpoint, Accept="application/json")[:2] == (b"[0]", "application/json")
+    with pytest.raises(ClientError) as caught:
+        invoke(aws, endpoint, kind="image/png")
+    assert caught.value.response["OriginalStatusCode"] == 415
+
+
 def test_delete_stops_every_process(aws, deploy):
     name = deploy(models.make_config(aws))
     assert processes(f"/endpoint/{name}/")

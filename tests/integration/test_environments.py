@@ -85,3 +85,21 @@ def test_what_cannot_be_installed_leaves_nothing(kept, image):
     with pytest.raises(EnvironmentMakingError, match="no-such-file"):
         kept.ensure(image, "./no-such-file.whl\n")
     assert len(kept.listed()) == 1
+
+
+def test_stand_ins_of_the_toolkits_are_there_until_the_real_one_is_installed(kept, image, tmp_path):
+    asks = ("-c", "from sagemaker_inference import errors as e; print(getattr(e, 'REAL', e.__file__))")
+    (tmp_path / "sagemaker_inference").mkdir()
+    (tmp_path / "sagemaker_inference" / "__init__.py").touch()
+    (tmp_path / "sagemaker_inference" / "errors.py").write_text("REAL = 'real'")
+    real = PACKAGE.replace("py_modules=['mine']", "packages=['sagemaker_inference']")
+    (tmp_path / "setup.py").write_text(real)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "setup.py").write_text(PACKAGE)
+    (other / "mine.py").touch()
+
+    base, layer = kept.ensure(image), kept.ensure(image, ".\n", other)
+    assert runs(base, *asks) == str(base.root / "stand-ins" / "sagemaker_inference" / "errors.py")
+    assert runs(layer, *asks) == str(layer.root / "stand-ins" / "sagemaker_inference" / "errors.py")
+    assert runs(kept.ensure(image, ".\n", tmp_path), *asks) == "real"

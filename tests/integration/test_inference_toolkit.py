@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import uv
 
+from sagelocal.container.stand_ins.sagemaker_inference import content_types, decoder, encoder, errors
 from sagelocal.serving import handlers
 
 TOOLKIT = ("sagemaker-inference==1.10.1", "numpy", "scipy", "setuptools")
@@ -118,13 +119,58 @@ print(json.dumps(answers))
 """
 
 
+CODECS = """
+import io, numpy as np
+def told(function, *arguments):
+    try:
+        found = function(*arguments)
+        return repr(found.tolist() if hasattr(found, "tolist") else found)
+    except Exception as error:
+        return " ".join(f"{type(error).__name__}: {error}".split())  # theirs keeps its source's indentation
+def codecs(decoder, encoder, errors, content_types):
+    numbers = np.array([[1.5, 2], [3, 4]])
+    values = (numbers, numbers[0], np.array([1, 2]), ["a", "b"], {"a": np.float32(2)}, [], 3)
+    kinds = ("application/json", "text/csv", "application/x-npy", "text/x-other")
+    said = [told(encoder.encode, value, kind) for value in values for kind in kinds]
+    for text in ("1,2\\n3,4", "1,2", "1.5", "a,b", "1,,3", "[[1, 2]]", "[1", ""):
+        said += [told(decoder.decode, text, kind) for kind in kinds if "npy" not in kind]
+    said.append(told(decoder.decode, encoder.encode(numbers, kinds[2]), kinds[2]))
+    said.append(sorted(encoder.SUPPORTED_CONTENT_TYPES))
+    for arguments in ((400,), (404, "gone"), (500, "a", "b")):
+        error = errors.GenericInferenceToolkitError(*arguments)
+        said.append([str(error), error.status_code, error.message, error.phrase])
+    return said + [[name, value] for name, value in sorted(vars(content_types).items()) if name.isupper()]
+"""
+ASK_CODECS = """
+import json
+from sagemaker_inference import content_types, decoder, encoder, errors
+print(json.dumps(codecs(decoder, encoder, errors, content_types)))
+"""
+
+
 @pytest.fixture(scope="module")
-def theirs(tmp_path_factory):
-    """Return the toolkit's answers by case."""
+def toolkit(tmp_path_factory):
+    """Return a folder with an environment that has the toolkit, and its interpreter."""
     folder = tmp_path_factory.mktemp("inference")
     command, python = [uv.find_uv_bin(), "-q"], str(folder / "env" / "bin" / "python")
     subprocess.run([*command, "venv", "--python", sys.executable, str(folder / "env")], check=True)
     subprocess.run([*command, "pip", "install", "--python", python, *TOOLKIT], check=True)
+    return folder, python
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_stands_for_the_toolkit_in_images_does_the_same(toolkit):
+    command = [toolkit[1], "-W", "ignore", "-c", CODECS + ASK_CODECS]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    ours = {}
+    exec(CODECS, ours)
+    assert ours["codecs"](decoder, encoder, errors, content_types) == json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def theirs(toolkit):
+    """Return the toolkit's answers by case."""
+    folder, python = toolkit
     names = {name: f"module{number}" for number, name in enumerate(MODULES)}
     for name, text in MODULES.items():
         (folder / f"{names[name]}.py").write_text(text)

@@ -159,6 +159,20 @@ def test_a_killed_script_says_the_signal(train):
     assert "SIGKILL" in job["FailureReason"]
 
 
+def test_the_toolkits_that_scripts_import_tell_of_the_job(train, logs):
+    script = """
+import sagemaker_containers
+from sagemaker_containers.beta.framework import content_types, encoders, env, modules, transformer, worker
+from sagemaker_training import environment
+for told in (sagemaker_containers.training_env(), environment.Environment()):
+    print("told", told.model_dir, told.current_host, told.hyperparameters, env.model_dir)
+"""
+    job = train({"train.py": script}, hyperparameters={"depth": "3"})
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    lines = jobs.log_lines(logs, job["TrainingJobName"])
+    assert lines.count("told /opt/ml/model algo-1 {'depth': 3} /opt/ml/model") == 2, lines
+
+
 def test_requirements_are_installed_on_top(train, logs):
     job = train({"train.py": "import cowsay; print(cowsay.__name__)", "requirements.txt": "cowsay==6.1\n"})
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")

@@ -70,6 +70,8 @@ _PYTORCH_FAMILY = Family(
         *("torch", "torch.utils.data", "torchvision", "pandas", "sklearn.metrics", "yaml", "uvloop"),
         "httptools",
     ),
+    # Both for training and for inference, so that these share an environment.
+    stand_ins=("sagemaker_inference", "sagemaker_training"),
     heavy=(
         "PyTorch's wheels for Linux on x86-64 hold the GPU's part and need its libraries: 2 to 4 GB are "
         "downloaded, once, and take 5 to 7 GB. With UV_TORCH_BACKEND=cpu uv takes wheels without it"

@@ -35,6 +35,8 @@ FORMAT = "2"
 """Part of every key: changes when environments are made in another way."""
 MARK = "sagelocal.json"
 """The file in an environment that says what it is; its modification time is the last use."""
+STAND_INS = "stand-ins"
+"""The folder in an environment with the modules that stand for toolkits."""
 WORDS_KEPT = 4000
 _LOCAL_LINE = re.compile(
     r"^\s*(-r|-c|-e|--requirement|--constraint|--editable|\.|file:|[\w.-]+/|\S+\.(whl|zip|tar\.gz)\b)"
@@ -164,9 +166,8 @@ class Environments:
 
 
 def _base_key(image: Image) -> str:
-    return _key(
-        FORMAT, sys.version, _requirements(image), *(part for each in image.programs for part in each)
-    )
+    added = (part for each in (*image.programs, *image.stand_ins) for part in each)
+    return _key(FORMAT, sys.version, _requirements(image), *added)
 
 
 def _requirements(image: Image) -> str:
@@ -185,7 +186,22 @@ def _make_base(place: Path, image: Image) -> None:
         program = place / "bin" / name
         program.write_text(f"#!{python}\n{text}")
         program.chmod(0o755)
-    _warm(place, image.warm)
+    _put_stand_ins(place, image.stand_ins)
+    added = (name.removesuffix(".py").removesuffix("/__init__") for name, _ in image.stand_ins)
+    _warm(place, (*image.warm, *(name.replace("/", ".") for name in added)))
+
+
+def _put_stand_ins(place: Path, modules: tuple[tuple[str, str], ...]) -> None:
+    """Write the modules to a folder that comes last on the interpreter's path, behind any real package.
+
+    The folder is named from where the line is, so that it holds in the layers, which are copies.
+    """
+    for name, text in modules:
+        target = place / STAND_INS / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+    for site in place.glob("lib/python*/site-packages") if modules else ():
+        (site / f"sagelocal-{STAND_INS}.pth").write_text(f"{os.path.relpath(place / STAND_INS, site)}\n")
 
 
 _IMPORT_ALL = """

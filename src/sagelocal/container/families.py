@@ -52,11 +52,19 @@ class Family:
     """Whether scripts may be forked from an interpreter that has imported `warm`."""
     programs: tuple[tuple[str, str], ...] = ()
     """The image's own programs: the name in `bin`, and the file in `programs/` that does its work."""
+    stand_ins: tuple[str, ...] = ()
+    """The packages of `stand_ins/` that stand for toolkits which its images contain."""
     heavy: str = ""
     """What a log says before an environment of extraordinary size is made."""
 
 
-def _algorithm(repository: str, framework: str, releases: tuple[Release, ...], *warm: str) -> Family:
+def _algorithm(
+    repository: str,
+    framework: str,
+    releases: tuple[Release, ...],
+    *warm: str,
+    stand_ins: tuple[str, ...] = (),
+) -> Family:
     """Return the family of a built-in algorithm; its server is told which one it is."""
     return Family(
         framework=framework,
@@ -67,6 +75,7 @@ def _algorithm(repository: str, framework: str, releases: tuple[Release, ...], *
             ("SAGELOCAL_ALGORITHM", repository),
         ),
         algorithm=True,
+        stand_ins=stand_ins,
     )
 
 
@@ -95,6 +104,7 @@ FAMILIES: dict[str, Family] = {
             ),
             *("pandas", "joblib", "yaml", "uvloop", "httptools"),
         ),
+        stand_ins=("sagemaker_containers", "sagemaker_inference", "sagemaker_training"),
         releases=(
             Release(tag="0.20.0", version="0.20.0"),
             Release(tag="0.23-1", version="0.23.2"),
@@ -125,6 +135,7 @@ FAMILIES: dict[str, Family] = {
             Release(tag="3.0-5", version="3.0.5", lock="xgboost-3.0-5.txt"),
         ),
         *(_XGBOOST, "pandas", "yaml"),
+        stand_ins=("sagemaker_containers", "sagemaker_inference"),
     ),
     _XGBOOST: _algorithm(
         _XGBOOST,

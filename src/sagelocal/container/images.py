@@ -12,6 +12,7 @@ import re
 import sys
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sagelocal import errors
@@ -47,6 +48,8 @@ class Image:
     """Whether scripts may be forked from an interpreter that has imported `warm`."""
     programs: tuple[tuple[str, str], ...] = ()
     """The image's own programs: their names, and their text without the first line."""
+    stand_ins: tuple[tuple[str, str], ...] = ()
+    """The modules that stand for toolkits which the image contains: their paths, and their text."""
     lack: str = ""
     """Why the requested version is not had here."""
     heavy: str = ""
@@ -100,6 +103,7 @@ def resolve(uri: str, policy: str = "exact", interpreter: tuple[int, int] | None
         algorithm=family.algorithm,
         preload=family.preload,
         programs=tuple((name, _program_text(file)) for name, file in family.programs),
+        stand_ins=tuple(each for name in family.stand_ins for each in _stand_in(name)),
         lack=_lack(release, interpreter or sys.version_info[:2]),
         heavy=family.heavy,
     )
@@ -113,6 +117,14 @@ def lock_text(name: str) -> str:
 
 def _program_text(name: str) -> str:
     return (resources.files("sagelocal.container") / "programs" / name).read_text()
+
+
+@functools.cache
+def _stand_in(name: str) -> tuple[tuple[str, str], ...]:
+    """Return the files of a package of `stand_ins/`."""
+    folder = Path(__file__).parent / "stand_ins"
+    files = sorted((folder / name).rglob("*.py"))
+    return tuple((str(file.relative_to(folder)), file.read_text()) for file in files)
 
 
 def _release(uri: str, tag: str, family: Family) -> Release:

@@ -40,6 +40,22 @@ in the message of its transition to Training.
 """
 
 _TAIL = """
+## Toolkits that scripts import
+
+Modules of sagelocal's own stand for what scripts and handlers use of the toolkits in the images. They
+come last on the path: a real package that a `requirements.txt` installs takes their place.
+
+- `sagemaker_containers` (scikit-learn, `sagemaker-xgboost`): `training_env()`, and of `beta.framework`
+  `content_types`, `encoders` (without RecordIO), `errors`, `worker.Response`, `env.TrainingEnv`,
+  `env.model_dir`, `transformer.default_input_fn` and `default_output_fn`; `modules` is empty.
+- `sagemaker_inference` (the same, and PyTorch): `content_types`, `decoder`, `encoder`, `errors`; a test
+  holds them against sagemaker-inference 1.10.1.
+- `sagemaker_training` (scikit-learn, PyTorch): `environment.Environment`, with the members of
+  `SM_TRAINING_ENV`.
+
+Pickled objects in NPY are refused. What starts servers, launches scripts or installs modules is not
+there: sagelocal does that itself.
+
 ## What is as in SageMaker's containers
 
 - `/opt/ml` with all its files, `SM_*` variables, arguments, working directory and exit semantics of

@@ -80,8 +80,7 @@ class Handlers:
                 return _response(self.transform(self.model, text, content_type, accept), accept)
             return self._answer(body, content_type, accept)
         except Exception as error:  # noqa: BLE001  (the user's code may raise anything, and the server must live)
-            # A built-in algorithm knows when the request is at fault.
-            return (self.fail or failure)(error, getattr(error, "http_status", 500))
+            return (self.fail or failure)(error, _failed_status(error))
 
     def wanted(self, accept: str) -> str:
         """Return the type asked for; nothing and `*/*` mean the default."""
@@ -237,6 +236,16 @@ def failure(error: BaseException, status: int = 500) -> Answer:
     sys.stderr.flush()
     body = {"error": type(error).__name__, "error-message": str(error), "stack-trace": trace}
     return Answer(status, codecs.JSON, json.dumps(body).encode())
+
+
+def _failed_status(error: Exception) -> int:
+    """Return the status of an error: 500, unless a built-in algorithm or a handler says another.
+
+    A handler says it by sagemaker-inference's `BaseInferenceToolkitError`, told by its `phrase`.
+    """
+    if hasattr(error, "phrase") and isinstance(status := getattr(error, "status_code", None), int):
+        return status
+    return int(getattr(error, "http_status", 500))
 
 
 def _text(body: bytes, content_type: str) -> str | bytes:

@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 import pytest
 
+from sagelocal.container.stand_ins.sagemaker_inference import errors
 from sagelocal.serving import handlers
 
 MODEL = """
@@ -165,3 +166,14 @@ def test_a_response_object_is_passed_on(load, result, want):
     sys.modules[loaded.write.__module__].RESULT = result
 
     assert loaded.answer(b"[[1, 2]]", "application/json", "") == want
+
+
+def test_a_handler_may_say_the_status_of_its_failure(load):
+    script = f"""
+from {errors.__name__} import GenericInferenceToolkitError
+def predict_fn(data, model):
+    raise GenericInferenceToolkitError(422, "too few")
+"""
+    answer = load(MODEL + script).answer(b"[[1, 2]]", "application/json", "")
+    assert answer.status == 422
+    assert "too few" in json.loads(answer.body)["error-message"]

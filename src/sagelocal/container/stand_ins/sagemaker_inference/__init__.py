@@ -1,0 +1,1 @@
+"""Stands in for sagemaker-inference 1.10.1, for what handlers use of it; sagelocal's own."""
