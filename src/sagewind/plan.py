@@ -99,7 +99,7 @@ def _pipeline(model: spec.Model, place: requests.Place, base: str) -> Iterator[C
         "place": place,
         "data": f"{base}/data/<hash>/train/",
         "output": f"{base}/models",
-        "hyperparameters": {each.name: str(each.default) for each in model.hyperparameters.values()},
+        "hyperparameters": requests.defaults(model),
         "instance_type": model.training.instance_type,
         "validation": f"{base}/data/<hash>/validation/" if model.is_algorithm else "",
     }

@@ -62,6 +62,11 @@ def hyperparameters(model: spec.Model) -> dict[str, str]:
     }
 
 
+def defaults(model: spec.Model) -> dict[str, str]:
+    """Return what a run sends to the script when nobody chooses: each hyperparameter's default."""
+    return {name: str(each.default) for name, each in model.hyperparameters.items()}
+
+
 def training(
     model: spec.Model,
     *,
@@ -146,6 +151,12 @@ def _ranges(wanted: Tuning) -> dict[str, list[Request]]:
     return found
 
 
+def evaluation_arguments(model: spec.Model) -> list[str]:
+    """Return the arguments of the evaluation script: the target, the id column, and the spec's own."""
+    arguments = {"target": model.data.target, "id": model.data.id_column, **model.evaluation.arguments}
+    return [f"--{key}={value}" for key, value in arguments.items()]
+
+
 def evaluation(
     model: spec.Model, *, name: str, place: Place, scripts: str, artifact: str, test: str, output: str
 ) -> Request:
@@ -155,7 +166,6 @@ def evaluation(
     """
     root = "/opt/ml/processing"
     wanted = model.evaluation
-    arguments = {"target": model.data.target, "id": model.data.id_column, **wanted.arguments}
     cluster = {
         "InstanceType": wanted.instance_type,
         "InstanceCount": 1,
@@ -170,7 +180,7 @@ def evaluation(
         "AppSpecification": {
             "ImageUri": place.image,
             "ContainerEntrypoint": ["python3", f"{root}/code/{wanted.entry_point}"],
-            "ContainerArguments": [f"--{key}={value}" for key, value in arguments.items()],
+            "ContainerArguments": evaluation_arguments(model),
         },
         "ProcessingInputs": [
             _processing_input(key, uri, f"{root}/{key}")

@@ -1,11 +1,16 @@
 """A scaffolded model is a spec that loads and lints clean; nothing that is there is written over."""
 
+import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from sagewind import load, plan, scaffold, spec_schema
+from sagewind.errors import SagewindError
 from sagewind.testing.lint import assert_clean
+from sagewind.testing.scripts import assert_passes
 
 
 def test_a_new_model_loads_lints_and_plans(tmp_path):
@@ -18,6 +23,80 @@ def test_a_new_model_loads_lints_and_plans(tmp_path):
     assert len(list(plan.plan(model, "us-east-1"))) > 10
     for path in written:
         assert "@NAME@" not in path.read_text()
+
+
+def with_data_of_its_own(project):
+    """Begin a model, and give it another table, as somebody does who makes it their own; return its spec."""
+    scaffold.scaffold(project, "fruit")
+    table = project / "dags" / "data" / "fruit.csv"
+    rows = [
+        f"f{number:03},{100 + number},{7 + number % 3},{12 + 9 * (number % 2)},{('plum', 'fig')[number % 2]}"
+        for number in range(100)
+    ]
+    table.write_text("\n".join(["fruit_id,mass,diameter,sugar,sort", *rows, ""]))
+    spec = project / "dags" / "models" / "fruit.yaml"
+    text = spec.read_text()
+    whole, columns = text[: text.index("schema:")], text[text.index("hyperparameters:") :]
+    for old, new in (
+        ("target: kind", "target: sort"),
+        ("id_column: id", "id_column: fruit_id"),
+        ("target: {default: kind", "target: {default: sort"),
+        ("id: {default: id", "id: {default: fruit_id"),
+    ):
+        assert old in whole + columns
+        whole, columns = whole.replace(old, new), columns.replace(old, new)
+    spec.write_text(whole + columns)
+    assert_clean(spec)
+    return spec
+
+
+def outcome(project, name):
+    """Run the tests that came with a model; return whether they pass, and what they say."""
+    command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/models/test_{name}.py"]
+    done = subprocess.run(
+        [sys.executable, *command], cwd=project, capture_output=True, text=True, check=False
+    )
+    return done.returncode == 0, done.stdout
+
+
+def test_the_tests_of_a_model_are_of_the_columns_that_its_spec_names(tmp_path):
+    with_data_of_its_own(tmp_path)
+    passes, says = outcome(tmp_path, "fruit")
+    assert passes, says
+
+
+def test_the_tests_of_a_model_hold_it_against_all_thresholds_that_its_spec_has(tmp_path):
+    spec = with_data_of_its_own(tmp_path)
+    at_least = "    accuracy: {at_least: 0.8}\n"
+    spec.write_text(spec.read_text().replace(at_least, f"{at_least}    macro_f1: {{at_most: 0.1}}\n"))
+    passes, says = outcome(tmp_path, "fruit")
+    assert not passes
+    assert "macro_f1" in says
+    assert "<= 0.1" in says
+
+
+@pytest.mark.parametrize("script", ["train.py", "evaluate.py"])
+def test_the_tests_of_a_model_show_what_a_script_that_fails_says(tmp_path, script):
+    scaffold.scaffold(tmp_path, "sorter")
+    code = tmp_path / "sm_code" / "sorter" / script
+    parsing = "args = parser.parse_args()"
+    assert parsing in code.read_text()
+    code.write_text(code.read_text().replace(parsing, "raise SystemExit('no ' + 'luck')"))
+    passes, says = outcome(tmp_path, "sorter")
+    assert not passes
+    assert f"{script} ended with 1" in says
+    assert "no luck" in says
+    assert "subprocess.py" not in says
+
+
+@pytest.mark.parametrize("section", ["source", "evaluation"])
+def test_scripts_that_are_not_here_are_not_run(tmp_path, section):
+    scaffold.scaffold(tmp_path, "sorter")
+    model = load.load(tmp_path / "dags" / "models" / "sorter.yaml")
+    away = {"source": {"directory": "s3://mine/sourcedir.tar.gz"}, "evaluation": {"entry_point": ""}}
+    elsewhere = dataclasses.replace(getattr(model, section), **away[section])
+    with pytest.raises(SagewindError, match="expected a folder and a script"):
+        assert_passes(dataclasses.replace(model, **{section: elsewhere}), tmp_path)
 
 
 def test_what_is_there_is_not_written_over(tmp_path):
