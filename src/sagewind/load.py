@@ -126,7 +126,7 @@ def _text(file: Path) -> str:
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise LoadError(f"{file}:1: cannot be read: {error.strerror}") from error
+        raise LoadError(f"{file.absolute()}:1: cannot be read: {error.strerror}") from error
     try:
         return content.decode()
     except UnicodeDecodeError as error:

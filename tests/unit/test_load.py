@@ -149,6 +149,14 @@ def test_a_missing_file_is_an_error(tmp_path):
         load.load(tmp_path / "none.yaml")
 
 
+def test_a_relative_path_that_leads_nowhere_is_told_whole(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(load.LoadError) as caught:
+        load.load("models/none.yaml")
+    whole = tmp_path / "models" / "none.yaml"
+    assert str(caught.value) == f"{whole}:1: cannot be read: No such file or directory"
+
+
 def test_code_may_be_on_s3_already(folder):
     model = load.load(
         write(folder, GOOD.replace("directory: code", "directory: s3://bucket/sourcedir.tar.gz"))

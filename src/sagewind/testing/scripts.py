@@ -1,10 +1,11 @@
 """A model's own scripts in a project's tests: trained and evaluated as its jobs would, in processes here.
 
+from pathlib import Path
 from sagewind import load
 from sagewind.testing.scripts import assert_passes
 
 def test_it_passes(tmp_path):
-    assert_passes(load.load("dags/models/sorter.yaml"), tmp_path)
+    assert_passes(load.load(Path(__file__).parents[2] / "dags" / "models" / "sorter.yaml"), tmp_path)
 """
 
 from __future__ import annotations
