@@ -34,4 +34,17 @@ def test_nothing_is_left(
     started = demo.descendants()
     assert len(started) > 10
     assert demo.end(number) == code
+    assert ("waiting for the stack to stop ..." in demo.says()) == (number is signal.SIGINT)
     assert demo.await_gone(started) == []
+
+
+@pytest.mark.parametrize("command", ["up", "demo"])
+def test_who_interrupts_a_start_is_told_what_is_waited_for(
+    launch: Callable[..., Launched], tmp_path: Path, command: str
+) -> None:
+    starting = launch(tmp_path / "home", command)
+    starting.await_words("waiting for PostgreSQL ...")
+    started = starting.descendants()
+    assert starting.end(signal.SIGINT) == 130
+    assert starting.says().endswith("waiting for the stack to stop ...\n")
+    assert starting.await_gone(started) == []

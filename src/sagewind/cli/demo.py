@@ -83,18 +83,24 @@ def stack(call: Call, console: Console) -> Iterator[tuple[Memory, bool]]:
         executor = call.arguments.executor
         started = launch.start(call.home, call.environ, say=say, cron=False, executor=executor)
     with started:
-        yield started.memory, True
-        console.print("stopping the stack ...", highlight=False)
+        try:
+            yield started.memory, True
+        finally:
+            _line_by_line(console)(launch.STOP)
 
 
 @contextlib.contextmanager
 def _announcer(console: Console) -> Iterator[Callable[[str], None]]:
     """Tell what the start waits for: in one changing line in a terminal, line by line elsewhere."""
     if not console.is_terminal:
-        yield lambda what: console.print(f"waiting for {what} ...", highlight=False)
+        yield _line_by_line(console)
         return
     with Status("starting", console=console) as status:
         yield lambda what: status.update(f"waiting for {what} ...")
+
+
+def _line_by_line(console: Console) -> Callable[[str], None]:
+    return lambda what: console.print(f"waiting for {what} ...", highlight=False, soft_wrap=True)
 
 
 def await_dag(airflow: Airflow, dag: str) -> None:

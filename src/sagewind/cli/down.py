@@ -25,6 +25,8 @@ def run(call: Call) -> int:
     if not home.lock.exists() or not supervision.shut_down(home):
         sys.stdout.write(f"nothing runs in {home.root}\n")
         return 0
+    sys.stdout.write(f"waiting for what runs in {home.root} to stop ...\n")
+    sys.stdout.flush()
     deadline = time.monotonic() + launch.STOP_SECONDS
     while time.monotonic() < deadline:
         with contextlib.suppress(launch.AlreadyRunningError), launch.take_lock(home):

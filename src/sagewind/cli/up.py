@@ -40,12 +40,16 @@ def run(call: Call) -> int:
     with launch.start(call.home, call.environ, say=say, executor=executor) as stack:
         sys.stdout.write(greeting(call.home, stack.memory))
         sys.stdout.flush()
-        code = stack.supervisord.wait()
+        try:
+            code = stack.supervisord.wait()
+        except KeyboardInterrupt:
+            say(launch.STOP)
+            raise
     return 0 if code == 0 else 1
 
 
 def say(what: str) -> None:
-    """Tell what the start waits for."""
+    """Tell what the start, or the stop, waits for."""
     sys.stdout.write(f"waiting for {what} ...\n")
     sys.stdout.flush()
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 START_SECONDS = 600.0  # a bound for a busy machine; an idle one takes half a minute
 STOP_SECONDS = 60.0
 SWEEP_SECONDS = 5.0
+STOP = "the stack to stop"
+"""What is awaited in the end, as `say` is told it."""
 _POLL_SECONDS = 0.1
 _BROKEN = ("FATAL", "UNKNOWN")
 _MOST_LIVES = 4  # supervisord starts a program again that ended after a while; this often is no start
@@ -110,7 +112,8 @@ def start(
 ) -> Stack:
     """Start the stack of this home and return once every part is healthy; `say` is told what is awaited.
 
-    Without `cron` the DAGs' own schedules rest.
+    That is its stop, too, when the start fails or is interrupted. Without `cron` the DAGs' own
+    schedules rest.
 
     Raises:
         AlreadyRunningError: somebody else runs it.
@@ -133,7 +136,8 @@ def start(
     try:
         _bring_up(stack, variables, say)
     except BaseException:
-        stack.stop()
+        with stack:  # it stops even when nobody can be told
+            say(STOP)
         raise
     return stack
 
