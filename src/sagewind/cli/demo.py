@@ -74,7 +74,7 @@ def run(call: Call) -> int:
 @contextlib.contextmanager
 def stack(call: Call, console: Console) -> Iterator[tuple[Memory, bool]]:
     """Give a healthy stack: the one that runs in this home, or one that is stopped in the end."""
-    running = launch.running(call.home)
+    running = launch.running(call.home, say=_line_by_line(console))
     if running:
         console.print(f"using the stack that runs in {call.home.root}", highlight=False, soft_wrap=True)
         yield running, False

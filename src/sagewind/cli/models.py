@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
+import sys
 from typing import TYPE_CHECKING, Any
 
 from sagewind import aws, load
 from sagewind.stack import environment, launch
-from sagewind.stack import home as homes
 
 if TYPE_CHECKING:
     import argparse
@@ -46,10 +46,15 @@ def model(call: Call) -> spec.Model:
 
 def clients(call: Call) -> aws.Clients:
     """Return what makes clients: of the stack that runs in this home, otherwise of the environment."""
-    memory = homes.read(call.home)
-    if memory is None or not launch.running(call.home):
+    memory = launch.running(call.home, say=_say)
+    if memory is None:
         return aws.client
     return functools.partial(_local_client, environment.aws(memory))
+
+
+def _say(what: str) -> None:
+    """Tell what is waited for, beside the answer: that may be read by a program."""
+    sys.stderr.write(f"waiting for {what} ...\n")
 
 
 def _local_client(variables: dict[str, str], service: str) -> Any:

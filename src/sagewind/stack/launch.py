@@ -158,20 +158,26 @@ def take_lock(home: Home) -> TextIOWrapper:
     return file
 
 
-def running(home: Home) -> Memory | None:
+def running(home: Home, *, say: Callable[[str], None]) -> Memory | None:
     """Return what is remembered of the stack that runs in this home, once it is healthy; None when none runs.
+
+    `say` is told, once, when that must be waited for.
 
     Raises:
         StackError: one holds the home, and did not become healthy (it is starting, or stopping, or broken).
 
     """
     deadline = time.monotonic() + START_SECONDS
+    waiting = False
     while time.monotonic() < deadline:
         if is_free(home):
             return None
         memory = homes.read(home)
         if memory and supervision.states(home) and is_healthy(home, memory):
             return memory
+        if not waiting:
+            say(f"the stack in {home.root}")
+            waiting = True
         time.sleep(_POLL_SECONDS)
     raise StackError(f"what runs in {home.root} is not healthy; see {home.logs}, or stop it: sagewind down")
 
