@@ -110,8 +110,8 @@ debian: ## install, by apt, what tests and benchmarks use beyond Python packages
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEBIAN)
 
 .PHONY: clean
-clean: ## remove the environment, the stack's home and caches
-	rm -rf .venv .venv-fuzz .venv-mwaa $(TOOLS) .sagewind .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .fuzz
+clean: ## remove environments, the stack's and sagelocal's state, what was built, caches; not those in ~/.cache
+	rm -rf .venv .venv-fuzz .venv-mwaa .venv-sdk2 $(TOOLS) .sagewind .sagelocal build dist plugins.zip .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .fuzz
 
 # Done again when the lock or the project's metadata changed.
 .venv/ready: requirements/dev.txt pyproject.toml | $(UV)

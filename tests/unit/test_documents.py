@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 import json
 import re
 import shlex
@@ -89,6 +90,15 @@ def test_blocks_can_be_read(page):
         compile(text, str(page), "exec")
     for text in blocks(page, "json"):
         json.loads(text)
+
+
+@pytest.mark.parametrize("left", [".sagewind", ".sagelocal", ".venv-sdk2", "build", "dist", "plugins.zip"])
+def test_what_the_pages_have_a_reader_make_is_ignored_and_cleaned_up(left):
+    (cleaned,) = re.findall(r"^clean:.*\n\trm -rf (.*)$", MAKEFILE, re.MULTILINE)
+    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()]
+
+    assert left in cleaned.split()
+    assert any(fnmatch.fnmatch(left, pattern) for pattern in ignored)
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.es.md"])
