@@ -10,6 +10,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+from sagewind.cli import models
 from sagewind.stack import environment, launch
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def run(call: Call) -> int:
         StackError: no stack runs in this home.
 
     """
-    memory = launch.running(call.home)
+    memory = launch.running(call.home, say=models.say)
     if memory is None:
         raise launch.StackError(f"no stack runs in {call.home.root}: start one (sagewind up)")
     variables = environment.of_programs(call.home, memory, call.environ)

@@ -46,13 +46,13 @@ def model(call: Call) -> spec.Model:
 
 def clients(call: Call) -> aws.Clients:
     """Return what makes clients: of the stack that runs in this home, otherwise of the environment."""
-    memory = launch.running(call.home, say=_say)
+    memory = launch.running(call.home, say=say)
     if memory is None:
         return aws.client
     return functools.partial(_local_client, environment.aws(memory))
 
 
-def _say(what: str) -> None:
+def say(what: str) -> None:
     """Tell what is waited for, beside the answer: that may be read by a program."""
     sys.stderr.write(f"waiting for {what} ...\n")
 
