@@ -20,7 +20,7 @@ def test_airflow_runs_with_what_it_is_given() -> None:
     done = subprocess.run(
         [sys.executable, "-c", REPORTING, "version"], capture_output=True, text=True, check=True
     )
-    *_, version, told = done.stdout.splitlines()  # in a new home Airflow says first that it makes its files
+    *_, version, told = done.stdout.splitlines()  # it may log something first
     assert version == metadata.version("apache-airflow-core")
     assert told == f"['airflow', 'version'] {component.THRESHOLDS}"
 
