@@ -95,7 +95,7 @@ def test_airflows_settings_have_the_form_that_airflow_reads(services):
 
 
 def test_every_command_is_one_that_is_started_elsewhere(services, tmp_path):
-    started = [*local_commands(tmp_path), plain(programs.MIGRATE)]
+    started = [*local_commands(tmp_path), programs.MIGRATE]
     for service in services.values():
         command = service.get("command")
         if command is None:
@@ -109,10 +109,5 @@ def local_commands(folder):
     home = Home(root=folder, project=ROOT)
     memory = Memory(ports=dict.fromkeys(ports.CUSTOMARY, 1))
     for program in programs.table(home, memory, Executor.CELERY):
-        yield plain(" ".join(program.argv).replace(sys.executable, "").split())
-
-
-def plain(words):
-    """Return a command without what ties it to the local stack."""
-    left = (word for word in words if word not in {"-m", "sagewind.stack.tether"})
-    return tuple("airflow" if word == "sagewind.stack.component" else word for word in left)
+        wrapped = " ".join(program.argv).replace(sys.executable, "")
+        yield tuple(word for word in wrapped.split() if word not in {"-m", "sagewind.stack.tether"})

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sagewind.stack.home import Home, Memory
 
-MIGRATE = ("sagewind.stack.component", "db", "migrate")
+MIGRATE = ("airflow", "db", "migrate")
 """What makes or renews Airflow's tables, before its group starts."""
 
 STORES = "stores"
@@ -89,21 +89,19 @@ def _celery(home: Home) -> tuple[Program, ...]:
         Program(
             name="worker",
             group=AIRFLOW,
-            argv=_component("celery", "worker", "--skip-serve-logs", "--without-gossip", "--without-mingle"),
+            argv=_tethered(
+                *("airflow", "celery", "worker", "--skip-serve-logs", "--without-gossip", "--without-mingle")
+            ),
         ),
     )
 
 
 def _airflow(part: str, *arguments: str, group: str = AIRFLOW, **more: Any) -> Program:
-    return Program(name=part, group=group, argv=_component(part, *arguments), **more)
+    return Program(name=part, group=group, argv=_tethered("airflow", part, *arguments), **more)
 
 
 def _python(module: str, *arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", module, *arguments)
-
-
-def _component(*arguments: str) -> tuple[str, ...]:
-    return _python("sagewind.stack.component", *arguments)
 
 
 def _tethered(module: str, *arguments: str) -> tuple[str, ...]:
