@@ -119,7 +119,11 @@ def _airflow(home: Home, memory: Memory, *, cron: bool, executor: Executor) -> d
         "api_auth": {"jwt_secret": memory.jwt_secret},
         "logging": {"base_log_folder": str(home.airflow / "logs")},
         "dag_processor": {"refresh_interval": "10", "min_file_process_interval": "10"},
-        "scheduler": {**_SCHEDULER, "use_job_schedule": str(cron)},
+        "scheduler": {
+            **_SCHEDULER,
+            "scheduler_idle_sleep_time": _NAPS[executor],
+            "use_job_schedule": str(cron),
+        },
         "workers": _WORKERS,
         "usage_data_collection": {"enabled": "False"},
     }
@@ -135,10 +139,12 @@ def _airflow(home: Home, memory: Memory, *, cron: bool, executor: Executor) -> d
     }
 
 
-# A chain of short tasks is paced by the scheduler's naps; and with the defaults the tasks of a scheduler that
-# died are found after five minutes, with these within ten seconds.
+# A chain of short tasks is paced by the scheduler's naps; an executor that naps itself is woken by what ends.
+_NAPS = {Executor.LOCAL: "0", Executor.CELERY: "0.1"}
+
+# With the defaults the tasks of a scheduler that died are found after five minutes, with these within ten
+# seconds.
 _SCHEDULER = {
-    "scheduler_idle_sleep_time": "0.1",
     "job_heartbeat_sec": "5",
     "scheduler_health_check_threshold": "15",
     "orphaned_tasks_check_interval": "15",

@@ -28,7 +28,7 @@ class HomeError(SagewindError):
 class Executor(StrEnum):
     """What runs Airflow's tasks."""
 
-    LOCAL = "LocalExecutor"  # the scheduler's own processes
+    LOCAL = "sagewind.executor.PromptLocalExecutor"  # the scheduler's own processes
     CELERY = "CeleryExecutor"  # workers that take them from Redis, as a distributed Airflow does
 
 

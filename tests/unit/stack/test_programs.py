@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sagewind.stack import environment, postgres, programs
-from sagewind.stack.home import Home, Memory
+from sagewind.stack.home import Executor, Home, Memory
 from sagewind.stack.ports import HOST
 
 HOME = Home(root=Path("/srv/100% mine"), project=Path("/srv/project"))
@@ -131,3 +131,10 @@ def test_the_database_is_reached_through_the_homes_socket() -> None:
     assert (
         postgres.uri(Path("/a b/run"), "asyncpg") == "postgresql+asyncpg://airflow@/postgres?host=/a%20b/run"
     )
+
+
+@pytest.mark.parametrize(("executor", "nap"), [(Executor.LOCAL, "0"), (Executor.CELERY, "0.1")])
+def test_the_scheduler_naps_by_itself_only_where_its_executor_does_not(executor: Executor, nap: str) -> None:
+    told = environment.of_programs(HOME, MEMORY, {}, executor=executor)
+    assert told["AIRFLOW__CORE__EXECUTOR"] == executor.value
+    assert told["AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME"] == nap
