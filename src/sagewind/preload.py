@@ -21,6 +21,9 @@ MODULES = (
 )
 """What DAG files import."""
 
+AIRFLOWS = ("airflow.dag_processing.bundles.local", "airflow.sdk.definitions.asset.metadata")
+"""What Airflow imports in each task's process anew."""
+
 SERVICES = ("sagemaker", "sagemaker-runtime", "s3", "logs", "sts", "iam")
 """What tasks call."""
 
@@ -45,9 +48,9 @@ def on_starting(component: object) -> None:
 def prepare() -> None:
     """Import what DAG files do, make the DAGs of a spec once, read what AWS's APIs are, make clients.
 
-    That fills Airflow's caches and ours.
+    That fills Airflow's caches, Jinja's and ours.
     """
-    for module in MODULES:
+    for module in MODULES + AIRFLOWS:
         importlib.import_module(module)
     from sagewind import aws, descriptions, lives, scaffold  # noqa: PLC0415 - only in these processes
     from sagewind.operators import hook  # noqa: PLC0415
@@ -57,7 +60,9 @@ def prepare() -> None:
     hook.keep_clients()
     with tempfile.TemporaryDirectory() as folder:
         scaffold.scaffold(Path(folder), "rehearsal")
-        lives.dags(Path(folder) / "dags" / "models")
+        made = lives.dags(Path(folder) / "dags" / "models")
+    for dag in made.values():
+        dag.get_template_env().from_string("{{ ds | upper }}").render(ds="a day")
 
 
 def keep_dags() -> None:

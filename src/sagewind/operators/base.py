@@ -27,6 +27,7 @@ class SagewindOperator(provider.SageMakerBaseOperator):
 
     aws_hook_class = SageMakerHook
     hook: SageMakerHook
+    _resumed = False
 
     def _do_render_template_fields(
         self, parent: Any, template_fields: Any, context: Context, *rest: Any, **more: Any
@@ -45,7 +46,7 @@ class SagewindOperator(provider.SageMakerBaseOperator):
             return super().resume_execution(next_method, next_kwargs, context)
         why = (next_kwargs or {}).get("error")
         self.log.warning("the trigger ended with an error (%s); waiting in the worker", why)
-        self.deferrable = False
+        self.deferrable, self._resumed = False, True
         return self.execute(context)
 
     def preprocess_config(self) -> None:

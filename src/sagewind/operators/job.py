@@ -66,6 +66,8 @@ class JobOperator(base.SagewindOperator):
     kind: ClassVar[Kind]
     _asker: Identity | None = None
     """Who asks for the job, as long as it is not known whether its name went to another."""
+    _asked: tuple[str, ...] | None = None
+    """The jobs that this task has asked for; `None` until Airflow was asked for them."""
 
     wait_for_completion: bool
 
@@ -128,6 +130,7 @@ class JobOperator(base.SagewindOperator):
         """
         self._killed = False
         self._active, self._asker = "", None
+        self._asked = () if context["ti"].try_number == 1 and not self._resumed else None
         self.preprocess_config()
         self._mask()
         self._before_create(context)
@@ -188,12 +191,12 @@ class JobOperator(base.SagewindOperator):
     def _claim(self, context: Context) -> Claim:
         owner = self._identity(context)
         request = self._request()
-        remembered = kept = memory.jobs(context)
+        remembered = memory.jobs(context) if self._asked is None else self._asked
+        self._asked = remembered
 
         def before(name: str) -> None:
-            nonlocal kept
             self._asker, self._active = owner, name
-            kept = memory.remember(context, name, kept)
+            self._asked = memory.remember(context, name, self._asked or ())
 
         want = Want(
             request=request,

@@ -79,6 +79,10 @@ class Attempt:
         except TaskDeferred as again:
             return again
 
+    def resume_with_broken_trigger(self) -> Any:
+        """Resume as Airflow does when the trigger itself ended with an error."""
+        return self.make().resume_execution("__fail__", {"error": "the trigger broke"}, self.context())
+
     async def event(self, deferred: TaskDeferred) -> Any:
         async for fired in self.trigger(deferred).run():
             return fired.payload

@@ -184,6 +184,30 @@ def test_a_job_of_other_code_under_the_same_key_is_not_reused(train, s3):
     assert other.run()["Summary"]["Reused"] is False
 
 
+def test_airflow_is_asked_for_earlier_jobs_only_where_there_may_be_some(train, aws):
+    run = train(QUICK)
+    run.store = Counting()
+    run.start()
+    assert run.store.asked == []
+    result = run.resume_with_broken_trigger()
+    assert run.store.asked == ["sagewind_jobs"]
+    run.clear()
+    assert run.store.asked == ["sagewind_jobs"] * 2
+    assert result["Training"]["TrainingJobName"] in names(aws("sagemaker"), run.config)
+
+
+class Counting(Store):
+    """A store that knows what it was asked for."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    def get(self, key, default=None):
+        self.asked.append(key)
+        return super().get(key, default)
+
+
 @pytest.mark.parametrize(("ours", "status"), [(True, "Stopped"), (False, "InProgress")])
 def test_a_kill_while_the_job_is_asked_for_stops_it_when_it_is_the_tasks_own(train, aws, ours, status):
     name = jobs.unique("race")
