@@ -6,20 +6,19 @@ The provider's operator reports success when SageMaker rolled an update back and
 from __future__ import annotations
 
 import datetime as dt
-import json
 import time
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.operators import sagemaker as provider
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from sagewind.jobs import deployment, failures, holding, hosting, identity, limits, masking, probe, resources
+from sagewind.jobs import deployment, holding, identity, limits, probe, resources
 from sagewind.jobs.deployment import Move
-from sagewind.jobs.golden import Golden
 from sagewind.jobs.hosting import KIND, Hosting
 from sagewind.jobs.kinds import Phase
 from sagewind.jobs.service import Caller, CallError
 from sagewind.operators import base
+from sagewind.operators.live_endpoint import LiveEndpoint
 from sagewind.operators.triggers import SageMakerJobTrigger
 from sagewind.requests import EXPIRES_TAG
 
@@ -41,7 +40,7 @@ configuration to go back to, and `reason` why.
 """
 
 
-class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: ignore[valid-type, misc]
+class SageMakerEndpointOperator(LiveEndpoint, _Provided):  # type: ignore[valid-type, misc]
     """Creates or updates an endpoint; green only when it serves what was asked for, rightly and in time.
 
     Beside the provider's arguments (`operation` no longer matters: create or update is one):
@@ -344,35 +343,6 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
                 self._give_up(plan)
             time.sleep(limits.jittered(self._interval()))
 
-    def _change(self, request: Mapping[str, Any]) -> bool:
-        """Begin to update an endpoint; return false when it is being changed, maybe by this very call."""
-        try:
-            self._caller().call("update_endpoint", **request)
-        except CallError as error:
-            if hosting.IN_PROGRESS not in error.message:
-                raise
-            self.log.info("%s; waiting for it to settle", error.message)
-            return False
-        return True
-
-    def _note_good(self, description: Mapping[str, Any], config: str) -> None:
-        if not self._hosting().note_good(description, config):
-            self.log.warning("a policy forbids to tag the endpoint: a later rollback cannot know %s", config)
-
-    def _prolong(self, description: Mapping[str, Any]) -> None:
-        """Have the endpoint expire when the request says: SageMaker takes tags only when it makes one."""
-        until = {tag["Key"]: tag["Value"] for tag in self._endpoint_request().get("Tags", ())}.get(
-            EXPIRES_TAG
-        )
-        if until and not self._hosting().tag(description, EXPIRES_TAG, until):
-            self.log.warning("a policy forbids to tag the endpoint: it expires as before, not at %s", until)
-
-    def _is_settled(self, name: str, held: float = 0.0) -> bool:
-        """Tell whether an endpoint is not being changed; the call may be held for up to `held` seconds."""
-        with holding.asking(self.hook.conn, held):
-            found = self._hosting().describe(name)
-        return found is None or KIND.phase(found) not in (Phase.ACTIVE, Phase.STOPPING)
-
     def _trigger(self, name: str, deadline: float, plan: Plan) -> SageMakerJobTrigger:
         return SageMakerJobTrigger(
             kind=KIND.key,
@@ -387,9 +357,6 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
             botocore_config=self.botocore_config,
         )
 
-    def _endpoint_request(self) -> dict[str, Any]:
-        return dict(self.config.get("Endpoint", self.config))
-
     def _tags(self, context: Context, plan: Plan, *, temporary: bool = False) -> list[dict[str, str]]:
         """Return an endpoint's tags: those asked for, whose it is, and when a rehearsal is a leftover."""
         tags = {tag["Key"]: tag for tag in self._endpoint_request().get("Tags", [])}
@@ -399,66 +366,8 @@ class SageMakerEndpointOperator(base.SagewindOperator, _Provided):  # type: igno
         tags |= {tag["Key"]: tag for tag in self._identity(context).tags(plan["config"])}
         return list(tags.values())
 
-    def _hosting(self) -> Hosting:
-        return Hosting(self._caller())
-
-    def _interval(self) -> float:
-        return limits.interval(self.check_interval, self._endpoint)
-
-    def _described(self, name: str) -> dict[str, Any]:
-        found = self._hosting().describe(name)
-        if found is None:
-            raise AirflowException(f"endpoint {name} is gone: somebody deleted it")
-        return found
-
     def _rehearses(self) -> bool:
         return bool(self._goldens()) if self.rehearse is None else self.rehearse
-
-    def _goldens(self) -> list[Golden]:
-        given = json.loads(self.golden) if isinstance(self.golden, str) else self.golden
-        return [Golden.of(value) for value in given]
-
-    def _probe(self, name: str) -> dict[str, Any]:
-        try:
-            return probe.probe(
-                self.hook.client("sagemaker-runtime"),
-                name,
-                self._goldens(),
-                tolerance=self.tolerance,
-                latency=self.max_latency_p95,
-                requests=self.latency_requests,
-            )
-        except CallError as error:
-            raise base.airflow_error(error, f"endpoint {name} could not be asked") from error
-
-    def _deployed(self, description: Mapping[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:
-        config = self._hosting().config(str(description["EndpointConfigName"])) or {}
-        return {
-            "EndpointConfig": base.plain(config),
-            "Endpoint": base.plain(description),
-            "Summary": dict(seen),
-        }
-
-    def _delete(self, name: str) -> None:
-        interval = min(2.0, self._interval())
-        if not self._hosting().delete(name, seconds=self.max_ingestion_time, interval=interval):
-            raise AirflowException(f"endpoint {name} is still there after {self.max_ingestion_time} s")
-
-    def _fail(self, name: str, message: str, reason: str | None = None) -> Any:
-        """Raise, with the end of the log shown before; `reason` is SageMaker's own, and may allow a retry."""
-        self._show_tail(name)
-        if reason is None or failures.of_reason(reason) in failures.HOPELESS:
-            raise AirflowFailException(f"{message}: {reason}" if reason else message)
-        raise AirflowException(f"{message}: {reason or 'no reason given'}")
-
-    def _show_tail(self, name: str) -> None:
-        try:
-            text = hosting.log_tail(self.hook.logs_hook.conn, name)
-        except Exception as error:  # noqa: BLE001 - a log that cannot be read is no reason to fail otherwise
-            self.log.warning("the log of endpoint %s cannot be read: %s", name, error)
-            return
-        hidden = masking.secrets(self.config)
-        self.log.error("The log of endpoint %s ends:\n%s", name, masking.masked_text(text, hidden))
 
 
 def rehearsal_name(plan: Plan) -> str:
