@@ -35,7 +35,7 @@ PIPELINE, EMPTY, DEFAULT = (
 )
 DAG, NOTHING = "iris", "nothing"
 _PARTS = ("postgres", "api-server", "scheduler", "dag-processor", "triggerer")
-_TUNED = ("DAG_PROCESSOR__", "SCHEDULER__", "WORKERS__", "CORE__EXECUTOR", "CORE__PARALLELISM")
+_TUNED = ("DAG_PROCESSOR__", "SCHEDULER__", "WORKERS__", "SDK__", "CORE__EXECUTOR", "CORE__PARALLELISM")
 """Of Airflow's configuration what the stack sets otherwise than Airflow does."""
 _ROWS = 150
 _SECONDS = 600.0

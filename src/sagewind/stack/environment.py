@@ -125,6 +125,7 @@ def _airflow(home: Home, memory: Memory, *, cron: bool, executor: Executor) -> d
             "use_job_schedule": str(cron),
         },
         "workers": _WORKERS,
+        "sdk": _SDK,
         "usage_data_collection": {"enabled": "False"},
     }
     return {
@@ -151,10 +152,14 @@ _SCHEDULER = {
     "task_instance_heartbeat_timeout": "20",
 }
 
-# A supervisor that looks just before its task's process is gone looks again after this many seconds. By then
-# a short job may be over and its task run again, which the scheduler, told only now of the deferral's end,
-# takes for a crash.
+# So long a task that a person marks or clears runs on.
 _WORKERS = {"min_heartbeat_interval": "1"}
+
+# Airflow's own way may take that long to notice that a task's process is gone.
+_SDK = {
+    "coordinators": json.dumps({"prompt": {"classpath": "sagewind.coordinator.PromptCoordinator"}}),
+    "queue_to_coordinator": json.dumps({"default": "prompt"}),
+}
 
 
 def connection() -> str:
