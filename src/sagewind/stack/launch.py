@@ -205,11 +205,11 @@ def _bring_up(stack: Stack, variables: Mapping[str, str], say: Callable[[str], N
     if not _is_migrated(stack.home):
         say("Airflow's tables")
         _migrate(stack.home, variables)
-    supervision.start_group(stack.home, programs.AIRFLOW)
+    for group in (programs.AIRFLOW, programs.SCHEDULER):
+        supervision.start_group(stack.home, group)
     for name, what in (("emulator", "the AWS emulator"), ("sagelocal", "sagelocal"), ("api", "Airflow")):
         say(what)
         _await(stack, name, probes[name])
-    supervision.start_group(stack.home, programs.SCHEDULER)
     _await(stack, "airflow", probes["airflow"])
 
 
