@@ -57,6 +57,7 @@ def _make(folder: Path, locked: Path) -> None:
         _uv("venv", "--no-project", "--python", sys.executable, str(unfinished))
         python = str(unfinished / "bin" / "python")
         _uv("pip", "install", "--python", python, "--require-hashes", "--compile-bytecode", "-r", str(locked))
+        shutil.rmtree(folder, ignore_errors=True)  # what is there has lost its Python
         unfinished.rename(folder)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)

@@ -19,7 +19,7 @@ from sagelocal.emulator import account as accounts
 from sagelocal.emulator import environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 HOST = "127.0.0.1"
 READY_SECONDS = 60.0
@@ -105,7 +105,7 @@ def start(
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=data,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509  (one prctl)
+            preexec_fn=_dying_with(os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509  (one prctl)
         )
     emulator = Emulator(process=process, port=port, account=account, log=log)
     try:
@@ -215,7 +215,10 @@ def _tail(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-20:])
 
 
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() == 1:
-        os._exit(1)
+def _dying_with(parent: int) -> Callable[[], None]:
+    def prepare() -> None:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it died before; in a container its number may well be 1
+            os._exit(1)
+
+    return prepare
