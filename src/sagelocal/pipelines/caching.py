@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _UNITS = {"Y": 365 * 86400, "M": 30 * 86400, "W": 7 * 86400, "D": 86400}
 _TIME_UNITS = {"H": 3600, "M": 60, "S": 1}
-_DURATION = re.compile(r"P?((?:\d+[YMWD])*)(?:T((?:\d+[HMS])+))?")
+_DURATION = re.compile(r"P?((?:\d{1,9}[YMWD])*)(?:T((?:\d{1,9}[HMS])+))?")
 
 
 class CacheError(ValueError):

@@ -28,6 +28,7 @@ MOST_STEPS = 50
 """https://docs.aws.amazon.com/general/latest/gr/sagemaker.html: steps of a pipeline."""
 _NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
 _BRANCHES = {"IfSteps": True, "ElseSteps": False}
+_FILE_MEMBERS = ("PropertyFileName", "OutputName", "FilePath")
 _MEMBERS = {"Version", "Metadata", "Parameters", "PipelineExperimentConfig", "MlflowConfig", "Steps"}
 
 
@@ -91,11 +92,19 @@ def parse(text: str) -> Definition:
         DefinitionError: it is none; or `UnsupportedError`, when it asks for what is not done here.
 
     """
-    document = _document(text)
+    try:
+        return _definition(_document(text))
+    except RecursionError as error:
+        raise DefinitionError("it is nested too deeply") from error
+
+
+def _definition(document: Mapping[str, Any]) -> Definition:
     try:
         declared = parametrising.parse(document.get("Parameters", []))
         found = _unique(list(_steps(document.get("Steps"), None)))
         experiment = document.get("PipelineExperimentConfig")
+        if experiment is not None and not isinstance(experiment, dict):
+            raise DefinitionError(f"PipelineExperimentConfig is {experiment!r}; an object is needed")
         for reference in expressions.references(experiment):
             if reference.kind == expressions.STEPS:
                 raise DefinitionError("PipelineExperimentConfig cannot refer to a step")
@@ -165,11 +174,11 @@ def _step(given: Mapping[str, Any], branch: Branch | None) -> Step:
 
 
 def _check_type(name: str, kind: Any) -> None:
-    if kind in steps.REFUSED:
+    allowed = [*steps.KINDS, steps.CONDITION, steps.FAIL]
+    if kind in list(steps.REFUSED):
         raise UnsupportedError(f"sagelocal cannot run step {name!r} of type {kind}: {steps.REFUSED[kind]}")
-    if kind not in steps.KINDS and kind not in (steps.CONDITION, steps.FAIL):
-        allowed = ", ".join([*steps.KINDS, steps.CONDITION, steps.FAIL])
-        raise DefinitionError(f"Step {name!r}: Type is {kind!r}; allowed are {allowed}")
+    if kind not in allowed:
+        raise DefinitionError(f"Step {name!r}: Type is {kind!r}; allowed are {', '.join(allowed)}")
 
 
 def _max_age(given: Mapping[str, Any]) -> float | None:
@@ -192,9 +201,13 @@ def _property_files(given: Mapping[str, Any]) -> Iterator[tuple[str, PropertyFil
     files = given.get("PropertyFiles") or []
     if files and given["Type"] != steps.PROCESSING:
         raise DefinitionError(f"a step of type {given['Type']} has no PropertyFiles; a Processing step has")
+    if not isinstance(files, list):
+        raise DefinitionError(f"PropertyFiles is {files!r}; a list is needed")
     for each in files:
-        if not isinstance(each, dict) or not {"PropertyFileName", "OutputName", "FilePath"} <= set(each):
-            raise DefinitionError(f"{each!r} is no property file: PropertyFileName, OutputName, FilePath")
+        if not isinstance(each, dict) or not all(isinstance(each.get(key), str) for key in _FILE_MEMBERS):
+            raise DefinitionError(
+                f"{each!r} is no property file: texts {', '.join(_FILE_MEMBERS)} are needed"
+            )
         yield each["PropertyFileName"], PropertyFile(output=each["OutputName"], path=each["FilePath"])
 
 

@@ -82,9 +82,11 @@ def _parse(declared: Any) -> Parameter:
     if not isinstance(name, str) or not name:
         raise ParameterError(f"{declared!r} is no parameter: it needs a Name and a Type")
     kind = declared.get("Type")
-    if kind not in _FITS:
+    if kind not in list(_FITS):
         raise ParameterError(f"the parameter {name!r} has the Type {kind!r}; allowed are {', '.join(_FITS)}")
     allowed = declared.get("EnumValues") or []
+    if not isinstance(allowed, list):
+        raise ParameterError(f"the parameter {name!r} has the EnumValues {allowed!r}; a list is needed")
     parameter = Parameter(
         name=name, type=kind, default=declared.get("DefaultValue", _MISSING), allowed=tuple(allowed)
     )

@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/dg/pipelines-retry-policy.h
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ SERVICE_FAULT, THROTTLING = "Step.SERVICE_FAULT", "Step.THROTTLING"
 INTERNAL_ERROR = "SageMaker.JOB_INTERNAL_ERROR"
 CAPACITY, RESOURCE_LIMIT = "SageMaker.CAPACITY_ERROR", "SageMaker.RESOURCE_LIMIT"
 EXCEPTIONS = (SERVICE_FAULT, THROTTLING, INTERNAL_ERROR, CAPACITY, RESOURCE_LIMIT)
+_ALIASES = {"SageMaker.JOB_CAPACITY_ERROR": CAPACITY}
+"""What the SDK calls CAPACITY_ERROR the developer guide calls JOB_CAPACITY_ERROR."""
 _OF_REASON = {
     "InternalServerError": INTERNAL_ERROR,
     "CapacityError": CAPACITY,
@@ -25,6 +28,7 @@ _OF_CODE = {"ThrottlingException": THROTTLING, "ResourceLimitExceeded": RESOURCE
 _SERVER_ERROR = 500
 _MOST_ATTEMPTS = 20
 _LONGEST_MINUTES = 14400
+_LONGEST_INTERVAL = 43200
 
 
 class RetryError(ValueError):
@@ -75,10 +79,20 @@ def delay(policies: Iterable[Policy], exception: str, retries: int, elapsed: flo
     policy = next((each for each in policies if exception in each.exceptions), None)
     if policy is None or (policy.attempts is not None and retries >= policy.attempts):
         return None
-    wait = policy.interval * policy.backoff**retries
+    wait = _wait(policy, retries)
     if policy.expires is not None and elapsed + wait > policy.expires:
         return None
     return wait
+
+
+def _wait(policy: Policy, retries: int) -> float:
+    if not policy.interval:
+        return 0.0
+    try:
+        grown = policy.interval * policy.backoff**retries
+    except OverflowError:
+        grown = math.inf
+    return min(grown, _LONGEST_MINUTES * 60.0)
 
 
 def of_reason(reason: str, *, retries_itself: bool) -> str:
@@ -94,15 +108,16 @@ def of_error(code: str, status: int) -> str:
 
 def _parse(given: Any) -> Policy:
     names = given.get("ExceptionType") if isinstance(given, dict) else None
-    if not isinstance(names, list) or not names or not set(names) <= set(EXCEPTIONS):
-        raise RetryError(f"ExceptionType is {names!r}; a list of {', '.join(EXCEPTIONS)} is needed")
+    known = (*EXCEPTIONS, *_ALIASES)
+    if not isinstance(names, list) or not names or any(name not in known for name in names):
+        raise RetryError(f"ExceptionType is {names!r}; a list of {', '.join(known)} is needed")
     if "MaxAttempts" in given and "ExpireAfterMin" in given:
         raise RetryError("a retry policy has MaxAttempts or ExpireAfterMin, not both")
     minutes = _number(given, "ExpireAfterMin", _LONGEST_MINUTES)
     attempts = _number(given, "MaxAttempts", _MOST_ATTEMPTS)
     return Policy(
-        exceptions=tuple(names),
-        interval=_or(_number(given, "IntervalSeconds"), 1.0),
+        exceptions=tuple(_ALIASES.get(name, str(name)) for name in names),
+        interval=_or(_number(given, "IntervalSeconds", _LONGEST_INTERVAL), 1.0),
         backoff=_or(_number(given, "BackoffRate"), 2.0),
         attempts=int(attempts) if attempts is not None else 5 if minutes is None else None,
         expires=minutes * 60 if minutes is not None else None,

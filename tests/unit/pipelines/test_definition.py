@@ -79,6 +79,21 @@ BAD = {
     text(check(Conditions=[{"Type": "Is"}]), SCORED): "'Is' is no type of condition",
     text(check(Conditions=[{"Type": "Or", "Conditions": [{"Type": "In"}]}]), SCORED): "needs QueryValue",
     text(fail("A"), parameters=[{"Name": "P", "Type": "List"}]): "the Type 'List'",
+    text(fail("A"), PipelineExperimentConfig="e"): "PipelineExperimentConfig is 'e'; an object",
+    # Values of another type than any that is allowed.
+    text({"Name": "A", "Type": []}): "Type is []; allowed are Processing",
+    text(fail("A"), parameters=[{"Name": "P", "Type": {}}]): "the Type {}; allowed are String",
+    text(fail("A"), parameters=[MOST | {"EnumValues": 5}]): "the EnumValues 5; a list",
+    text({**SCORED, "PropertyFiles": 5}): "PropertyFiles is 5; a list",
+    text(
+        {**SCORED, "PropertyFiles": [{"PropertyFileName": [], "OutputName": "o", "FilePath": "f"}]}
+    ): "is no property file",
+    text({**SCORED, "RetryPolicies": [{"ExceptionType": [{}]}]}): "ExceptionType is [{}]",
+    text(
+        {**SCORED, "RetryPolicies": [{"ExceptionType": ["Step.THROTTLING"], "IntervalSeconds": 43201}]}
+    ): "from 0 to 43200",
+    text({**SCORED, "CacheConfig": {"Enabled": True, "ExpireAfter": f"P{'9' * 400}D"}}): "ExpireAfter is",
+    "[" * 200_000: "nested too deeply",
     text(fail("A"), PipelineExperimentConfig={"ExperimentName": {"Get": "Steps.A.b"}}): "cannot refer to a",
 }
 

@@ -208,6 +208,11 @@ CAPACITY = {"ExceptionType": ["SageMaker.CAPACITY_ERROR"], "IntervalSeconds": 10
         (CAPACITY, retries.RESOURCE_LIMIT, 0, 0, None),
         (CAPACITY, retries.THROTTLING, 0, 0, 1),  # always retried
         (CAPACITY, "", 0, 0, None),
+        # The developer guide's name for it.
+        ({**CAPACITY, "ExceptionType": ["SageMaker.JOB_CAPACITY_ERROR"]}, retries.CAPACITY, 0, 0, 10),
+        # Growth beyond any number is ten days, as long as a policy can last; nothing grows to nothing.
+        ({**CAPACITY, "BackoffRate": 1e300}, retries.CAPACITY, 3, 0, 864000),
+        ({**CAPACITY, "IntervalSeconds": 0, "ExpireAfterMin": 1}, retries.CAPACITY, 2000, 0, 0),
     ],
 )
 def test_when_a_step_is_tried_again(policy, exception, tried, elapsed, wait):
