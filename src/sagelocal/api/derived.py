@@ -57,8 +57,8 @@ class Derived:
         }
         return {operation.name: by_verb[verb] for verb, operation in self._convention.operations.items()}
 
-    def create(self, call: Call) -> dict[str, Any]:
-        """Keep a resource, when its parents exist; or refuse it with the row's reason."""
+    def create(self, call: Call, **more: Any) -> dict[str, Any]:
+        """Keep a resource with `more` members, when its parents exist; or refuse it with the row's reason."""
         request = call.parameters
         if self.row.refused:
             raise NotSupported(f"{call.operation} is refused: {self.row.reason}")
@@ -69,7 +69,7 @@ class Derived:
         moment = now()
         kept = {key: value for key, value in request.items() if key not in _NOT_KEPT}
         body = {key: value for key, value in kept.items() if value != {} or key in self._needed}
-        body |= members | dict(self._convention.failed)
+        body |= members | dict(self._convention.failed) | more
         body |= {"CreationTime": moment, "LastModifiedTime": moment, "CreatedBy": self._account.owner}
         body |= {self._convention.arn_member: arn}
         body |= _EXTRA.get(self.row.noun, _nothing)(body)

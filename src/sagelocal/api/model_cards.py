@@ -1,15 +1,14 @@
 """Model cards: documents about a model, with versions.
 
-A change of the content makes a new version; a change of the status alone does not.
+A change of the content makes a new version; a change of the status does not, and both at once are refused.
 Rules: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_UpdateModelCard.html
 """
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from sagelocal.api import listing
+from sagelocal.api import documents, listing
 from sagelocal.api.kinds import ResourceKind
 from sagelocal.api.records import now
 from sagelocal.errors import ConflictException, ResourceNotFound, ValidationException
@@ -17,6 +16,8 @@ from sagelocal.jobs.store import Resource
 from sagelocal.wire.dispatch import operation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sagelocal.api.account import Account
     from sagelocal.api.derived import Derived
     from sagelocal.jobs.store import Store
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 KIND = "model-card"
 _EARLIER = "EarlierVersions"
+_BEGAN = "VersionCreationTime"
+"""When a version was made; of the first, that is when its card was."""
 _ARCHIVED = "Archived"
 _VERSIONS = ResourceKind(
     kind="model-card-version",
@@ -45,14 +48,8 @@ class ModelCards:
     @operation("CreateModelCard")
     def create(self, call: Call) -> dict[str, Any]:
         """Keep the first version of a card."""
-        _check(call.parameters["Content"])
-        answer = self._cards.create(call)
-
-        def number(body: dict[str, Any]) -> None:
-            body.update({"ModelCardVersion": 1, _EARLIER: []})
-
-        self._store.update(KIND, call.parameters["ModelCardName"], number)
-        return answer
+        documents.check("Content", call.parameters["Content"])
+        return self._cards.create(call, ModelCardVersion=1, **{_EARLIER: []})
 
     @operation("DescribeModelCard")
     def describe(self, call: Call) -> dict[str, Any]:
@@ -69,18 +66,23 @@ class ModelCards:
         """Change a card's content (a new version) or its status."""
         request = call.parameters
         if "Content" in request:
-            _check(request["Content"])
+            documents.check("Content", request["Content"])
         resource = self._cards.find(request)
 
         def change(body: dict[str, Any]) -> None:
-            if body["ModelCardStatus"] == _ARCHIVED and "ModelCardStatus" not in request:
-                raise ConflictException(f"{resource.arn} is {_ARCHIVED} and cannot be changed")
-            if "Content" in request and request["Content"] != body["Content"]:
-                old = {key: value for key, value in body.items() if key != _EARLIER}
-                body[_EARLIER].append(old)
-                body.update(Content=request["Content"], ModelCardVersion=body["ModelCardVersion"] + 1)
-            body["ModelCardStatus"] = request.get("ModelCardStatus", body["ModelCardStatus"])
-            body.update(LastModifiedTime=now(), LastModifiedBy=self._account.owner)
+            moment, current = now(), body["ModelCardStatus"]
+            status, content = request.get("ModelCardStatus", current), request.get("Content", body["Content"])
+            if content != body["Content"]:
+                if status != current:
+                    raise ValidationException(
+                        "Content and ModelCardStatus cannot be changed in a single call"
+                    )
+                if current == _ARCHIVED:
+                    raise ConflictException(f"{resource.arn} is {_ARCHIVED} and cannot be changed")
+                body[_EARLIER].append(_version(body))
+                number = body["ModelCardVersion"] + 1
+                body.update({"Content": content, "ModelCardVersion": number, _BEGAN: moment})
+            body.update(ModelCardStatus=status, LastModifiedTime=moment, LastModifiedBy=self._account.owner)
 
         return {"ModelCardArn": self._store.update(KIND, resource.name, change).arn}
 
@@ -94,11 +96,12 @@ class ModelCards:
                 kind=KIND,
                 name=f"{body['ModelCardVersion']:010}",
                 arn=resource.arn,
-                body=body,
-                created=body["CreationTime"],
+                body=body | {"CreationTime": began},
+                created=began,
                 modified=body["LastModifiedTime"],
             )
             for body in _versions(resource)
+            for began in [body.get(_BEGAN, body["CreationTime"])]
             if status in (None, body["ModelCardStatus"])
         ]
         page = listing.page(_VERSIONS, rows, {**call.parameters, "SortBy": "Name"})
@@ -106,13 +109,9 @@ class ModelCards:
 
 
 def _versions(card: Resource) -> list[dict[str, Any]]:
-    return [*card.body[_EARLIER], {key: value for key, value in card.body.items() if key != _EARLIER}]
+    return [*card.body[_EARLIER], _version(card.body)]
 
 
-def _check(content: str) -> None:
-    try:
-        is_document = isinstance(json.loads(content), dict)
-    except ValueError:
-        is_document = False
-    if not is_document:
-        raise ValidationException("Content of a model card is a JSON document; this is none")
+def _version(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a card's body without its earlier versions."""
+    return {key: value for key, value in body.items() if key != _EARLIER}

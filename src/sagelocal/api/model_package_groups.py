@@ -5,9 +5,9 @@ Rules: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModel
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from sagelocal.api import documents
 from sagelocal.errors import ConflictException, ValidationException
 from sagelocal.wire.dispatch import operation
 
@@ -63,12 +63,7 @@ class ModelPackageGroups:
     def put_policy(self, call: Call) -> dict[str, Any]:
         """Give the group a resource policy; it is kept, and nobody else's account is here to be let in."""
         policy = call.parameters[_POLICY]
-        try:
-            is_document = isinstance(json.loads(policy), dict)
-        except ValueError:
-            is_document = False
-        if not is_document:
-            raise ValidationException("ResourcePolicy is not a JSON document")
+        documents.check(_POLICY, policy)
 
         def put(body: dict[str, Any]) -> None:
             body[_POLICY] = policy

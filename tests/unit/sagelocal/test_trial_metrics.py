@@ -2,13 +2,7 @@
 
 import pytest
 
-from sagelocal.api import rest, unhandled
-from sagelocal.api.account import Account
 from sagelocal.errors import ValidationException
-from sagelocal.jobs.store import Store
-from sagelocal.wire import model
-from sagelocal.wire.dispatch import Dispatch
-from sagelocal.wire.message import Call
 
 NAMED = {"TrialComponentName": "tc"}
 QUERY = {
@@ -18,23 +12,6 @@ QUERY = {
     "Period": "IterationNumber",
     "XAxisType": "IterationNumber",
 }
-
-
-@pytest.fixture
-def ask(tmp_path):
-    """Carry out an operation."""
-    store = Store(tmp_path / "state.db")
-    services = model.load(["sagemaker", "sagemaker-metrics"])
-    account = Account(number="123456789012", region="us-east-1")
-    built = rest.build(services.operations, store, account)
-    table = Dispatch(built.resources, unhandled.refuse, built.derived)
-
-    def run(operation, **parameters):
-        call = Call(operation=operation, request_id="r", parameters=parameters, headers={})
-        return table.find(operation).run(call)
-
-    yield run
-    store.close()
 
 
 def log(ask, *values):
