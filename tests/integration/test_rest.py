@@ -291,7 +291,7 @@ def test_model_packages_are_searched(sagemaker, name):
         Resource="ModelPackage", SearchExpression={"Filters": [ours]}, PaginationConfig={"PageSize": 2}
     )
     assert [len(page["Results"]) for page in pages] == [2, 1]
-    hint = {"PropertyNameQuery": {"PropertyNameHint": "Approval"}}
+    hint = {"PropertyNameQuery": {"PropertyNameHint": "ModelApp"}}
     suggested = sagemaker.get_search_suggestions(Resource="ModelPackage", SuggestionQuery=hint)
     assert {"PropertyName": status} in suggested["PropertyNameSuggestions"]
     assert "cannot search" in refusal(sagemaker.search, Resource="HubContent")[1]

@@ -98,13 +98,12 @@ class Lineage:
             for each in found
             if _passes(each, request.get("Filters", {}))
         ]
-        start = _start(request.get("NextToken"), len(vertices))
-        end = start + request.get("MaxResults", DEEPEST)
+        page, token = listing.numbered(vertices, request)
         answer: dict[str, Any] = {
-            "Vertices": vertices[start:end],
+            "Vertices": page,
             # The SDK reads it though it asks for no edges.
             "Edges": [],
-            "NextToken": str(end) if end < len(vertices) else None,
+            "NextToken": token,
         }
         if request.get("IncludeEdges", True):
             shown = {each["Arn"] for each in vertices} | set(request.get("StartArns", []))
@@ -180,14 +179,6 @@ def associate(
 def _shown_name(entity: Resource) -> str | None:
     """Return an entity's name; an artifact may have none."""
     return entity.body.get("ArtifactName") if entity.kind == "artifact" else entity.name
-
-
-def _start(token: str | None, length: int) -> int:
-    if token is None:
-        return 0
-    if not token.isdecimal() or int(token) >= max(length, 1):
-        raise ValidationException(f"NextToken {token!r} is not a token of this query")
-    return int(token)
 
 
 def _name(ends: Mapping[str, Any]) -> str:

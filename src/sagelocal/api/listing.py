@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sagelocal.api.kinds import TRAINING_JOB
 from sagelocal.errors import ValidationException
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sagelocal.api.kinds import ResourceKind
     from sagelocal.jobs.store import Resource
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 DEFAULT_PAGE = 10
 """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ListEndpoints.html: "defaults to 10"."""
 
+_LONGEST_NUMBER = 9
+_T = TypeVar("_T")
 Place = tuple[Any, str]
 """Where a resource stands: the value that the list is sorted by, and its name."""
 
@@ -72,6 +74,22 @@ def page(kind: ResourceKind, resources: Iterable[Resource], request: Mapping[str
     has_more = len(found) > size
     chosen = found[:size]
     return Page(resources=chosen, next_token=_write_token(place_of(chosen[-1]), order) if has_more else None)
+
+
+def numbered(
+    found: Sequence[_T], request: Mapping[str, Any], size: int = DEFAULT_PAGE
+) -> tuple[Sequence[_T], str | None]:
+    """Return a page of what has no order of its own, and its token: how many came before the next page.
+
+    Raises:
+        ValidationException: the token is none. One behind the end is: the list has become shorter since.
+
+    """
+    token = request.get("NextToken", "0")
+    if not token.isdecimal() or len(token) > _LONGEST_NUMBER:
+        raise ValidationException(f"NextToken {token!r} is not a token of this list")
+    end = int(token) + request.get("MaxResults", size)
+    return found[int(token) : end], str(end) if end < len(found) else None
 
 
 def _is_descending(kind: ResourceKind, request: Mapping[str, Any]) -> bool:
@@ -124,7 +142,7 @@ def _write_token(place: Place, order: str) -> str:
 def _read_token(token: str, order: str) -> Place:
     try:
         value, name, made_for = json.loads(base64.urlsafe_b64decode(token))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         made_for = None
     if made_for != order:
         raise ValidationException(f"NextToken {token!r} is not a token of this list in this order")

@@ -43,8 +43,9 @@ class ModelPackageGroups:
 
     @operation("ListModelPackageGroups")
     def list(self, call: Call) -> dict[str, Any]:
-        """List groups."""
-        return self._records.list(call.parameters)
+        """List groups; none is shared with this account by another."""
+        theirs = call.parameters.get("CrossAccountFilterOption") == "CrossAccount"
+        return self._records.list(call.parameters, [] if theirs else None)
 
     @operation("DeleteModelPackageGroup")
     def delete(self, call: Call) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sagelocal.api import experiments
+from sagelocal.api import experiments, listing
 from sagelocal.errors import NotSupported, ValidationException
 from sagelocal.wire.dispatch import operation
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from sagelocal.jobs.store import Resource, Store
     from sagelocal.wire.message import Call
 
-DEFAULT_PAGE = 10
 MOST_CLAUSES = 20
 """Source: API_SearchExpression: "A search expression … can contain up to 20 elements"."""
 _NAMED = {"Metrics": "MetricName", "FinalMetricDataList": "MetricName", "Tags": "Key"}
@@ -73,17 +72,17 @@ class Search:
         expression = request.get("SearchExpression", {})
         if _size(expression) > MOST_CLAUSES:
             raise ValidationException(f"The search expression has more than {MOST_CLAUSES} elements")
-        found = [
-            each for each in map(self._document, self._store.list(kind.word)) if passes(each, expression)
-        ]
+        # Nobody has shared anything from another account.
+        theirs = request.get("CrossAccountFilterOption") == "CrossAccount"
+        resources = [] if theirs else self._store.list(kind.word)
+        found = [each for each in map(self._document, resources) if passes(each, expression)]
         order = request.get("SortBy", "LastModifiedTime")
         is_descending = request.get("SortOrder", "Descending") == "Descending"
         found.sort(key=lambda each: _place(each, order), reverse=is_descending)
-        start = _start(request.get("NextToken"), len(found))
-        end = start + request.get("MaxResults", DEFAULT_PAGE)
+        page, token = listing.numbered(found, request)
         return {
-            "Results": [_record(kind, each) for each in found[start:end]],
-            "NextToken": str(end) if end < len(found) else None,
+            "Results": [_record(kind, each) for each in page],
+            "NextToken": token,
             "TotalHits": {"Value": len(found), "Relation": "EqualTo"},
         }
 
@@ -97,7 +96,7 @@ class Search:
             name
             for each in self._store.list(kind.word)
             for name in _names(self._document(each))
-            if hint in name
+            if name.startswith(hint)
         }
         return {"PropertyNameSuggestions": [{"PropertyName": name} for name in sorted(names)]}
 
@@ -112,12 +111,14 @@ class Search:
 
     def _parents(self, component: str) -> list[dict[str, str]]:
         """Return the trials of a component, with their experiments."""
-        arns = [
+        arns = {
             each.body["TrialArn"]
             for each in self._store.list(experiments.MEMBERSHIP)
             if each.body["TrialComponentArn"] == component
-        ]
-        trials = [self._store.find(arn).body for arn in arns]
+        }
+        trials = (
+            [each.body for each in self._store.list(experiments.TRIAL) if each.arn in arns] if arns else []
+        )
         return [{key: trial[key] for key in ("TrialName", "ExperimentName")} for trial in trials]
 
 
@@ -256,14 +257,6 @@ def _place(document: Mapping[str, Any], order: str) -> tuple[int, float, str]:
 def _size(expression: Mapping[str, Any]) -> int:
     own = len(expression.get("Filters", [])) + len(expression.get("NestedFilters", []))
     return own + sum(1 + _size(each) for each in expression.get("SubExpressions", []))
-
-
-def _start(token: str | None, length: int) -> int:
-    if token is None:
-        return 0
-    if not token.isdecimal() or int(token) > length:
-        raise ValidationException(f"NextToken {token!r} is not a token of this search")
-    return int(token)
 
 
 def _names(document: Mapping[str, Any]) -> Iterator[str]:
