@@ -112,9 +112,8 @@ class Derived:
             removed = [each for each in request if each.endswith(_REMOVE)]
             others = {*self._convention.key, *_NOT_KEPT, *removed}
             given = {key: value for key, value in request.items() if key not in others}
-            body |= given | {
-                key: body[key] | given[key] for key in self._parts if key in body and key in given
-            }
+            merged = {*self._parts, *_MERGED.get(self.row.noun, ())}
+            body |= given | {key: body[key] | given[key] for key in merged if key in body and key in given}
             for key in removed:
                 member = key.removesuffix(_REMOVE)
                 left = {k: v for k, v in body.get(member, {}).items() if k not in request[key]}
@@ -289,6 +288,8 @@ _EXTRA: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "TrialComponent": _renamed(TrialComponentSource="Source"),
 }
 
+_MERGED = {"TrialComponent": ("Parameters", "InputArtifacts", "OutputArtifacts")}
+"""Members that an Update adds to, where AWS documents so: other members are replaced."""
 _ASSOCIATED = (("association", "SourceArn"), ("association", "DestinationArn"))
 _CHILDREN = {
     "experiment": (("experiment-trial", "ExperimentName"),),

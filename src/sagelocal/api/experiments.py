@@ -39,7 +39,8 @@ _STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {
 class Experiments:
     """Trials' components and components' metrics."""
 
-    def __init__(self, *, trials: Derived, components: Derived, store: Store) -> None:
+    def __init__(self, *, experiments: Derived, trials: Derived, components: Derived, store: Store) -> None:
+        self._experiments = experiments
         self._trials = trials
         self._components = components
         self._store = store
@@ -67,8 +68,8 @@ class Experiments:
     def list_trials(self, call: Call) -> dict[str, Any]:
         """List trials: all, an experiment's, or those of a component."""
         request = dict(call.parameters)
-        component = request.pop("TrialComponentName", None)
-        found: Sequence[Resource] = self._store.list(TRIAL)
+        component, experiment = request.pop("TrialComponentName", None), request.pop("ExperimentName", None)
+        found = self._store.list(TRIAL) if experiment is None else self._of_experiment(experiment)
         if component is not None:
             arn = self._components.find({"TrialComponentName": component}).arn
             found = [each for each in found if each.arn in self._members("TrialArn", TrialComponentArn={arn})]
@@ -85,11 +86,7 @@ class Experiments:
             trials = (
                 {self._trials.find({"TrialName": trial}).arn}
                 if trial is not None
-                else {
-                    each.arn
-                    for each in self._store.list(TRIAL)
-                    if each.body["ExperimentName"] == experiment.rpartition("/")[2]
-                }
+                else {each.arn for each in self._of_experiment(experiment)}
             )
             members = self._members("TrialComponentArn", TrialArn=trials)
             found = [each for each in found if each.arn in members]
@@ -120,12 +117,15 @@ class Experiments:
                     [each.get("Step", 0), each["Timestamp"], each["Value"]]
                 )
 
-        series = self._store.update(SERIES, component.name, add).body
+        self._store.update(SERIES, component.name, add)
 
         def summarize(body: dict[str, Any]) -> None:
-            body["Metrics"] = [
-                _summary(name, body["TrialComponentArn"], each) for name, each in series.items()
-            ]
+            # Read within this write: another's values may have come since.
+            series = self._store.get(SERIES, component.name).body
+            arn = body["TrialComponentArn"]
+            body["Metrics"] = merged(
+                body.get("Metrics", []), [_summary(name, arn, each) for name, each in series.items()]
+            )
 
         self._store.update(COMPONENT, component.name, summarize)
         return {}
@@ -155,6 +155,10 @@ class Experiments:
             "MetricValues": [float(reduce(points[place])) for place in sorted(points)],
         }
 
+    def _of_experiment(self, name: str) -> Sequence[Resource]:
+        experiment = self._experiments.find({"ExperimentName": name}).name
+        return [each for each in self._store.list(TRIAL) if each.body["ExperimentName"] == experiment]
+
     def _pair(self, call: Call) -> dict[str, Any]:
         component = self._components.find({"TrialComponentName": call.parameters["TrialComponentName"]})
         trial = self._trials.find({"TrialName": call.parameters["TrialName"]})
@@ -163,6 +167,14 @@ class Experiments:
     def _members(self, wanted: str, **given: set[str]) -> set[str]:
         ((member, arns),) = given.items()
         return {each.body[wanted] for each in self._store.list(MEMBERSHIP) if each.body[member] in arns}
+
+
+def merged(
+    summaries: Sequence[Mapping[str, Any]], newer: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Return metrics' summaries: the newer ones, and those of other metrics."""
+    names = {each["MetricName"] for each in newer}
+    return [*(each for each in summaries if each["MetricName"] not in names), *newer]
 
 
 def join(store: Store, *, trial: str, component: str) -> None:

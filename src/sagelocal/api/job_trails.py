@@ -89,6 +89,8 @@ def transform(body: Mapping[str, Any]) -> JobTrail:
     return _trail("TransformJob", body, parameters=parameters, inputs=inputs, outputs=outputs)
 
 
+OF_A_RUN = ("StartTime", "EndTime", "Parameters", "InputArtifacts", "OutputArtifacts", "Metrics")
+"""Members of a trial component that are of one job alone, and that not every job has."""
 TRAILS: dict[str, Callable[[Mapping[str, Any]], JobTrail]] = {
     "training-job": training,
     "processing-job": processing,

@@ -40,7 +40,12 @@ def build(operations: Mapping[str, Operation], store: Store, account: Account) -
     }
     return Rest(
         resources=(
-            Experiments(trials=by_noun["Trial"], components=by_noun["TrialComponent"], store=store),
+            Experiments(
+                experiments=by_noun["Experiment"],
+                trials=by_noun["Trial"],
+                components=by_noun["TrialComponent"],
+                store=store,
+            ),
             Lineage(store=store, account=account),
             ModelCards(cards=by_noun["ModelCard"], store=store, account=account),
         ),

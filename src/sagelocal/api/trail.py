@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _CONTRIBUTED, _PRODUCED, _ASSOCIATED = "ContributedTo", "Produced", "AssociatedWith"
 _LETTERS = 32
+_MAPS = ("Parameters", "InputArtifacts", "OutputArtifacts")
 
 
 class Trail:
@@ -57,7 +58,7 @@ class Trail:
         members = trail.component | {"Source": trail.source(change.arn)}
         members["TrialComponentSource"] = members["Source"]
         if not self._make(experiments.COMPONENT, name, "TrialComponent", change, members):
-            self._store.update(experiments.COMPONENT, name, lambda body: body.update(members))
+            self._store.update(experiments.COMPONENT, name, lambda body: _renew(body, change, members))
         for place in trail.inputs:
             self._link(self._artifact(place.uri, place.type, change), component, _CONTRIBUTED)
         for place in trail.outputs:
@@ -73,9 +74,9 @@ class Trail:
             trial = f"{change.name}-aws-trial"
             self._make(experiments.TRIAL, trial, "Trial", change, {"ExperimentName": experiment})
         if trial is not None:
-            experiments.join(
-                self._store, trial=self._account.arn(experiments.TRIAL, trial), component=component
-            )
+            with contextlib.suppress(MissingError):  # it was deleted since the job was created
+                found = self._store.get(experiments.TRIAL, trial).arn
+                experiments.join(self._store, trial=found, component=component)
 
     # -- packages
 
@@ -178,6 +179,20 @@ class Trail:
                 association=association,
                 owner=self._account.owner,
             )
+
+
+def _renew(body: dict[str, Any], change: Change, members: Mapping[str, Any]) -> None:
+    """Bring a job's component up to date; what others have logged in it stays."""
+    if not change.before and change.moment != body["CreationTime"]:
+        for member in job_trails.OF_A_RUN:  # left by a job of this name that was deleted
+            body.pop(member, None)
+    for member, value in members.items():
+        if member in _MAPS:
+            body[member] = body.get(member, {}) | value
+        elif member == "Metrics":
+            body[member] = experiments.merged(body.get(member, []), value)
+        elif member != "DisplayName" or member not in body:
+            body[member] = value
 
 
 def _digest(text: str) -> str:

@@ -108,6 +108,48 @@ def test_a_job_leaves_a_component_and_artifacts(store, feed):
     assert [each.body["TrialArn"] for each in store.list("trial-membership")] == [trial.arn]
 
 
+def test_what_others_logged_in_a_jobs_component_stays(store, feed):
+    create(store, "training-job", "j", JOB)
+    feed.carry()
+    logged = {
+        "DisplayName": "mine",
+        "Parameters": {"seed": {"NumberValue": 5.0}},
+        "OutputArtifacts": {"plot": {"Value": "s3://b/plot.png"}},
+        "Metrics": [{"MetricName": "auc", "Last": 0.7}],
+    }
+    store.update(COMPONENT, "j-aws-training-job", lambda body: body.update(logged))
+    store.update("training-job", "j", lambda body: body.update(ENDED))
+    feed.carry()
+
+    component = store.get(COMPONENT, "j-aws-training-job").body
+    assert component["DisplayName"] == "mine"
+    assert {"seed", "trees"} < set(component["Parameters"])
+    assert {"plot", "SageMaker.ModelArtifact"} < set(component["OutputArtifacts"])
+    assert {each["MetricName"] for each in component["Metrics"]} == {"auc", "accuracy"}
+    assert component["EndTime"] == ENDED["TrainingEndTime"]
+
+
+def test_a_new_job_of_a_deleted_ones_name_has_nothing_of_its_run(store, feed):
+    create(store, "training-job", "j", JOB | ENDED)
+    feed.carry()
+    store.delete("training-job", "j")
+    create(store, "training-job", "j", JOB)
+    feed.carry()
+
+    component = store.get(COMPONENT, "j-aws-training-job").body
+    assert component["Status"] == {"PrimaryStatus": "InProgress"}
+    assert {"EndTime", "Metrics"} & set(component) == set()
+    assert set(component["OutputArtifacts"]) == {"SageMaker.Checkpoint"}
+
+
+def test_a_trial_that_was_deleted_meanwhile_has_no_component(store, feed):
+    config = {"ExperimentConfig": {"ExperimentName": "e", "TrialName": "gone"}}
+    create(store, "training-job", "j", JOB | config)
+    feed.carry()
+    assert store.get(COMPONENT, "j-aws-training-job")
+    assert store.list("trial-membership") == []
+
+
 def test_an_artifact_that_somebody_made_is_used(store, feed):
     create(store, "artifact", "own", {"ArtifactType": "Table", "Source": {"SourceUri": "s3://b/rows"}})
     create(store, "training-job", "j", JOB)

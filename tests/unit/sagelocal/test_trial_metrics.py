@@ -1,8 +1,8 @@
-"""The metrics that a trial component logs end with it."""
+"""What a trial component logs stays, whoever logs at the same time, and ends with it."""
 
 import pytest
 
-from sagelocal.errors import ValidationException
+from sagelocal.errors import ResourceNotFound, ValidationException
 
 NAMED = {"TrialComponentName": "tc"}
 QUERY = {
@@ -40,6 +40,48 @@ def test_a_component_that_a_trial_holds_keeps_its_metrics(ask):
     with pytest.raises(ValidationException, match="cannot be deleted"):
         ask("DeleteTrialComponent", **NAMED)
     assert ask("BatchGetMetrics", MetricQueries=[QUERY])["MetricQueryResults"][0]["MetricValues"] == [1.0]
+
+
+def test_of_two_who_log_at_once_none_is_forgotten(ask, kept):
+    ask("CreateTrialComponent", **NAMED)
+    update = kept.update
+
+    def interrupted(kind, name, change):
+        kept.update = update
+        done = update(kind, name, change)
+        log(ask, 2.0)  # between the first one's two writes
+        return done
+
+    kept.update = interrupted
+    log(ask, 1.0)
+    (loss,) = ask("DescribeTrialComponent", **NAMED)["Metrics"]
+    assert (loss["Max"], loss["Count"]) == (2.0, 2)
+
+
+def test_metrics_that_are_not_logged_stay(ask, kept):
+    ask("CreateTrialComponent", **NAMED)
+    of_the_job = [{"MetricName": "accuracy", "Last": 0.9}, {"MetricName": "loss", "Last": 9.0}]
+    kept.update("experiment-trial-component", "tc", lambda body: body.update(Metrics=of_the_job))
+    log(ask, 1.0)
+    metrics = {each["MetricName"]: each["Last"] for each in ask("DescribeTrialComponent", **NAMED)["Metrics"]}
+    assert metrics == {"accuracy": 0.9, "loss": 1.0}
+
+
+def test_an_update_adds_parameters_and_artifacts_and_removes_those_that_it_names(ask):
+    one, two = {"NumberValue": 1.0}, {"NumberValue": 2.0}
+    ask("CreateTrialComponent", **NAMED, Parameters={"a": one, "b": one})
+    ask("UpdateTrialComponent", **NAMED, Parameters={"b": two, "c": two})
+    assert ask("DescribeTrialComponent", **NAMED)["Parameters"] == {"a": one, "b": two, "c": two}
+    ask("UpdateTrialComponent", **NAMED, Parameters={"d": one}, ParametersToRemove=["a", "b"])
+    assert ask("DescribeTrialComponent", **NAMED)["Parameters"] == {"c": two, "d": one}
+
+
+def test_an_experiment_that_is_not_there_has_no_list(ask):
+    ask("CreateExperiment", ExperimentName="e")
+    assert ask("ListTrials", ExperimentName="e")["TrialSummaries"] == []
+    for operation in ("ListTrials", "ListTrialComponents"):
+        with pytest.raises(ResourceNotFound, match="Experiment none does not exist"):
+            ask(operation, ExperimentName="none")
 
 
 def test_a_component_without_metrics_can_be_deleted(ask):
