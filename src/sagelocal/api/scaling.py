@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from sagelocal.api import listing
 from sagelocal.api.records import now
 from sagelocal.errors import NotSupported, ObjectNotFoundException, ValidationException
 from sagelocal.jobs import scaling
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from sagelocal.wire.message import Call
 
 NAMESPACE, DIMENSION = "sagemaker", "sagemaker:variant:DesiredInstanceCount"
+_SERVICE_ROLE = (
+    "aws-service-role/sagemaker.application-autoscaling.amazonaws.com/"
+    "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+)
 METRIC = "SageMakerVariantInvocationsPerInstance"
 
 
@@ -45,9 +50,7 @@ class Scaling:
             arn = self._store.update(scaling.TARGET, name, lambda body: _bounded(body | given)).arn
         except MissingError:
             arn = self._arn(f"scalable-target/{uuid.uuid4().hex}")
-            role = (
-                f"arn:aws:iam::{self._account.number}:role/aws-service-role/sagemaker.application-autoscaling"
-            )
+            role = f"arn:aws:iam::{self._account.number}:role/{_SERVICE_ROLE}"
             body = {"RoleARN": role, **given, "ScalableTargetARN": arn, "CreationTime": now()}
             self._store.create(scaling.TARGET, name, arn, _bounded(body))
         return {"ScalableTargetARN": arn}
@@ -55,11 +58,10 @@ class Scaling:
     @operation("DeregisterScalableTarget")
     def deregister(self, call: Call) -> dict[str, Any]:
         """Forget the bounds and the policies of a variant."""
-        name = self._name(call.parameters)
-        self._target(call.parameters)
-        for policy in list(self._found(scaling.POLICY, call.parameters)):
-            self._store.delete(scaling.POLICY, policy.name)
-        self._store.delete(scaling.TARGET, name)
+        try:
+            scaling.forget(self._store, self._name(call.parameters))
+        except MissingError as error:
+            raise _no_target(call.parameters) from error
         return {}
 
     @operation("PutScalingPolicy")
@@ -86,7 +88,11 @@ class Scaling:
                 f"{target.body['ResourceId']} has {others[0]}"
             )
         name = f"{self._name(request)}|{request['PolicyName']}"
-        arn = self._arn(f"scalingPolicy:{uuid.uuid4()}:resource/{NAMESPACE}/{request['ResourceId']}")
+        arn = self._arn(
+            f"scalingPolicy:{uuid.uuid4()}:resource/{NAMESPACE}/{request['ResourceId']}"
+            f":policyName/{request['PolicyName']}",
+            service="autoscaling",
+        )
         body = {**request, "PolicyType": kind, "PolicyARN": arn, "CreationTime": now()}
         try:
             self._store.create(scaling.POLICY, name, arn, body)
@@ -111,18 +117,23 @@ class Scaling:
     @operation("DescribeScalableTargets")
     def targets(self, call: Call) -> dict[str, Any]:
         """Return the targets."""
-        return {"ScalableTargets": [each.body for each in self._found(scaling.TARGET, call.parameters)]}
+        return _page("ScalableTargets", self._bodies(scaling.TARGET, call), call, most=50)
 
     @operation("DescribeScalingPolicies")
     def policies(self, call: Call) -> dict[str, Any]:
         """Return the policies."""
-        return {"ScalingPolicies": [each.body for each in self._found(scaling.POLICY, call.parameters)]}
+        return _page("ScalingPolicies", self._bodies(scaling.POLICY, call), call, most=10)
 
     @operation("DescribeScalingActivities")
     def activities(self, call: Call) -> dict[str, Any]:
-        """Return what was scaled, and why."""
-        found = self._found(scaling.TARGET, call.parameters)
-        return {"ScalingActivities": [each for target in found for each in target.body.get("Activities", [])]}
+        """Return what was scaled, and why, the last first."""
+        targets = self._bodies(scaling.TARGET, call)
+        found = [each for target in targets for each in target.get("Activities", [])]
+        found.sort(key=lambda each: float(each["StartTime"]), reverse=True)
+        return _page("ScalingActivities", found, call, most=50)
+
+    def _bodies(self, kind: str, call: Call) -> list[dict[str, Any]]:
+        return [each.body for each in self._found(kind, call.parameters)]
 
     def _found(self, kind: str, request: Mapping[str, Any]) -> Iterator[Resource]:
         ids = request.get("ResourceIds", [request["ResourceId"]] if "ResourceId" in request else None)
@@ -130,6 +141,7 @@ class Scaling:
         for each in self._store.list(kind):
             if (
                 each.body["ServiceNamespace"] == request["ServiceNamespace"]
+                and request.get("ScalableDimension", DIMENSION) == each.body["ScalableDimension"]
                 and (ids is None or each.body["ResourceId"] in ids)
                 and (names is None or each.body.get("PolicyName") in names)
             ):
@@ -148,10 +160,7 @@ class Scaling:
         try:
             return self._store.get(scaling.TARGET, self._name(request))
         except MissingError as error:
-            raise ObjectNotFoundException(
-                f"No scalable target found for service namespace: {NAMESPACE}, resource ID: "
-                f"{request['ResourceId']}, scalable dimension: {DIMENSION}"
-            ) from error
+            raise _no_target(request) from error
 
     def _check(self, request: Mapping[str, Any]) -> None:
         """Refuse a variant that is not there or has no instances to count."""
@@ -163,8 +172,23 @@ class Scaling:
                 f"Endpoint {endpoint} has no variant {variant} with instances; it has: {', '.join(counted)}"
             )
 
-    def _arn(self, rest: str) -> str:
-        return f"arn:aws:application-autoscaling:{self._account.region}:{self._account.number}:{rest}"
+    def _arn(self, rest: str, *, service: str = "application-autoscaling") -> str:
+        return f"arn:aws:{service}:{self._account.region}:{self._account.number}:{rest}"
+
+
+def _no_target(request: Mapping[str, Any]) -> ObjectNotFoundException:
+    return ObjectNotFoundException(
+        f"No scalable target found for service namespace: {NAMESPACE}, resource ID: "
+        f"{request['ResourceId']}, scalable dimension: {DIMENSION}"
+    )
+
+
+def _page(member: str, found: list[dict[str, Any]], call: Call, *, most: int) -> dict[str, Any]:
+    size = call.parameters.get("MaxResults", most)
+    if not 1 <= size <= most:
+        raise ValidationException(f"MaxResults is {size}; allowed are 1 to {most}")
+    page, token = listing.numbered(found, call.parameters, most)
+    return {member: page, "NextToken": token}
 
 
 def _bounded(body: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling.html
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import time
@@ -97,7 +98,7 @@ class Scaler(Ticking):
         try:
             body = self._store.get("endpoint", endpoint).body
         except MissingError:
-            self._store.delete(TARGET, name)  # as on AWS, a target goes with what it scales
+            forget(self._store, name)  # as on AWS, a target goes with what it scales
             return
         counts = {
             each["VariantName"]: each.get("CurrentInstanceCount")
@@ -134,6 +135,20 @@ class Scaler(Ticking):
         return Load(
             count=count, rate=rate, seconds=seconds, since=now - self._scaled.get(name, -COOLDOWN_SECONDS)
         )
+
+
+def forget(store: Store, resource_id: str) -> None:
+    """Remove the policies and the target of a variant.
+
+    Raises:
+        MissingError: there is no such target.
+
+    """
+    for each in store.list(POLICY):
+        if each.body["ResourceId"] == resource_id:
+            with contextlib.suppress(MissingError):  # another has just removed it
+                store.delete(POLICY, each.name)
+    store.delete(TARGET, resource_id)
 
 
 def parse(resource_id: str) -> tuple[str, str]:

@@ -1,9 +1,14 @@
-"""How many instances a variant is to have."""
+"""How many instances a variant is to have, and what is told of its targets and policies."""
 
 import pytest
 
-from sagelocal.errors import ValidationException
+from sagelocal.api import kinds
+from sagelocal.api.account import Account
+from sagelocal.api.records import Records
+from sagelocal.api.scaling import Scaling
+from sagelocal.errors import ObjectNotFoundException, ValidationException
 from sagelocal.jobs import scaling
+from sagelocal.wire.message import Call
 
 BOUNDS = {"MinCapacity": 1, "MaxCapacity": 4}
 POLICY = {"TargetValue": 100.0, "ScaleInCooldown": 60, "ScaleOutCooldown": 30}
@@ -40,3 +45,92 @@ def test_a_resource_that_is_no_variant_is_refused():
     assert scaling.parse("endpoint/e/variant/v") == ("e", "v")
     with pytest.raises(ValidationException, match="endpoint/<endpoint>/variant/<variant>"):
         scaling.parse("service/cluster/name")
+
+
+ACCOUNT = Account(number="123456789012", region="us-east-1")
+ALL = {"ServiceNamespace": "sagemaker"}
+WHERE = ALL | {"ScalableDimension": "sagemaker:variant:DesiredInstanceCount"}
+TRACKING = {
+    "TargetValue": 5.0,
+    "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
+}
+
+
+def variant(endpoint):
+    return WHERE | {"ResourceId": f"endpoint/{endpoint}/variant/v"}
+
+
+@pytest.fixture
+def api(kept):
+    """Give an operation by name, as a function; the endpoints are e0, e1 and e2."""
+    endpoints = Records(kinds.ENDPOINT, kept, ACCOUNT)
+    for name in ("e0", "e1", "e2"):
+        variants = [{"VariantName": "v", "CurrentInstanceCount": 1}]
+        endpoints.create({"EndpointName": name}, ProductionVariants=variants, EndpointStatus="InService")
+    handlers = Scaling(store=kept, endpoints=endpoints, account=ACCOUNT)
+
+    def ask(method, **parameters):
+        call = Call(operation=method, request_id="r", parameters=parameters, headers={})
+        return getattr(handlers, method)(call)
+
+    return ask
+
+
+def scale(api, endpoint, policy="p"):
+    api("register", **variant(endpoint), MinCapacity=1, MaxCapacity=2)
+    config = {"TargetTrackingScalingPolicyConfiguration": TRACKING, "PolicyType": "TargetTrackingScaling"}
+    return api("put_policy", **variant(endpoint), PolicyName=policy, **config)["PolicyARN"]
+
+
+def test_a_policy_and_its_target_are_called_as_on_aws(api):
+    start, _, end = scale(api, "e0").partition(":scalingPolicy:")
+    assert start == "arn:aws:autoscaling:us-east-1:123456789012"
+    assert end.partition(":")[2] == "resource/sagemaker/endpoint/e0/variant/v:policyName/p"
+    (target,) = api("targets", **ALL)["ScalableTargets"]
+    assert target["RoleARN"].endswith(
+        ":role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com"
+        "/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+    )
+
+
+def test_a_new_endpoint_has_no_policy_of_a_deleted_one(api, kept):
+    for endpoint in ("e0", "e1"):
+        scale(api, endpoint)
+    kept.delete("endpoint", "e0")
+    scaling.Scaler(store=kept, scale=None, invocations=lambda *_: 0).tick()
+
+    assert [each["ResourceId"] for each in api("policies", **ALL)["ScalingPolicies"]] == [
+        "endpoint/e1/variant/v"
+    ]
+    with pytest.raises(ObjectNotFoundException):
+        api("deregister", **variant("e0"))
+
+
+def test_what_is_told_has_pages(api):
+    for endpoint in ("e0", "e1", "e2"):
+        scale(api, endpoint)
+    for method, member in (("targets", "ScalableTargets"), ("policies", "ScalingPolicies")):
+        first = api(method, **ALL, MaxResults=2)
+        last = api(method, **ALL, NextToken=first["NextToken"], MaxResults=2)
+        found = [each["ResourceId"] for page in (first, last) for each in page[member]]
+        assert found == [f"endpoint/e{number}/variant/v" for number in range(3)]
+        assert last["NextToken"] is None
+        with pytest.raises(ValidationException, match="MaxResults is 0; allowed are 1 to"):
+            api(method, **ALL, MaxResults=0)
+
+
+def test_what_was_scaled_last_is_told_first(api, kept):
+    for endpoint, moment in (("e0", 2.0), ("e1", 3.0), ("e2", 1.0)):
+        scale(api, endpoint)
+        name = variant(endpoint)["ResourceId"]
+        kept.update(
+            "scalable-target", name, lambda body, at=moment: body | {"Activities": [{"StartTime": at}]}
+        )
+    times = [each["StartTime"] for each in api("activities", **ALL)["ScalingActivities"]]
+    assert times == [3.0, 2.0, 1.0]
+
+
+def test_another_dimension_has_no_targets(api):
+    scale(api, "e0")
+    other = ALL | {"ScalableDimension": "sagemaker:inference-component:DesiredCopyCount"}
+    assert api("targets", **other)["ScalableTargets"] == []
