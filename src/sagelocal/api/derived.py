@@ -10,7 +10,7 @@ import secrets
 import string
 from typing import TYPE_CHECKING, Any
 
-from sagelocal.api import listing, tags
+from sagelocal.api import feature_groups, listing, tags
 from sagelocal.api.records import now
 from sagelocal.errors import NotSupported, ResourceNotFound, ServiceError, ValidationException
 from sagelocal.jobs.store import AlreadyExistsError, MissingError
@@ -277,7 +277,7 @@ _EXTRA: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "ModelQualityJobDefinition": _definition,
     "MonitoringSchedule": _schedule,
     "Cluster": _cluster,
-    "FeatureGroup": lambda _: {"NextToken": ""},  # the model has every description end with one
+    "FeatureGroup": feature_groups.members,
     "AutoMLJob": _renamed(EndTime="CreationTime", AutoMLJobInputDataConfig="InputDataConfig"),
     "AutoMLJobV2": _renamed(EndTime="CreationTime", InputDataConfig="AutoMLJobInputDataConfig"),
     "NotebookInstance": _renamed(
