@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -246,7 +247,8 @@ def _resources(ground: _Ground, launcher: Launcher, serving: _Serving) -> tuple[
     models, configs = records(kinds.MODEL), records(kinds.ENDPOINT_CONFIG)
     endpoints, groups = records(kinds.ENDPOINT), records(kinds.MODEL_PACKAGE_GROUP)
     versions, experiments = records(kinds.MODEL_PACKAGE), Given(store)
-    packages = ModelPackages(records=versions, groups=groups, account=account)
+    changing = threading.Lock()
+    packages = ModelPackages(records=versions, groups=groups, account=account, changing=changing)
 
     def images(image_uri: str) -> None:
         container_images.resolve(image_uri, ground.settings.image_policy)
@@ -274,7 +276,7 @@ def _resources(ground: _Ground, launcher: Launcher, serving: _Serving) -> tuple[
         ),
         Models(records=models, images=images, packages=packages),
         packages,
-        ModelPackageGroups(records=groups, packages=versions, account=account),
+        ModelPackageGroups(records=groups, packages=versions, account=account, changing=changing),
         EndpointConfigs(records=configs, models=models),
         Endpoints(records=endpoints, configs=configs, endpoints=serving.hosting),
         Invocations(invoker=serving.router, queue=serving.queue, account=account),

@@ -12,6 +12,7 @@ from sagelocal.errors import ConflictException, ValidationException
 from sagelocal.wire.dispatch import operation
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Mapping
 
     from sagelocal.api.account import Account
@@ -22,12 +23,18 @@ _POLICY = "ResourcePolicy"
 
 
 class ModelPackageGroups:
-    """Create, Describe, List and DeleteModelPackageGroup, and the groups' resource policies."""
+    """Create, Describe, List and DeleteModelPackageGroup, and the groups' resource policies.
 
-    def __init__(self, *, records: Records, packages: Records, account: Account) -> None:
+    `changing` is held while a version is added and while a group is deleted.
+    """
+
+    def __init__(
+        self, *, records: Records, packages: Records, account: Account, changing: threading.Lock
+    ) -> None:
         self._records = records
         self._packages = packages
         self._account = account
+        self._changing = changing
 
     @operation("CreateModelPackageGroup")
     def create(self, call: Call) -> dict[str, Any]:
@@ -51,14 +58,15 @@ class ModelPackageGroups:
     def delete(self, call: Call) -> None:
         """Delete a group that has no versions."""
         name = group_name(call.parameters)
-        arn = self._records.get(name).arn
-        held = [each for each in self._packages.all() if each.body.get("ModelPackageGroupName") == name]
-        if held:
-            raise ConflictException(
-                f"Model Package Group {arn} cannot be deleted: it has {len(held)} model packages "
-                f"({held[0].arn} among them)"
-            )
-        self._records.remove(name)
+        with self._changing:
+            arn = self._records.get(name).arn
+            held = [each for each in self._packages.all() if each.body.get("ModelPackageGroupName") == name]
+            if held:
+                raise ConflictException(
+                    f"Model Package Group {arn} cannot be deleted: it has {len(held)} model packages "
+                    f"({held[0].arn} among them)"
+                )
+            self._records.remove(name)
 
     @operation("PutModelPackageGroupPolicy")
     def put_policy(self, call: Call) -> dict[str, Any]:

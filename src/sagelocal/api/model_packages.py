@@ -9,7 +9,6 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_UpdateModelPackage
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 from sagelocal.api import package_requests as packages
@@ -19,6 +18,7 @@ from sagelocal.errors import ServiceError, ValidationException
 from sagelocal.wire.dispatch import operation
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterable, Mapping
 
     from sagelocal.api.account import Account
@@ -39,11 +39,13 @@ _TYPES: dict[str, Callable[[Resource], bool]] = {
 class ModelPackages:
     """Create, Describe, List, Update, Delete and BatchDescribeModelPackage."""
 
-    def __init__(self, *, records: Records, groups: Records, account: Account) -> None:
+    def __init__(
+        self, *, records: Records, groups: Records, account: Account, changing: threading.Lock
+    ) -> None:
         self._records = records
         self._groups = groups
         self._account = account
-        self._creating = threading.Lock()
+        self._changing = changing
 
     @operation("CreateModelPackage")
     def create(self, call: Call) -> dict[str, Any]:
@@ -57,7 +59,7 @@ class ModelPackages:
             raise ValidationException(
                 "Tags cannot be put on a version of a model package group; tag the group"
             )
-        with self._creating:
+        with self._changing:
             return self._create_version(group_name(request), request, members)
 
     @operation("DescribeModelPackage", quick=True)

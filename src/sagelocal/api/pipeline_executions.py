@@ -17,7 +17,7 @@ from sagelocal.errors import NotSupported, ValidationException
 from sagelocal.jobs.store import Resource
 from sagelocal.pipelines import definition as defining
 from sagelocal.pipelines import expressions, parameters
-from sagelocal.pipelines.progress import ExecutionStatus, StepStatus
+from sagelocal.pipelines.progress import ENDED, ExecutionStatus, StepStatus
 from sagelocal.wire.dispatch import operation
 
 if TYPE_CHECKING:
@@ -56,6 +56,14 @@ class PipelineExecutions:
         request = call.parameters
         if "MlflowExperimentName" in request:
             raise NotSupported("sagelocal cannot log an execution to MLflow; give no MlflowExperimentName")
+        with self._records.changing:
+            name, is_new = self._store(request)
+        if is_new:
+            self._runs.begin(name)
+        return {"PipelineExecutionArn": self._records.arn(name)}
+
+    def _store(self, request: Mapping[str, Any]) -> tuple[str, bool]:
+        """Store an execution; return its name here, and whether it is new."""
         pipeline = self._records.get(request["PipelineName"])
         version = self._records.version(
             pipeline.name, request.get("PipelineVersionId", pipeline.body["LastVersion"])
@@ -70,17 +78,20 @@ class PipelineExecutions:
             raise ValidationException(str(error)) from error
         body["PipelineVersionId"] = version.body["PipelineVersionId"]
         body["Steps"] = seed(definition, request, pipeline.name, self._records)
-        if self._records.create_execution(name, body):
+        is_new = self._records.create_execution(name, body)
+        if is_new:
             moment = body["CreationTime"]
             self._records.update(pipeline.name, lambda pipeline: pipeline.update(LastRunTime=moment))
-            self._runs.begin(name)
-        return {"PipelineExecutionArn": self._records.arn(name)}
+        return name, is_new
 
     @operation("StopPipelineExecution")
     def stop(self, call: Call) -> dict[str, Any]:
-        """Ask an execution to stop: its jobs are stopped too."""
+        """Ask an execution to stop: its jobs are stopped too; a repeated request changes nothing."""
+        token = call.parameters["ClientRequestToken"]
 
         def change(body: dict[str, Any]) -> None:
+            if body.get("StopToken") == token:
+                return
             current = body["PipelineExecutionStatus"]
             if current != ExecutionStatus.EXECUTING:
                 raise ValidationException(
@@ -88,6 +99,7 @@ class PipelineExecutions:
                     f"Current status of the pipeline execution is '{current}'."
                 )
             body |= {"PipelineExecutionStatus": ExecutionStatus.STOPPING, "LastModifiedTime": now()}
+            body["StopToken"] = token
 
         return self._changed(call, change)
 
@@ -97,6 +109,8 @@ class PipelineExecutions:
         request = call.parameters
 
         def change(body: dict[str, Any]) -> None:
+            if body.get("RetryToken") == request["ClientRequestToken"]:
+                return
             current = body["PipelineExecutionStatus"]
             if current not in _RETRIED:
                 raise ValidationException(
@@ -112,10 +126,12 @@ class PipelineExecutions:
             body["RetryToken"] = request["ClientRequestToken"]
             body |= {key: request[key] for key in ("ParallelismConfiguration",) if key in request}
             body.pop("FailureReason", None)
+            body.pop("StopToken", None)
 
         execution = self._records.execution(request["PipelineExecutionArn"])
-        if execution.body.get("RetryToken") != request["ClientRequestToken"]:
-            self._records.update_execution(execution.name, change)
+        with self._records.changing:
+            retried = self._records.update_execution(execution.name, change)
+        if retried.body["PipelineExecutionStatus"] not in ENDED:
             self._runs.begin(execution.name)
         return {"PipelineExecutionArn": execution.arn}
 

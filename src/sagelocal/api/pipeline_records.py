@@ -12,6 +12,7 @@ versions and executions have a few members that no answer shows:
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from sagelocal.api.kinds import PIPELINE, PIPELINE_EXECUTION
@@ -36,6 +37,8 @@ class PipelineRecords:
     def __init__(self, store: Store, account: Account) -> None:
         self._store = store
         self._account = account
+        self.changing = threading.Lock()
+        """Held by whoever changes which pipelines, versions and executions there are."""
 
     def arn(self, name: str) -> str:
         """Return the ARN that a pipeline or an execution has, or would have, by its name here."""

@@ -8,7 +8,6 @@ Rules: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreatePipel
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 from sagelocal import storage as objects
@@ -59,7 +58,6 @@ class Pipelines:
         self._account = account
         self._operations = operations
         self._storage = storage
-        self._changing = threading.Lock()
 
     @operation("CreatePipeline")
     def create(self, call: Call) -> dict[str, Any]:
@@ -84,7 +82,7 @@ class Pipelines:
             "LastVersion": 1,
             "Token": request["ClientRequestToken"],
         }
-        with self._changing:
+        with self._records.changing:
             known = self._token_of(name)
             if known == request["ClientRequestToken"]:
                 return {"PipelineArn": self._records.arn(name)}
@@ -118,9 +116,10 @@ class Pipelines:
     def update(self, call: Call) -> dict[str, Any]:
         """Change a pipeline; a definition becomes its next version. Executions go on as they were."""
         request, name = call.parameters, call.parameters["PipelineName"]
-        with self._changing:
+        self._records.get(name)
+        text = self._definition(request)
+        with self._records.changing:
             number = self._records.get(name).body["LastVersion"]
-            text = self._definition(request)
             if text is not None:
                 number += 1
                 self._records.put_version(name, number, self._version(name, number, text))
@@ -136,7 +135,7 @@ class Pipelines:
     def delete(self, call: Call) -> dict[str, Any]:
         """Delete a pipeline with its executions, when none of them runs; what they made stays."""
         name = call.parameters["PipelineName"]
-        with self._changing:
+        with self._records.changing:
             self._records.get(name)
             running = [
                 each

@@ -1,0 +1,95 @@
+"""Requests that come at once, or twice: what belongs to something never outlives it."""
+
+import json
+import threading
+
+import pytest
+
+from sagelocal.errors import ConflictException, ServiceError, ValidationException
+
+STEPS = [{"Name": "no", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}]
+DEFINITION = json.dumps({"Version": "2020-12-01", "Steps": STEPS})
+ROLE = "arn:aws:iam::123456789012:role/R"
+PIPELINE = {"PipelineName": "p"}
+GROUP = {"ModelPackageGroupName": "g"}
+LONG_ENOUGH = 0.2
+"""Seconds that a request gets which ought to wait; without waiting it is done in a hundredth of them."""
+
+
+def token(letter):
+    return {"ClientRequestToken": letter * 32}
+
+
+@pytest.fixture
+def execution(ask):
+    ask("CreatePipeline", **PIPELINE, **token("c"), RoleArn=ROLE, PipelineDefinition=DEFINITION)
+
+    def start():
+        return {
+            "PipelineExecutionArn": ask("StartPipelineExecution", **PIPELINE, **token("s"))[
+                "PipelineExecutionArn"
+            ]
+        }
+
+    return start
+
+
+def meanwhile(kept, kind, act):
+    """Have a request come, from another client, right before a row of a kind is made; return its outcome."""
+    create, outcome = kept.create, []
+
+    def do():
+        try:
+            outcome.append(act())
+        except ServiceError as error:
+            outcome.append(error)
+        kept.close()
+
+    thread = threading.Thread(target=do)
+
+    def interrupted(made, *rest, **more):
+        if made == kind:
+            kept.create = create
+            thread.start()
+            thread.join(LONG_ENOUGH)
+        return create(made, *rest, **more)
+
+    def told():
+        thread.join()
+        return outcome[0]
+
+    kept.create = interrupted
+    return told
+
+
+def test_a_pipeline_is_not_deleted_while_an_execution_starts(ask, kept, execution):
+    told = meanwhile(kept, "pipeline-execution", lambda: ask("DeletePipeline", **PIPELINE, **token("d")))
+    arn = execution()
+    assert isinstance(told(), ConflictException)
+    assert ask("DescribePipelineExecution", **arn)["PipelineExecutionStatus"] == "Executing"
+    assert ask("DescribePipeline", **PIPELINE)
+
+
+def test_a_group_is_not_deleted_while_a_version_is_registered(ask, kept):
+    ask("CreateModelPackageGroup", **GROUP)
+    told = meanwhile(kept, "model-package", lambda: ask("DeleteModelPackageGroup", **GROUP))
+    containers = {"Containers": [{"Image": "i", "ModelDataUrl": "s3://b/m"}]}
+    ask("CreateModelPackage", **GROUP, InferenceSpecification=containers)
+    assert isinstance(told(), ConflictException)
+    assert ask("DescribeModelPackageGroup", **GROUP)
+
+
+def test_a_repeated_stop_is_no_second_one(ask, kept, execution):
+    arn = execution()
+    for _ in range(2):
+        assert ask("StopPipelineExecution", **arn, **token("x")) == arn
+    with pytest.raises(ValidationException, match="Only pipelines with 'Executing' status can be stopped"):
+        ask("StopPipelineExecution", **arn, **token("y"))
+
+    name = kept.find(arn["PipelineExecutionArn"]).name
+    kept.update("pipeline-execution", name, lambda body: body.update(PipelineExecutionStatus="Stopped"))
+    assert ask("StopPipelineExecution", **arn, **token("x")) == arn
+    for _ in range(2):
+        assert ask("RetryPipelineExecution", **arn, **token("r")) == arn
+    ask("StopPipelineExecution", **arn, **token("x"))
+    assert ask("DescribePipelineExecution", **arn)["PipelineExecutionStatus"] == "Stopping"
