@@ -36,6 +36,7 @@ OF_AIRFLOW_ON_AWS = {
     "dynamodb:DescribeTable": "data.dynamodb.export: point_in_time; the emulator exports no tables",
     "dynamodb:ExportTableToPointInTime": "as above",
     "dynamodb:DescribeExport": "as above",
+    "s3:PutObjectAcl": "DynamoDB asks it of whoever has a table exported",
     "s3:AbortMultipartUpload": "boto3 takes back an upload in parts that failed",
 }
 OF_JOBS_ON_AWS = {
