@@ -28,7 +28,7 @@ def pipelines(draw):
         (top if home is None else lists[home]).append(step)
         if kind == "Condition":
             lists[name, True], lists[name, False] = arguments["IfSteps"], arguments["ElseSteps"]
-        named.append(name)
+        named += [] if kind == "Fail" else [name]
     return definition.parse(
         json.dumps(
             {

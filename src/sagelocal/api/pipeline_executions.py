@@ -16,7 +16,7 @@ from sagelocal.api.records import now
 from sagelocal.errors import NotSupported, ValidationException
 from sagelocal.jobs.store import Resource
 from sagelocal.pipelines import definition as defining
-from sagelocal.pipelines import expressions, parameters
+from sagelocal.pipelines import expressions, parameters, steps
 from sagelocal.pipelines.progress import ENDED, ExecutionStatus, StepStatus
 from sagelocal.wire.dispatch import operation
 
@@ -105,7 +105,11 @@ class PipelineExecutions:
 
     @operation("RetryPipelineExecution")
     def retry(self, call: Call) -> dict[str, Any]:
-        """Run an execution that failed or was stopped again, from the steps that did not succeed."""
+        """Run an execution that failed or was stopped again, from the steps that did not succeed.
+
+        One that ended by a Fail step stays as it is:
+        https://docs.aws.amazon.com/sagemaker/latest/dg/build-and-manage-steps-types.html (Fail step)
+        """
         request = call.parameters
 
         def change(body: dict[str, Any]) -> None:
@@ -116,6 +120,10 @@ class PipelineExecutions:
                 raise ValidationException(
                     "Only pipelines with 'Failed' or 'Stopped' status can be retried. "
                     f"Current status of the pipeline execution is '{current}'."
+                )
+            if any(record["StepType"] == steps.FAIL for record in body["Steps"].values()):
+                raise ValidationException(
+                    "A pipeline execution that a Fail step has ended cannot be retried."
                 )
             body["Steps"] = {
                 name: record

@@ -229,6 +229,9 @@ def _check(step: Step, declared: Mapping[str, Parameter], found: Mapping[str, St
     unknown = sorted(step.needs - set(found))
     if unknown:
         raise DefinitionError(f"{where} needs the step {unknown[0]!r}, which is not there")
+    for name in sorted(step.needs):
+        if found[name].type == steps.FAIL:
+            raise DefinitionError(f"{where} needs the Fail step {name!r}, after which nothing comes")
     if step.type == steps.CONDITION:
         _check_conditions(step)
     elif step.type == steps.FAIL and "ErrorMessage" not in step.arguments:

@@ -6,6 +6,7 @@ Source: the SDK's `workflow/parameters.py`, which writes them. StartPipelineExec
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -120,6 +121,6 @@ def _is_whole(value: Any) -> bool:
 _FITS: dict[str, Callable[[Any], bool]] = {
     "String": lambda value: isinstance(value, str),
     "Integer": _is_whole,
-    "Float": lambda value: _is_whole(value) or isinstance(value, float),
+    "Float": lambda value: _is_whole(value) or (isinstance(value, float) and math.isfinite(value)),
     "Boolean": lambda value: isinstance(value, bool),
 }

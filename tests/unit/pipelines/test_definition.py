@@ -1,6 +1,7 @@
 """Definitions: what is read of a good one, and what is said of a bad one."""
 
 import json
+import math
 
 import pytest
 
@@ -62,7 +63,12 @@ BAD = {
     text(fail("A", {"Get": "Steps.B.Outcome"})): "needs the step 'B', which is not there",
     text(fail("A", DependsOn=["B"])): "needs the step 'B', which is not there",
     text(fail("A", DependsOn="B")): "DependsOn is 'B'",
-    text(fail("A", DependsOn=["B"]), fail("B", DependsOn=["A"])): "in a circle: ",
+    text(
+        {**SCORED, "Name": "A", "DependsOn": ["B"]}, {**SCORED, "Name": "B", "DependsOn": ["A"]}
+    ): "in a circle: ",
+    text({**SCORED, "DependsOn": ["A"]}, fail("A")): "'Score' needs the Fail step 'A'",
+    text(fail("B", {"Get": "Steps.A.ErrorMessage"}), fail("A")): "'B' needs the Fail step 'A'",
+    text(fail("A"), parameters=[MOST | {"DefaultValue": math.inf}]): "'Most' is inf; it is a Float",
     text(check(IfSteps=[SCORED])): "in a circle: ",  # it reads what hangs on it
     text(fail("A", {"Get": "Parameters.Least"})): "the parameter 'Least'; declared are Most",
     text(fail("A", {"Get": "Pipeline.Name"})): "names nothing",

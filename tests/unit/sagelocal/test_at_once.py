@@ -93,3 +93,15 @@ def test_a_repeated_stop_is_no_second_one(ask, kept, execution):
         assert ask("RetryPipelineExecution", **arn, **token("r")) == arn
     ask("StopPipelineExecution", **arn, **token("x"))
     assert ask("DescribePipelineExecution", **arn)["PipelineExecutionStatus"] == "Stopping"
+
+
+def test_what_a_fail_step_has_ended_is_not_retried(ask, kept, execution):
+    arn = execution()
+    failed = {"no": {"StepName": "no", "StepType": "Fail", "StepStatus": "Failed", "StartTime": 1.0}}
+    name = kept.find(arn["PipelineExecutionArn"]).name
+    kept.update(
+        "pipeline-execution", name, lambda body: body.update(PipelineExecutionStatus="Failed", Steps=failed)
+    )
+    with pytest.raises(ValidationException, match="a Fail step has ended cannot be retried"):
+        ask("RetryPipelineExecution", **arn, **token("r"))
+    assert ask("DescribePipelineExecution", **arn)["PipelineExecutionStatus"] == "Failed"
