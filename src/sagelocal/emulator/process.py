@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import http.client
 import os
 import signal
@@ -13,13 +14,13 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from sagelocal.emulator import account as accounts
 from sagelocal.emulator import environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 HOST = "127.0.0.1"
 READY_SECONDS = 60.0
@@ -28,7 +29,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 class EmulatorError(RuntimeError):
-    """The emulator did not come up; the message has the end of its log."""
+    """The emulator did not come up; the message has the end of its log, or says who is in the way."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,17 +88,16 @@ def start(
     It dies with the thread that called this. Its objects, its state and `emulator.log` are below `data`.
 
     Raises:
-        EmulatorError: it ended, or did not answer within a minute.
+        EmulatorError: it ended, or did not answer within a minute, or another has its data directory.
         environment.EnvironmentMakingError: its environment could not be made.
 
     """
     python = environment.ensure(environments)
     port = port or free_port()
-    data.mkdir(parents=True, exist_ok=True)
     log = data / "emulator.log"
     boot = Path(__file__).with_name("boot.py")
     arguments = (accounts.ACCESS_KEY, account.number, accounts.ROLE, accounts.SESSION, account.region)
-    with log.open("ab") as output:
+    with hold(data) as held, log.open("ab") as output:
         process = subprocess.Popen(
             [str(python), str(boot), *arguments],
             env=child_environment(environ, port=port, data=data, account=account, host=host),
@@ -105,6 +105,7 @@ def start(
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=data,
+            pass_fds=[held],
             preexec_fn=_dying_with(os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509  (one prctl)
         )
     emulator = Emulator(process=process, port=port, account=account, log=log)
@@ -115,6 +116,37 @@ def start(
         emulator.stop()
         raise
     return emulator
+
+
+@contextlib.contextmanager
+def hold(data: Path, *, within: float = STOP_SECONDS) -> Iterator[int]:
+    """Keep other emulators off a data directory: each would write its state over that of the other.
+
+    Yields a descriptor. A child that inherits it goes on holding the directory, until it has ended; one whose
+    service was killed needs a moment for that.
+
+    Raises:
+        EmulatorError: another holds it, and goes on for so many seconds.
+
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + within
+    with (data / "lock").open("a") as handle:
+        while not _is_ours(handle):
+            if time.monotonic() > deadline:
+                raise EmulatorError(
+                    f"another AWS emulator has the data directory {data}; stop it, or choose one by --data"
+                )
+            time.sleep(0.05)
+        yield handle.fileno()
+
+
+def _is_ours(handle: IO[str]) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def child_environment(
