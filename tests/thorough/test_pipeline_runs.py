@@ -88,17 +88,23 @@ class Rows(PipelineRecords):
         return changed
 
 
-def rows(folder):
+def rows(folder, train=TRAIN):
     found = Rows(Store(folder / "state.db"), ACCOUNT)
     text = json.dumps(
-        {"Version": "2020-12-01", "Steps": [TRAIN, CHECK], "PipelineExperimentConfig": EXPERIMENT}
+        {"Version": "2020-12-01", "Steps": [train, CHECK], "PipelineExperimentConfig": EXPERIMENT}
     )
     found.put_version("iris", 1, {"PipelineDefinition": text, "PipelineVersionId": 1})
     found.create("iris", {"LastVersion": 1, "RoleArn": "r"}, {})
+    begin(found, NAME)
+    return found
+
+
+def begin(found, name):
+    """Store an execution."""
     body = {
         "PipelineName": "iris",
         "PipelineArn": found.arn("iris"),
-        "PipelineExecutionArn": found.arn(NAME),
+        "PipelineExecutionArn": found.arn(name),
         "PipelineExecutionStatus": "Executing",
         "PipelineVersionId": 1,
         "CreationTime": time.time(),
@@ -106,13 +112,12 @@ def rows(folder):
         "Attempts": {},
         "Steps": {},
     }
-    found.create_execution(NAME, body)
-    return found
+    found.create_execution(name, body)
 
 
-def run(records, world, folder):
+def run(records, world, folder, name=NAME):
     Run(
-        name=NAME,
+        name=name,
         records=records,
         caller=world,
         storage=DirectoryStorage(folder),
@@ -163,6 +168,22 @@ def test_a_run_that_is_cut_off_at_any_moment_is_taken_up_and_does_nothing_twice(
         run(records, world, folder)
         check(records, world)
         records.close()
+
+
+def test_the_cached_run_of_a_job_that_was_deleted_is_not_taken(tmp_path):
+    kept = TRAIN | {"CacheConfig": {"Enabled": True, "ExpireAfter": "P1D"}}
+    records, world = rows(tmp_path, kept), World()
+    run(records, world, tmp_path)
+    names = ["iris/execution/hit", "iris/execution/miss"]
+    for name in names:
+        begin(records, name)
+        run(records, world, tmp_path, name)
+        world.there = {(noun, each) for noun, each in world.there if noun != "TrainingJob"}
+
+    hit, miss = (records.execution(name).body["Steps"]["Train"] for name in names)
+    assert hit["CacheHitResult"] == {"SourcePipelineExecutionArn": records.arn(NAME)}
+    assert (miss["StepStatus"], "CacheHitResult" in miss) == ("Succeeded", False)
+    assert world.made["TrainingJob"] == 2
 
 
 def runs(records, world, folder):

@@ -142,7 +142,7 @@ class StepWork:
         if kind.cache_key:
             members["Signature"] = caching.signature(kind.type, kind.cache_key, arguments)
             hit = self._find(step, members["Signature"]) if step.max_age is not None else None
-            if hit is not None:
+            if hit is not None and self._is_there(kind, hit.record["Resource"]):
                 taken = {key: hit.record[key] for key in ("Resource", "Metadata")}
                 told = {"CacheHitResult": {"SourcePipelineExecutionArn": hit.execution_arn}}
                 return Outcome(status=StepStatus.SUCCEEDED, members=members | taken | told)
@@ -164,6 +164,16 @@ class StepWork:
         members["Metadata"] = {kind.metadata: {"Arn": answer[kind.arn_key]}}
         reached = StepStatus.EXECUTING if kind.is_job else StepStatus.SUCCEEDED
         return Outcome(status=reached, members=members)
+
+    def _is_there(self, kind: StepKind, resource: str) -> bool:
+        """Tell whether an earlier run's job is still there to be read from; jobs can be deleted."""
+        try:
+            self._caller(f"Describe{kind.noun}", requests.description(kind, resource))
+        except ServiceError as error:
+            if retries.of_error(error.code, error.status):
+                raise  # it may be there at the next attempt
+            return False
+        return True
 
     def _make(self, kind: StepKind, request: dict[str, Any], given_tags: Any) -> dict[str, Any]:
         if kind.type == steps.REGISTER_MODEL:
