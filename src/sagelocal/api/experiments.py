@@ -72,7 +72,8 @@ class Experiments:
         found = self._store.list(TRIAL) if experiment is None else self._of_experiment(experiment)
         if component is not None:
             arn = self._components.find({"TrialComponentName": component}).arn
-            found = [each for each in found if each.arn in self._members("TrialArn", TrialComponentArn={arn})]
+            members = self._members("TrialArn", TrialComponentArn={arn})
+            found = [each for each in found if each.arn in members]
         return self._trials.listed(request, found)
 
     @operation("ListTrialComponents")

@@ -18,7 +18,7 @@ from sagelocal.errors import NotSupported, ValidationException
 from sagelocal.wire.dispatch import operation
 
 if TYPE_CHECKING:
-    from sagelocal.jobs.store import Resource, Store
+    from sagelocal.jobs.store import Store
     from sagelocal.wire.message import Call
 
 MOST_CLAUSES = 20
@@ -74,8 +74,7 @@ class Search:
             raise ValidationException(f"The search expression has more than {MOST_CLAUSES} elements")
         # Nobody has shared anything from another account.
         theirs = request.get("CrossAccountFilterOption") == "CrossAccount"
-        resources = [] if theirs else self._store.list(kind.word)
-        found = [each for each in map(self._document, resources) if passes(each, expression)]
+        found = [] if theirs else [each for each in self._documents(kind) if passes(each, expression)]
         order = request.get("SortBy", "LastModifiedTime")
         is_descending = request.get("SortOrder", "Descending") == "Descending"
         found.sort(key=lambda each: _place(each, order), reverse=is_descending)
@@ -92,34 +91,32 @@ class Search:
         kind = _kind(call.parameters["Resource"])
         query = call.parameters.get("SuggestionQuery", {}).get("PropertyNameQuery", {})
         hint = query.get("PropertyNameHint", "")
-        names = {
-            name
-            for each in self._store.list(kind.word)
-            for name in _names(self._document(each))
-            if name.startswith(hint)
-        }
+        names = {name for each in self._documents(kind) for name in _names(each) if name.startswith(hint)}
         return {"PropertyNameSuggestions": [{"PropertyName": name} for name in sorted(names)]}
 
-    def _document(self, resource: Resource) -> dict[str, Any]:
-        tags = [{"Key": key, "Value": value} for key, value in self._store.tags(resource.arn).items()]
-        found = resource.body | {"LastModifiedTime": resource.modified}
-        if resource.kind == experiments.COMPONENT:
-            # The SDK's ExperimentAnalytics takes for a list what is not there.
-            found = {key: {} for key in ("Parameters", "InputArtifacts", "OutputArtifacts")} | found
-            found["Parents"] = self._parents(resource.arn)
-        return found | ({"Tags": tags} if tags else {})
+    def _documents(self, kind: Kind) -> Iterator[dict[str, Any]]:
+        """Yield the resources of a kind as they are searched."""
+        parents = self._parents() if kind.word == experiments.COMPONENT else {}
+        for resource in self._store.list(kind.word):
+            tags = [{"Key": key, "Value": value} for key, value in self._store.tags(resource.arn).items()]
+            found = resource.body | {"LastModifiedTime": resource.modified}
+            if kind.word == experiments.COMPONENT:
+                # The SDK's ExperimentAnalytics takes for a list what is not there.
+                found = {key: {} for key in ("Parameters", "InputArtifacts", "OutputArtifacts")} | found
+                found["Parents"] = parents.get(resource.arn, [])
+            yield found | ({"Tags": tags} if tags else {})
 
-    def _parents(self, component: str) -> list[dict[str, str]]:
-        """Return the trials of a component, with their experiments."""
-        arns = {
-            each.body["TrialArn"]
-            for each in self._store.list(experiments.MEMBERSHIP)
-            if each.body["TrialComponentArn"] == component
+    def _parents(self) -> dict[str, list[dict[str, str]]]:
+        """Return the trials of each component, with their experiments, by the component's ARN."""
+        trials = {
+            each.arn: {key: each.body[key] for key in ("TrialName", "ExperimentName")}
+            for each in self._store.list(experiments.TRIAL)
         }
-        trials = (
-            [each.body for each in self._store.list(experiments.TRIAL) if each.arn in arns] if arns else []
-        )
-        return [{key: trial[key] for key in ("TrialName", "ExperimentName")} for trial in trials]
+        found: dict[str, list[dict[str, str]]] = {}
+        for each in self._store.list(experiments.MEMBERSHIP):
+            if trial := trials.get(each.body["TrialArn"]):
+                found.setdefault(each.body["TrialComponentArn"], []).append(trial)
+        return found
 
 
 def passes(document: Mapping[str, Any], expression: Mapping[str, Any]) -> bool:
