@@ -8,6 +8,7 @@ is forgotten once it is carried: after a crash it is carried again, which lineag
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from typing import TYPE_CHECKING
 
@@ -48,10 +49,14 @@ class Feed:
     def carry(self) -> int:
         """Carry a batch of changes; return how many they were."""
         found = self._store.untold(_AT_ONCE)
-        for change in found:
-            self._tell(change)
-        if found:
-            self._store.told(found[-1].number)
+        carried = 0
+        try:
+            for change in found:
+                self._tell(change)
+                carried = change.number
+        finally:
+            if carried:
+                self._store.told(carried)
         return len(found)
 
     def _work(self) -> None:
@@ -70,5 +75,7 @@ class Feed:
             self._trail.record(change)
             for event in events.of(change, self._store.tags(change.arn)):
                 self._bus.tell(event)
+        except sqlite3.OperationalError:
+            raise  # a locked or full disk may be better soon, and no change is lost by it
         except Exception:  # noqa: BLE001  (one change must not keep the others from being carried)
             _log.exception("the change of %s was not carried", change.arn)

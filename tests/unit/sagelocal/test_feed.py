@@ -1,11 +1,15 @@
 """Changes of status are carried once each, become lineage and events, and survive a crash in between."""
 
+import sqlite3
+import threading
+
 import pytest
+from tests.unit.sagelocal.failing_store import FULL, FailingStore
 
 from sagelocal.api.account import Account
 from sagelocal.api.feed import Feed
 from sagelocal.api.trail import Trail
-from sagelocal.jobs.store import MissingError, Store
+from sagelocal.jobs.store import MissingError
 
 ACCOUNT = Account(number="123456789012", region="us-east-1")
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
@@ -44,7 +48,7 @@ class Bus:
 
 @pytest.fixture
 def store(tmp_path):
-    store = Store(tmp_path / "state.db")
+    store = FailingStore(tmp_path / "state.db")
     yield store
     store.close()
 
@@ -243,6 +247,22 @@ def test_a_change_that_cannot_be_carried_keeps_no_other_back(store, feed, bus):
     assert [event.resources for event in bus.told] == [(JOB["TrainingJobArn"],)]
     with pytest.raises(MissingError):
         store.get(COMPONENT, "broken-aws-training-job")
+
+
+def test_what_the_disk_does_not_take_is_carried_again(store, feed, bus):
+    create(store, "training-job", "j", JOB)
+    feed.carry()
+    create(store, "training-job", "beside", JOB)
+    store.update("training-job", "j", lambda body: body.update(ENDED))
+    store.fail("update", "j-aws-training-job", threading.current_thread().name)
+    with pytest.raises(sqlite3.OperationalError, match=FULL):
+        feed.carry()
+    feed.carry()
+
+    assert store.has_failed()
+    assert store.get(COMPONENT, "j-aws-training-job").body["Status"] == {"PrimaryStatus": "Completed"}
+    told = [event.detail["TrainingJobStatus"] for event in bus.told]
+    assert told == ["InProgress", "InProgress", "Completed"]
 
 
 def test_only_a_change_of_status_is_told(store, feed, bus):
