@@ -16,6 +16,7 @@ from sagelocal.errors import NotSupported, ResourceNotFound, ServiceError, Valid
 from sagelocal.jobs.store import AlreadyExistsError, MissingError
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterable, Mapping
 
     from sagelocal.api.account import Account
@@ -32,14 +33,21 @@ _NOT_KEPT = ("Tags", "ClientToken", "ClientRequestToken")
 
 
 class Derived:
-    """The operations of one kind of resource."""
+    """The operations of one kind of resource.
 
-    def __init__(self, convention: Convention, store: Store, account: Account) -> None:
+    `changing` is held by whoever changes a resource that another may need: what is found is still there when
+    it is changed, and nothing is made of what is being deleted.
+    """
+
+    def __init__(
+        self, convention: Convention, store: Store, account: Account, changing: threading.RLock
+    ) -> None:
         self._convention = convention
         self.row = convention.row
         self._kind = convention.kind
         self._store = store
         self._account = account
+        self._changing = changing
         self._parts = _parts(convention)
         made = convention.operations["Create"].input
         self._needed = frozenset(made.required_members if made else ())
@@ -63,8 +71,6 @@ class Derived:
         if self.row.refused:
             raise NotSupported(f"{call.operation} is refused: {self.row.reason}")
         given_tags = tags.parse(request.get("Tags", []))
-        for member, word in self.row.parents:
-            self._check_parent(member, word, request)
         name, arn, members = self._identify(request)
         moment = now()
         kept = {key: value for key, value in request.items() if key not in _NOT_KEPT}
@@ -73,10 +79,13 @@ class Derived:
         body |= {"CreationTime": moment, "LastModifiedTime": moment, "CreatedBy": self._account.owner}
         body |= {self._convention.arn_member: arn}
         body |= _EXTRA.get(self.row.noun, _nothing)(body)
-        try:
-            self._store.create(self.row.word, name, arn, body, given_tags)
-        except AlreadyExistsError as error:
-            raise self._kind.already_exists(self._account, name) from error
+        with self._changing:
+            for member, word in self.row.parents:
+                self._check_parent(member, word, request)
+            try:
+                self._store.create(self.row.word, name, arn, body, given_tags)
+            except AlreadyExistsError as error:
+                raise self._kind.already_exists(self._account, name) from error
         return body
 
     def describe(self, call: Call) -> dict[str, Any]:
@@ -106,7 +115,6 @@ class Derived:
     def update(self, call: Call) -> dict[str, Any]:
         """Replace the members that the request gives, and take away what it asks to remove."""
         request = call.parameters
-        name = self.find(request).name
 
         def change(body: dict[str, Any]) -> None:
             removed = [each for each in request if each.endswith(_REMOVE)]
@@ -123,19 +131,21 @@ class Derived:
             for member in [each for each, value in body.items() if value == {} and each not in self._needed]:
                 del body[member]
 
-        return self._store.update(self.row.word, name, change).body
+        with self._changing:
+            return self._store.update(self.row.word, self.find(request).name, change).body
 
     def delete(self, call: Call) -> dict[str, Any]:
         """Forget a resource that no other needs."""
-        resource = self.find(call.parameters)
-        for word, member in _CHILDREN.get(self.row.word, ()):
-            names = (resource.name, resource.arn)
-            held = [each for each in self._store.list(word) if each.body.get(member) in names]
-            if held:
-                raise self._convention.in_use(
-                    f"{resource.arn} cannot be deleted: {held[0].arn} belongs to it"
-                )
-        return self._store.delete(self.row.word, resource.name).body
+        with self._changing:
+            resource = self.find(call.parameters)
+            for word, member in _CHILDREN.get(self.row.word, ()):
+                names = (resource.name, resource.arn)
+                held = [each for each in self._store.list(word) if each.body.get(member) in names]
+                if held:
+                    raise self._convention.in_use(
+                        f"{resource.arn} cannot be deleted: {held[0].arn} belongs to it"
+                    )
+            return self._store.delete(self.row.word, resource.name).body
 
     def run(self, call: Call) -> dict[str, Any]:
         """Refuse to start or stop what does not run; what is not there is said first."""

@@ -16,6 +16,7 @@ from sagelocal.jobs.store import AlreadyExistsError, MissingError
 from sagelocal.wire.dispatch import operation
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Mapping, Sequence
 
     from sagelocal.api.derived import Derived
@@ -39,17 +40,27 @@ _STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {
 class Experiments:
     """Trials' components and components' metrics."""
 
-    def __init__(self, *, experiments: Derived, trials: Derived, components: Derived, store: Store) -> None:
+    def __init__(
+        self,
+        *,
+        experiments: Derived,
+        trials: Derived,
+        components: Derived,
+        store: Store,
+        changing: threading.RLock,
+    ) -> None:
         self._experiments = experiments
         self._trials = trials
         self._components = components
         self._store = store
+        self._changing = changing
 
     @operation("AssociateTrialComponent")
     def associate(self, call: Call) -> dict[str, Any]:
         """Make a component one of a trial's; doing it again changes nothing."""
-        pair = self._pair(call)
-        join(self._store, trial=pair["TrialArn"], component=pair["TrialComponentArn"])
+        with self._changing:
+            pair = self._pair(call)
+            join(self._store, trial=pair["TrialArn"], component=pair["TrialComponentArn"])
         return pair
 
     @operation("DisassociateTrialComponent")
@@ -98,19 +109,17 @@ class Experiments:
     @operation("DeleteTrialComponent")
     def delete_component(self, call: Call) -> dict[str, Any]:
         """Delete a component that belongs to no trial, and with it what it logged."""
-        name = self._components.find(call.parameters).name
-        deleted = self._components.delete(call)
-        with contextlib.suppress(MissingError):
-            self._store.delete(SERIES, name)
+        with self._changing:
+            name = self._components.find(call.parameters).name
+            deleted = self._components.delete(call)
+            with contextlib.suppress(MissingError):
+                self._store.delete(SERIES, name)
         return deleted
 
     @operation("BatchPutMetrics")
     def put_metrics(self, call: Call) -> dict[str, Any]:
         """Add values to a component's metrics; Describe tells their summaries."""
-        component = self._components.find(call.parameters)
         data = call.parameters["MetricData"]
-        with contextlib.suppress(AlreadyExistsError):
-            self._store.create(SERIES, component.name, f"{SERIES}:{component.name}", {})
 
         def add(body: dict[str, Any]) -> None:
             for each in data:
@@ -118,17 +127,17 @@ class Experiments:
                     [each.get("Step", 0), each["Timestamp"], each["Value"]]
                 )
 
-        self._store.update(SERIES, component.name, add)
+        with self._changing:
+            component = self._components.find(call.parameters)
+            with contextlib.suppress(AlreadyExistsError):
+                self._store.create(SERIES, component.name, f"{SERIES}:{component.name}", {})
+            series = self._store.update(SERIES, component.name, add).body
+            told = [_summary(name, component.arn, each) for name, each in series.items()]
 
-        def summarize(body: dict[str, Any]) -> None:
-            # Read within this write: another's values may have come since.
-            series = self._store.get(SERIES, component.name).body
-            arn = body["TrialComponentArn"]
-            body["Metrics"] = merged(
-                body.get("Metrics", []), [_summary(name, arn, each) for name, each in series.items()]
-            )
+            def summarize(body: dict[str, Any]) -> None:
+                body["Metrics"] = merged(body.get("Metrics", []), told)
 
-        self._store.update(COMPONENT, component.name, summarize)
+            self._store.update(COMPONENT, component.name, summarize)
         return {}
 
     @operation("BatchGetMetrics")

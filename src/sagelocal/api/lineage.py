@@ -17,6 +17,7 @@ from sagelocal.jobs.store import AlreadyExistsError, MissingError
 from sagelocal.wire.dispatch import operation
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from sagelocal.api.account import Account
@@ -44,22 +45,24 @@ _SORTED_BY = ("SourceArn", "DestinationArn", "SourceType", "DestinationType")
 class Lineage:
     """AddAssociation, DeleteAssociation, ListAssociations, QueryLineage."""
 
-    def __init__(self, *, store: Store, account: Account) -> None:
+    def __init__(self, *, store: Store, account: Account, changing: threading.RLock) -> None:
         self._store = store
         self._account = account
+        self._changing = changing
 
     @operation("AddAssociation")
     def add(self, call: Call) -> dict[str, Any]:
         """Say that one entity contributed to another."""
         request = call.parameters
         try:
-            return associate(
-                self._store,
-                source=self._entity(request["SourceArn"]),
-                destination=self._entity(request["DestinationArn"]),
-                association=request.get("AssociationType", "AssociatedWith"),
-                owner=self._account.owner,
-            )
+            with self._changing:
+                return associate(
+                    self._store,
+                    source=self._entity(request["SourceArn"]),
+                    destination=self._entity(request["DestinationArn"]),
+                    association=request.get("AssociationType", "AssociatedWith"),
+                    owner=self._account.owner,
+                )
         except AlreadyExistsError as error:
             raise ValidationException(ASSOCIATION.exists.format(name=_name(request))) from error
 

@@ -16,6 +16,7 @@ from sagelocal.jobs.store import Resource
 from sagelocal.wire.dispatch import operation
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Mapping
 
     from sagelocal.api.account import Account
@@ -40,10 +41,11 @@ _VERSIONS = ResourceKind(
 class ModelCards:
     """CreateModelCard, DescribeModelCard, UpdateModelCard, ListModelCardVersions; the rest is derived."""
 
-    def __init__(self, *, cards: Derived, store: Store, account: Account) -> None:
+    def __init__(self, *, cards: Derived, store: Store, account: Account, changing: threading.RLock) -> None:
         self._cards = cards
         self._store = store
         self._account = account
+        self._changing = changing
 
     @operation("CreateModelCard")
     def create(self, call: Call) -> dict[str, Any]:
@@ -67,7 +69,6 @@ class ModelCards:
         request = call.parameters
         if "Content" in request:
             documents.check("Content", request["Content"])
-        resource = self._cards.find(request)
 
         def change(body: dict[str, Any]) -> None:
             moment, current = now(), body["ModelCardStatus"]
@@ -78,13 +79,14 @@ class ModelCards:
                         "Content and ModelCardStatus cannot be changed in a single call"
                     )
                 if current == _ARCHIVED:
-                    raise ConflictException(f"{resource.arn} is {_ARCHIVED} and cannot be changed")
+                    raise ConflictException(f"{body['ModelCardArn']} is {_ARCHIVED} and cannot be changed")
                 body[_EARLIER].append(_version(body))
                 number = body["ModelCardVersion"] + 1
                 body.update({"Content": content, "ModelCardVersion": number, _BEGAN: moment})
             body.update(ModelCardStatus=status, LastModifiedTime=moment, LastModifiedBy=self._account.owner)
 
-        return {"ModelCardArn": self._store.update(KIND, resource.name, change).arn}
+        with self._changing:
+            return {"ModelCardArn": self._store.update(KIND, self._cards.find(request).name, change).arn}
 
     @operation("ListModelCardVersions")
     def list_versions(self, call: Call) -> dict[str, Any]:

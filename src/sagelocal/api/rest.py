@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,8 +34,9 @@ class Rest:
 
 def build(operations: Mapping[str, Operation], store: Store, account: Account) -> Rest:
     """Derive the resources of `recorded` from the operations of the service model."""
+    changing = threading.RLock()
     by_noun = {
-        row.noun: Derived(conventions.read(row, operations), store, account)
+        row.noun: Derived(conventions.read(row, operations), store, account, changing)
         for row in recorded.ROWS
         if f"Create{row.noun}" in operations
     }
@@ -45,9 +47,10 @@ def build(operations: Mapping[str, Operation], store: Store, account: Account) -
                 trials=by_noun["Trial"],
                 components=by_noun["TrialComponent"],
                 store=store,
+                changing=changing,
             ),
-            Lineage(store=store, account=account),
-            ModelCards(cards=by_noun["ModelCard"], store=store, account=account),
+            Lineage(store=store, account=account, changing=changing),
+            ModelCards(cards=by_noun["ModelCard"], store=store, account=account, changing=changing),
         ),
         derived={name: handler for each in by_noun.values() for name, handler in each.handlers().items()},
         rows={name: each.row for each in by_noun.values() for name in each.handlers()},

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from sagelocal.errors import ConflictException, ServiceError, ValidationException
+from sagelocal.errors import ConflictException, ResourceNotFound, ServiceError, ValidationException
 
 STEPS = [{"Name": "no", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}]
 DEFINITION = json.dumps({"Version": "2020-12-01", "Steps": STEPS})
@@ -34,9 +34,9 @@ def execution(ask):
     return start
 
 
-def meanwhile(kept, kind, act):
-    """Have a request come, from another client, right before a row of a kind is made; return its outcome."""
-    create, outcome = kept.create, []
+def meanwhile(kept, write, kind, act):
+    """Have a request come, from another client, before a row of a kind is written; return its outcome."""
+    carry_out, outcome = getattr(kept, write), []
 
     def do():
         try:
@@ -47,23 +47,25 @@ def meanwhile(kept, kind, act):
 
     thread = threading.Thread(target=do)
 
-    def interrupted(made, *rest, **more):
-        if made == kind:
-            kept.create = create
+    def interrupted(written, *rest, **more):
+        if written == kind:
+            setattr(kept, write, carry_out)
             thread.start()
             thread.join(LONG_ENOUGH)
-        return create(made, *rest, **more)
+        return carry_out(written, *rest, **more)
 
     def told():
         thread.join()
         return outcome[0]
 
-    kept.create = interrupted
+    setattr(kept, write, interrupted)
     return told
 
 
 def test_a_pipeline_is_not_deleted_while_an_execution_starts(ask, kept, execution):
-    told = meanwhile(kept, "pipeline-execution", lambda: ask("DeletePipeline", **PIPELINE, **token("d")))
+    told = meanwhile(
+        kept, "create", "pipeline-execution", lambda: ask("DeletePipeline", **PIPELINE, **token("d"))
+    )
     arn = execution()
     assert isinstance(told(), ConflictException)
     assert ask("DescribePipelineExecution", **arn)["PipelineExecutionStatus"] == "Executing"
@@ -72,7 +74,7 @@ def test_a_pipeline_is_not_deleted_while_an_execution_starts(ask, kept, executio
 
 def test_a_group_is_not_deleted_while_a_version_is_registered(ask, kept):
     ask("CreateModelPackageGroup", **GROUP)
-    told = meanwhile(kept, "model-package", lambda: ask("DeleteModelPackageGroup", **GROUP))
+    told = meanwhile(kept, "create", "model-package", lambda: ask("DeleteModelPackageGroup", **GROUP))
     containers = {"Containers": [{"Image": "i", "ModelDataUrl": "s3://b/m"}]}
     ask("CreateModelPackage", **GROUP, InferenceSpecification=containers)
     assert isinstance(told(), ConflictException)
@@ -105,3 +107,49 @@ def test_what_a_fail_step_has_ended_is_not_retried(ask, kept, execution):
     with pytest.raises(ValidationException, match="a Fail step has ended cannot be retried"):
         ask("RetryPipelineExecution", **arn, **token("r"))
     assert ask("DescribePipelineExecution", **arn)["PipelineExecutionStatus"] == "Failed"
+
+
+COMPONENT = {"TrialComponentName": "tc"}
+
+
+def log(ask, value):
+    return ask(
+        "BatchPutMetrics", **COMPONENT, MetricData=[{"MetricName": "loss", "Timestamp": 1.0, "Value": value}]
+    )
+
+
+def test_of_two_who_log_at_once_none_is_forgotten(ask, kept):
+    ask("CreateTrialComponent", **COMPONENT)
+    told = meanwhile(kept, "update", "experiment-trial-component", lambda: log(ask, 2.0))
+    log(ask, 1.0)
+    assert told() == {}
+    (loss,) = ask("DescribeTrialComponent", **COMPONENT)["Metrics"]
+    assert (loss["Max"], loss["Count"]) == (2.0, 2)
+
+
+def test_an_experiment_is_not_deleted_while_a_trial_of_it_is_made(ask, kept):
+    ask("CreateExperiment", ExperimentName="e")
+    told = meanwhile(kept, "create", "experiment-trial", lambda: ask("DeleteExperiment", ExperimentName="e"))
+    ask("CreateTrial", TrialName="t", ExperimentName="e")
+    assert "belongs to it" in str(told())
+    assert ask("DescribeExperiment", ExperimentName="e")
+
+
+CONTEXT = {"ContextName": "c"}
+
+
+@pytest.fixture
+def context(ask):
+    ask("CreateContext", **CONTEXT, ContextType="x", Source={"SourceUri": "u"})
+
+
+def test_what_two_delete_at_once_is_deleted_once(ask, kept, context):
+    told = meanwhile(kept, "delete", "context", lambda: ask("DeleteContext", **CONTEXT))
+    assert ask("DeleteContext", **CONTEXT)["ContextName"] == "c"
+    assert isinstance(told(), ResourceNotFound)
+
+
+def test_what_is_changed_is_deleted_afterwards(ask, kept, context):
+    told = meanwhile(kept, "update", "context", lambda: ask("DeleteContext", **CONTEXT))
+    ask("UpdateContext", **CONTEXT, Description="new")
+    assert told()["Description"] == "new"

@@ -42,22 +42,6 @@ def test_a_component_that_a_trial_holds_keeps_its_metrics(ask):
     assert ask("BatchGetMetrics", MetricQueries=[QUERY])["MetricQueryResults"][0]["MetricValues"] == [1.0]
 
 
-def test_of_two_who_log_at_once_none_is_forgotten(ask, kept):
-    ask("CreateTrialComponent", **NAMED)
-    update = kept.update
-
-    def interrupted(kind, name, change):
-        kept.update = update
-        done = update(kind, name, change)
-        log(ask, 2.0)  # between the first one's two writes
-        return done
-
-    kept.update = interrupted
-    log(ask, 1.0)
-    (loss,) = ask("DescribeTrialComponent", **NAMED)["Metrics"]
-    assert (loss["Max"], loss["Count"]) == (2.0, 2)
-
-
 def test_metrics_that_are_not_logged_stay(ask, kept):
     ask("CreateTrialComponent", **NAMED)
     of_the_job = [{"MetricName": "accuracy", "Last": 0.9}, {"MetricName": "loss", "Last": 9.0}]
