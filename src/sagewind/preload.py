@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import importlib
 import logging
-import os
 import tempfile
-import time
 from pathlib import Path
 
 from airflow.configuration import conf
@@ -29,16 +27,7 @@ AIRFLOWS = ("airflow.dag_processing.bundles.local", "airflow.sdk.definitions.ass
 SERVICES = ("sagemaker", "sagemaker-runtime", "s3", "logs", "sts", "iam")
 """What tasks call."""
 
-AWAITED = "SAGEWIND_AWAITED"
-"""The variable with the address that must answer before the scheduler begins, if there is one.
-
-A task that starts before the API answers it dies of that, and so may all its tries.
-"""
-
 _READS_NO_DAGS = ("TriggererJob",)
-_SCHEDULES = "SchedulerJob"
-_LOOK_SECONDS = 0.1
-_ANSWER_SECONDS = 120.0
 _log = logging.getLogger(__name__)
 
 
@@ -52,11 +41,8 @@ def on_starting(component: object) -> None:
     """
     if type(component).__name__ == "Job":
         prepare()
-        job = getattr(component, "job_type", "")
-        if job not in _READS_NO_DAGS:
+        if getattr(component, "job_type", "") not in _READS_NO_DAGS:
             keep_dags()
-        if job == _SCHEDULES and AWAITED in os.environ:
-            wait_for(os.environ[AWAITED])
 
 
 def prepare() -> None:
@@ -87,17 +73,3 @@ def keep_dags() -> None:
         lives.keep(Path(conf.get_mandatory_value("core", "dags_folder")) / "models")
     except Exception:  # noqa: BLE001 - a spec must not keep Airflow from its start
         _log.exception("the DAGs of the specs were not made ahead")
-
-
-def wait_for(address: str) -> None:
-    """Return once the address answers well; a supervisor ends the process that waits in vain."""
-    import httpx  # noqa: PLC0415 - as above
-
-    with httpx.Client(trust_env=False, timeout=_ANSWER_SECONDS) as client:
-        while True:
-            try:
-                if client.get(address).is_success:
-                    return
-            except httpx.HTTPError as error:
-                _log.debug("%s does not answer yet: %s", address, error)
-            time.sleep(_LOOK_SECONDS)

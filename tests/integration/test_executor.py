@@ -1,14 +1,18 @@
-"""The stack's executor: a task that has ended wakes its scheduler, which naps for no longer than told."""
+"""The stack's executor: begins when the API answers; a task that has ended wakes its scheduler."""
 
 from __future__ import annotations
 
+import http.server
 import subprocess
 import sys
+import threading
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 LOOK = """
@@ -32,16 +36,48 @@ executor.end()
 """One look of the scheduler, by an executor whose task ends `after` seconds."""
 
 
+class Api(http.server.BaseHTTPRequestHandler):
+    """The API that tasks talk to, which is not ready when it is asked first."""
+
+    asked: list[str]
+    answers: list[HTTPStatus]
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        self.send_response(self.answers.pop(0))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def api() -> Iterator[str]:
+    Api.asked, Api.answers = [], [HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.NOT_FOUND, HTTPStatus.OK]
+    with http.server.HTTPServer(("127.0.0.1", 0), Api) as server:
+        serving = threading.Timer(0.3, server.serve_forever)  # till then nobody accepts
+        serving.start()
+        yield f"http://127.0.0.1:{server.server_port}/execution/"
+        server.shutdown()
+        serving.join()
+
+
 @pytest.mark.parametrize(("nap", "after", "told"), [(60, 0.2, "told: success"), (0.01, 2, "told:")])
 def test_a_task_that_ends_wakes_the_scheduler_and_one_that_does_not_leaves_it_alone(
-    nap: float, after: float, told: str, tmp_path: Path
+    nap: float, after: float, told: str, api: str, tmp_path: Path
 ) -> None:
     looked = subprocess.run(
         [sys.executable, "-c", LOOK.format(nap=nap, after=after)],
-        env={"AIRFLOW_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        env={
+            "AIRFLOW_HOME": str(tmp_path),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": api,
+            "PATH": "/usr/bin:/bin",
+        },
         capture_output=True,
         text=True,
         check=True,
         timeout=120,
     )
     assert [line.strip() for line in looked.stdout.splitlines() if line.startswith("told:")] == [told]
+    assert Api.asked == ["/execution/health"] * 3

@@ -31,6 +31,11 @@ class Executor(StrEnum):
     LOCAL = "sagewind.executor.PromptLocalExecutor"  # the scheduler's own processes
     CELERY = "CeleryExecutor"  # workers that take them from Redis, as a distributed Airflow does
 
+    @property
+    def awaits_api(self) -> bool:
+        """Whether it starts no task before Airflow's API answers."""
+        return self is Executor.LOCAL
+
 
 USER = "admin"
 _LONGEST_SOCKET_FOLDER = 80  # sun_path holds 107 bytes; the file's own name takes the rest

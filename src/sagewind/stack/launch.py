@@ -134,7 +134,7 @@ def start(
     supervisord = supervision.start(home, configuration, variables, keep=lock.fileno())
     stack = Stack(home=home, memory=memory, supervisord=supervisord, lock=lock, claims=claims, before=before)
     try:
-        _bring_up(stack, variables, say)
+        _bring_up(stack, variables, executor, say)
     except BaseException:
         with stack:  # it stops even when nobody can be told
             say(STOP)
@@ -198,18 +198,23 @@ def is_healthy(home: Home, memory: Memory) -> bool:
     return all(probe() for probe in readiness.probes(home, memory).values())
 
 
-def _bring_up(stack: Stack, variables: Mapping[str, str], say: Callable[[str], None]) -> None:
+def _bring_up(
+    stack: Stack, variables: Mapping[str, str], executor: Executor, say: Callable[[str], None]
+) -> None:
     probes = readiness.probes(stack.home, stack.memory)
     say("PostgreSQL")
     _await(stack, "postgres", probes["postgres"])
     if not _is_migrated(stack.home):
         say("Airflow's tables")
         _migrate(stack.home, variables)
-    for group in (programs.AIRFLOW, programs.SCHEDULER):
-        supervision.start_group(stack.home, group)
+    supervision.start_group(stack.home, programs.AIRFLOW)
+    if executor.awaits_api:
+        supervision.start_group(stack.home, programs.SCHEDULER)
     for name, what in (("emulator", "the AWS emulator"), ("sagelocal", "sagelocal"), ("api", "Airflow")):
         say(what)
         _await(stack, name, probes[name])
+    if not executor.awaits_api:
+        supervision.start_group(stack.home, programs.SCHEDULER)
     _await(stack, "airflow", probes["airflow"])
 
 

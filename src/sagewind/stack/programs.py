@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sagewind.stack import ports, readiness
+from sagewind.stack import ports
 from sagewind.stack.home import Executor
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ STORES = "stores"
 SERVICES = "services"
 AIRFLOW = "airflow"
 SCHEDULER = "scheduling"
-"""Apart, so that it stops before the API does, which its tasks talk to."""
+"""Apart: it stops before the API does, and starts no task before that answers, which would die of it."""
 GROUPS = (STORES, SERVICES, AIRFLOW, SCHEDULER)
 """In the order of their start; supervisord stops them in the reverse order, each as a whole."""
 ON_REQUEST = {AIRFLOW, SCHEDULER}
@@ -71,18 +71,13 @@ def table(home: Home, memory: Memory, executor: Executor = Executor.LOCAL) -> tu
         ),
         Program(name="sagelocal", group=SERVICES, argv=_tethered("sagelocal", "serve")),
         _airflow("api-server", "--host", ports.HOST, "--port", str(number["airflow"])),
-        _airflow("scheduler", "--skip-serve-logs", group=SCHEDULER, variables=_FORGETFUL | _patient(memory)),
+        _airflow("scheduler", "--skip-serve-logs", group=SCHEDULER, variables=_FORGETFUL),
         _airflow("dag-processor"),
         # Told of the end together with its runner, it waits ten seconds for the runner's; and often when it
         # alone is told, since it hears of that end by sockets that may be closed by then. Its triggers are
         # taken up by the next triggerer however it ended.
         _airflow("triggerer", "--skip-serve-logs", stops_children=True, stop_seconds=4),
     )
-
-
-def _patient(memory: Memory) -> dict[str, str]:
-    """Have the scheduler begin when its tasks' API answers: `preload` waits for it."""
-    return {"SAGEWIND_AWAITED": readiness.tasks_api(memory)}
 
 
 def _celery(home: Home) -> tuple[Program, ...]:

@@ -29,14 +29,9 @@ def probes(home: Home, memory: Memory) -> Mapping[str, Callable[[], bool]]:
         "sagelocal": lambda: _answers(f"{memory.address('sagelocal')}/_sagelocal/health"),
         # The API that tasks talk to builds its routes at its first request, and answers nobody meanwhile:
         # some ten seconds of one core. Here, that happens before any task needs it.
-        "api": lambda: _answers(tasks_api(memory), seconds=_FIRST_SECONDS),
+        "api": lambda: _answers(f"{memory.address('airflow')}/execution/health", seconds=_FIRST_SECONDS),
         "airflow": lambda: _airflow(memory.address("airflow")),
     }
-
-
-def tasks_api(memory: Memory) -> str:
-    """Return the address that answers when the API does which tasks talk to."""
-    return f"{memory.address('airflow')}/execution/health"
 
 
 def _postgres(home: Home) -> bool:
