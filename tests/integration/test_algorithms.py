@@ -388,3 +388,22 @@ def test_xgboost_stops_early_only_by_a_metric_of_the_validation_channel(aws, s3,
     stopped, said = rounds(("train", "validation"), eval_metric="rmse")
     assert stopped < 12
     assert not said
+
+
+def test_xgboost_ranks_within_the_queries_of_a_libsvm_channel(aws, s3):
+    # One row a query: there is nothing to rank wrongly, which a ranking of all rows would do.
+    s3.put_object(
+        Bucket=BUCKET, Key="xgb/rank.libsvm", Body=b"1 qid:1 0:1\n0 qid:2 0:1\n1 qid:3 0:1\n0 qid:4 0:1\n"
+    )
+
+    job = train(
+        aws,
+        "sagemaker-xgboost:3.0-5",
+        {"num_round": 1, "objective": "rank:pairwise", "eval_metric": "ndcg"},
+        train=(f"s3://{BUCKET}/xgb/rank.libsvm", "libsvm"),
+    )
+
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert {datum["MetricName"]: datum["Value"] for datum in job["FinalMetricDataList"]} == {
+        "train:ndcg": 1.0
+    }

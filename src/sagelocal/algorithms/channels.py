@@ -127,7 +127,7 @@ def _read(path: Path, kind: str, label_size: int, has_weights: bool) -> Dataset:
     body = path.read_bytes()
     if kind == CSV:
         return data.read_csv(body, label_size=label_size, has_weights=has_weights)
-    return data.read_libsvm(body) if kind == LIBSVM else data.read_recordio(body)
+    return data.read_libsvm(body, labelled=True) if kind == LIBSVM else data.read_recordio(body)
 
 
 def _unquoted(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,11 +32,15 @@ DEFAULT_FIELD = "values"
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """`features` is (n, d), an array or a scipy CSR matrix of float32; the others are (n,) or None."""
+    """`features` is (n, d), an array or a scipy CSR matrix of float32; the others are (n,) or None.
+
+    `queries` are the numbers of the queries that rows to be ranked belong to.
+    """
 
     features: Any
     labels: Array | None = None
     weights: Array | None = None
+    queries: Array | None = None
 
     def __len__(self) -> int:
         return int(self.features.shape[0])
@@ -57,7 +61,7 @@ class Dataset:
             return self
         features = self.features.copy()
         features.resize((len(self), width))
-        return Dataset(features=features, labels=self.labels, weights=self.weights)
+        return replace(self, features=features)
 
     def dense(self) -> Array:
         """Return the features as an array."""
@@ -71,6 +75,7 @@ class Dataset:
             features=self.features[rows],
             labels=None if self.labels is None else self.labels[rows],
             weights=None if self.weights is None else self.weights[rows],
+            queries=None if self.queries is None else self.queries[rows],
         )
 
 
@@ -93,6 +98,7 @@ def concatenate(parts: Sequence[Dataset]) -> Dataset:
         features=features,
         labels=_join([part.labels for part in parts]),
         weights=_join([part.weights for part in parts]),
+        queries=_join([part.queries for part in parts]),
     )
 
 
@@ -131,42 +137,35 @@ def _csv_table(body: bytes) -> Array:
     return table
 
 
-def read_libsvm(body: bytes) -> Dataset:
-    """Return rows of `label[:weight] index:value …`; lines may lack the label.
+def read_libsvm(body: bytes, *, labelled: bool) -> Dataset:
+    """Return rows of `label[:weight] [qid:query] index:value …`.
+
+    With `labelled` each line's first token is its label. Without, every pair is a feature, other tokens are
+    passed over, as XGBoost's container reads requests: nothing tells a feature from a weighted label.
 
     Raises:
-        ValueError: a token is malformed.
+        ValueError: a token is malformed, or only some rows name their query.
 
     """
-    pairs: list[tuple[Array, Array]] = []
-    labels: list[float] = []
-    weights: list[float] = []
-    for line in body.splitlines():
-        tokens = line.partition(b"#")[0].split()
-        if not tokens:
-            continue
-        head = b"" if len(tokens) > 1 and _is_pair_list(tokens) else tokens.pop(0)
-        label, _, weight = head.partition(b":")
-        labels.append(float(label) if label else math.nan)
-        weights.append(float(weight) if weight else 1.0)
-        split = [token.partition(b":") for token in tokens if not token.startswith(b"qid:")]
-        keys = np.array([int(key) for key, _, _ in split], dtype=np.int64)
-        pairs.append((keys, np.array([float(value) for _, _, value in split], dtype=np.float32)))
-    features = _csr(pairs, max((int(keys.max()) + 1 for keys, _ in pairs if len(keys)), default=0))
-    has_weights = any(weight != 1.0 for weight in weights)
+    rows = [tokens for line in body.splitlines() if (tokens := line.partition(b"#")[0].split())]
+    heads = [tokens.pop(0).partition(b":") for tokens in rows] if labelled else []
+    weights = np.array([float(weight) if weight else 1.0 for _, _, weight in heads])
+    pairs = [[token.partition(b":") for token in tokens if labelled or b":" in token] for tokens in rows]
+    queries = [int(query) for row in pairs for key, _, query in row if key == b"qid"]
+    if queries and len(queries) != len(rows):
+        raise ValueError(f"{len(rows)} rows have {len(queries)} qid; all rows or none must have one")
     return Dataset(
-        features=features,
-        labels=None if all(map(math.isnan, labels)) else np.array(labels),
-        weights=np.array(weights) if has_weights else None,
+        features=_csr([_sparse_row(row) for row in pairs], 0),
+        labels=np.array([float(label) for label, _, _ in heads]) if labelled else None,
+        weights=weights if (weights != 1.0).any() else None,
+        queries=np.array(queries) if queries else None,
     )
 
 
-def _is_pair_list(tokens: list[bytes]) -> bool:
-    # "0:1.5 3:2" has no label; "1:0.5 0:1.5" has a label with a weight: indices grow, so the first pair is a
-    # feature only when its index is smaller than the next one's.
-    first, _, value = tokens[0].partition(b":")
-    second = tokens[1].partition(b":")[0]
-    return bool(value) and first.isdigit() and second.isdigit() and int(first) < int(second)
+def _sparse_row(pairs: Sequence[tuple[bytes, bytes, bytes]]) -> tuple[Array, Array]:
+    named = [(int(key), float(value)) for key, _, value in pairs if key != b"qid"]
+    keys = np.array([key for key, _ in named], dtype=np.int64)
+    return keys, np.array([value for _, value in named], dtype=np.float32)
 
 
 def read_recordio(body: bytes) -> Dataset:
@@ -225,6 +224,8 @@ def _csr(pairs: Sequence[tuple[Array, Array]], width: int) -> Any:
     for keys, values in pairs:
         if len(keys) != len(values):
             raise ValueError(f"a sparse row has {len(keys)} keys and {len(values)} values")
+        if len(keys) and keys.min() < 0:
+            raise ValueError(f"a sparse row has the key {keys.min()}; keys begin at 0")
         width = max(width, int(keys.max()) + 1 if len(keys) else 0)
     ends = np.concatenate([[0], np.cumsum([len(keys) for keys, _ in pairs])])
     keys = np.concatenate([keys for keys, _ in pairs]) if pairs else np.empty(0, dtype=np.int64)

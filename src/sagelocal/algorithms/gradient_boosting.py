@@ -146,7 +146,11 @@ def _parameters(chosen: dict[str, Any], printed: tuple[str, ...]) -> dict[str, A
 
 
 def _matrix(data: Dataset) -> Any:
-    return xgboost.DMatrix(data.features, label=data.labels, weight=data.weights)
+    matrix = xgboost.DMatrix(data.features, label=data.labels, weight=data.weights)
+    if data.queries is not None:
+        begins = np.flatnonzero(np.diff(data.queries)) + 1
+        matrix.set_group(np.diff([0, *begins, len(data)]))
+    return matrix
 
 
 def _check(job: Job) -> None:

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/cdf-inference.html and each algo
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -115,7 +116,7 @@ _READERS: dict[str, Callable[[bytes], Dataset]] = {
     JSON: _read_json,
     JSONLINES: _read_jsonlines,
     RECORDIO: data.read_recordio,
-    LIBSVM: data.read_libsvm,
+    LIBSVM: functools.partial(data.read_libsvm, labelled=False),
 }
 
 

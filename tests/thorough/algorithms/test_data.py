@@ -1,0 +1,52 @@
+"""The readers of channels and requests: what each line of a format means."""
+
+import numpy as np
+import pytest
+
+from sagelocal.algorithms import data
+
+
+def as_lists(rows):
+    return rows.dense().tolist()
+
+
+def test_a_line_of_a_libsvm_channel_begins_with_its_label():
+    rows = data.read_libsvm(b"1 0:2 2:3\n0:2.5 1:4\n1:0.5 2:6 # a remark\n\n0\n", labelled=True)
+
+    assert as_lists(rows) == [[2, 0, 3], [0, 4, 0], [0, 0, 6], [0, 0, 0]]
+    assert rows.labels.tolist() == [1, 0, 1, 0]
+    assert rows.weights.tolist() == [1, 2.5, 0.5, 1]
+
+
+def test_every_pair_of_a_libsvm_request_is_a_feature():
+    rows = data.read_libsvm(b"1:5\n0:1 1:4\n1 0:7\n1:0.5 0:1.5\n1\n", labelled=False)
+
+    assert as_lists(rows) == [[0, 5], [1, 4], [7, 0], [1.5, 0.5], [0, 0]]
+    assert rows.labels is None
+    assert rows.weights is None
+
+
+def test_rows_of_a_libsvm_channel_keep_their_queries():
+    one, two = (
+        data.read_libsvm(body, labelled=True) for body in (b"1 qid:1 0:1\n0 qid:2 0:2", b"1 qid:2 1:1")
+    )
+    rows = data.concatenate([one, two])
+
+    assert rows.queries.tolist() == [1, 2, 2]
+    assert rows.take(np.array([2, 0])).widened(3).queries.tolist() == [2, 1]
+    assert as_lists(rows) == [[1, 0], [2, 0], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"1 qid:1 0:1\n0 0:2", "2 rows have 1 qid; all rows or none must have one"),
+        (b"one 0:1", "could not convert string to float"),
+        (b"1 0", "could not convert string to float"),
+        (b"1 a:1", "invalid literal for int"),
+        (b"1 -1:2", "key -1; keys begin at 0"),
+    ],
+)
+def test_what_is_no_libsvm_is_refused(body, reason):
+    with pytest.raises(ValueError, match=reason):
+        data.read_libsvm(body, labelled=True)
