@@ -102,6 +102,30 @@ def concatenate(parts: Sequence[Dataset]) -> Dataset:
     )
 
 
+def refuse_unusable(rows: Dataset, *, of: str, may_miss: bool, labelled: bool) -> None:
+    """Refuse rows that nobody can learn from, or answer.
+
+    Raises:
+        CustomerError: a feature is infinite, or missing unless it `may_miss`; or, if `labelled`, a label is
+            no finite number.
+
+    """
+    values = rows.features.data if rows.is_sparse else rows.features
+    is_wrong = np.isinf if may_miss else lambda values: ~np.isfinite(values)
+    if is_wrong(values).any():
+        cells = sparse.coo_matrix(rows.features)
+        first = int(is_wrong(cells.data).argmax())
+        raise CustomerError(
+            f"Feature {cells.col[first] + 1} of row {cells.row[first] + 1}{of} is {cells.data[first]}; "
+            f"it must be a finite number{' or missing' if may_miss else ''}"
+        )
+    if labelled and rows.labels is not None and not np.isfinite(rows.labels).all():
+        row = int(np.isfinite(rows.labels).argmin())
+        raise CustomerError(
+            f"The label of row {row + 1}{of} is {rows.labels[row]}; it must be a finite number"
+        )
+
+
 def read_csv(body: bytes, *, label_size: int = 0, has_weights: bool = False) -> Dataset:
     """Return rows of comma-separated numbers; the first column is the label when `label_size` is 1.
 
@@ -181,7 +205,9 @@ def read_recordio(body: bytes) -> Dataset:
 def from_records(records: Sequence[Record]) -> Dataset:
     """Return one row for each record: its feature tensor, and its label tensor's first value."""
     tensors = [_only(record.features, "features") for record in records]
-    labels = [_only(record.label, "label").values for record in records if record.label]
+    labels = [
+        values for record in records if record.label and (values := _only(record.label, "label").values)
+    ]
     if labels and len(labels) != len(records):
         raise ValueError(f"{len(records) - len(labels)} of {len(records)} records have no label")
     return Dataset(
@@ -192,7 +218,7 @@ def from_records(records: Sequence[Record]) -> Dataset:
 
 def from_tensors(tensors: Sequence[Tensor]) -> Any:
     """Return an (n, d) float32 array, or a CSR matrix when any tensor is sparse."""
-    if not any(len(tensor.keys) or len(tensor.shape) for tensor in tensors):
+    if not any(map(_is_sparse, tensors)):
         widths = sorted({len(tensor.values) for tensor in tensors})
         if len(widths) > 1:
             raise ValueError(f"records have different numbers of features: {widths}")
@@ -201,11 +227,15 @@ def from_tensors(tensors: Sequence[Tensor]) -> Any:
         )
     pairs = []
     for tensor in tensors:
-        sparse_row = len(tensor.keys) or len(tensor.shape)
-        keys = tensor.keys if sparse_row else range(len(tensor.values))
+        keys = tensor.keys if _is_sparse(tensor) else range(len(tensor.values))
         pairs.append((np.array(keys, dtype=np.int64), np.array(tensor.values, dtype=np.float32)))
     widths = [int(tensor.shape[-1]) for tensor in tensors if len(tensor.shape)]
     return _csr(pairs, max(widths, default=0))
+
+
+def _is_sparse(tensor: Tensor) -> bool:
+    """Tell by the keys; a tensor that has a shape and no values at all is a row of zeros."""
+    return len(tensor.keys) > 0 or (len(tensor.shape) > 0 and not len(tensor.values))
 
 
 def to_records(rows: Iterable[dict[str, Any]]) -> bytes:

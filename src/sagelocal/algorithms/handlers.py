@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sagelocal.algorithms import inference, training
+from sagelocal.algorithms import data, inference, training
 from sagelocal.algorithms.catalog import SPECS
 from sagelocal.algorithms.errors import CustomerError
 
@@ -48,5 +48,6 @@ def transform_fn(loaded: Loaded, body: Any, content_type: str, accept: str) -> t
     rows = inference.read(loaded.spec, raw, content_type)
     if rows.width > loaded.model.width or (rows.width < loaded.model.width and not rows.is_sparse):
         raise CustomerError(f"The request has {rows.width} features; the model has {loaded.model.width}")
+    data.refuse_unusable(rows, of="", may_miss=loaded.spec.takes_missing, labelled=False)
     predicted = loaded.model.predict(rows.widened(loaded.model.width), verbose=inference.is_verbose(accept))
     return inference.write(loaded.spec, predicted, accept, batch=loaded.batch)

@@ -53,7 +53,7 @@ def read(spec: Spec, body: bytes, content_type: str) -> Dataset:
         if kind == CSV:
             return data.read_csv(body, label_size=int(parameters.get("label_size", 0)))
         return _READERS[kind](body)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise CustomerError(f"unable to evaluate payload provided: {content_type}: {error}") from error
 
 

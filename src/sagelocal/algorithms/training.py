@@ -8,6 +8,7 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from sagelocal.algorithms import data
 from sagelocal.algorithms.catalog import SPECS
 from sagelocal.algorithms.channels import Container
 from sagelocal.algorithms.console import Console
@@ -112,6 +113,9 @@ def _check(spec: Spec, name: str, dataset: Dataset, hyperparameters: dict[str, A
         )
     if spec.needs_labels and dataset.labels is None:
         raise CustomerError(f"Channel '{name}' has no labels; {spec.title} needs them")
+    data.refuse_unusable(
+        dataset, of=f" of channel '{name}'", may_miss=spec.takes_missing, labelled=spec.needs_labels
+    )
 
 
 def _fail(container: Container, reason: str) -> None:

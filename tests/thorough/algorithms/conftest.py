@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sagelocal.algorithms import inference, protobuf, training
+from sagelocal.algorithms import handlers, protobuf, training
 from sagelocal.algorithms.catalog import SPECS
 from sagelocal.serving import recordio
 
@@ -63,8 +63,8 @@ class Container:
     def ask(self, body, content_type="text/csv", accept="application/json", *, batch=False):
         spec = SPECS[self.repository]
         model = training.implementation(spec).load(self.root / "model")
-        rows = model.predict(inference.read(spec, body, content_type), verbose=inference.is_verbose(accept))
-        answer, kind = inference.write(spec, rows, accept, batch=batch)
+        loaded = handlers.Loaded(spec=spec, model=model, batch=batch)
+        answer, kind = handlers.transform_fn(loaded, body, content_type, accept)
         return json.loads(answer) if kind == "application/json" else answer
 
 

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from sagelocal.algorithms import data
+from sagelocal.algorithms import data, inference, protobuf
+from sagelocal.algorithms.catalog import SPECS
+from sagelocal.algorithms.errors import CustomerError
 
 
 def as_lists(rows):
@@ -50,3 +52,43 @@ def test_rows_of_a_libsvm_channel_keep_their_queries():
 def test_what_is_no_libsvm_is_refused(body, reason):
     with pytest.raises(ValueError, match=reason):
         data.read_libsvm(body, labelled=True)
+
+
+def test_a_tensor_is_sparse_by_its_keys():
+    tensors = [
+        protobuf.Tensor(values=[1.0, 2.0, 3.0], shape=[3]),
+        protobuf.Tensor(values=[4.0], keys=[2], shape=[3]),
+        protobuf.Tensor(values=[], shape=[3]),
+    ]
+
+    assert data.from_tensors(tensors[:1]).tolist() == [[1, 2, 3]]
+    assert data.from_tensors(tensors).todense().tolist() == [[1, 2, 3], [0, 0, 4], [0, 0, 0]]
+
+
+def test_a_record_whose_label_has_no_value_has_no_label():
+    row, label = protobuf.Tensor(values=[1.0]), protobuf.Tensor(values=[2.0])
+    records = [
+        protobuf.Record(features={"values": row}, label={"values": label}),
+        protobuf.Record(features={"values": row}, label={"values": protobuf.Tensor(values=[])}),
+    ]
+
+    assert data.from_records(records[1:]).labels is None
+    with pytest.raises(ValueError, match="1 of 2 records have no label"):
+        data.from_records(records)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b'{"instances": [{"data": {"features": {"keys": [-1], "shape": [3], "values": [1]}}}]}', "key -1"),
+        (b'{"instances": [{"features": [1%s]}]}' % (b"0" * 400), "too large"),
+        (
+            b'{"instances": [{"data": {"features": {"keys": [1%s], "values": [1]}}}]}' % (b"0" * 40),
+            "too large",
+        ),
+        (b'{"instances": 1}', "not iterable"),
+    ],
+)
+def test_a_request_of_impossible_numbers_is_the_clients_fault(body, reason):
+    with pytest.raises(CustomerError, match=reason):
+        inference.read(SPECS["knn"], body, "application/json")

@@ -40,6 +40,8 @@ class Spec:
     request_formats: tuple[str, ...] = (CSV, JSON, JSONLINES, RECORDIO)
     response_formats: tuple[str, ...] = (JSON, JSONLINES, RECORDIO)
     needs_labels: bool = True
+    takes_missing: bool = False
+    """Whether a feature may be missing: an empty field of CSV, or NaN."""
     joins_csv_rows: bool = False
     """Whether a CSV answer has its rows on one line, separated by commas."""
 

@@ -159,5 +159,6 @@ SPEC = Spec(
     train_formats=(LIBSVM, CSV, RECORDIO),
     request_formats=(CSV, LIBSVM, RECORDIO),
     response_formats=(CSV, JSON, JSONLINES, RECORDIO),
+    takes_missing=True,
     joins_csv_rows=True,
 )
