@@ -92,8 +92,9 @@ def _train(spec: Spec, container: Container, console: Console) -> None:
             f"sagelocal trains {spec.title} on one instance; InstanceCount is {len(container.hosts)}"
         )
     channels = container.load(spec, has_weights=bool(hyperparameters.get("csv_weights")))
+    channels = _alike(channels, hyperparameters.get("feature_dim"))
     for name, dataset in channels.items():
-        _check(spec, name, dataset, hyperparameters)
+        _check(spec, name, dataset)
         console.say(f"Channel {name}: {len(dataset)} rows, {dataset.width} features")
     job = Job(hyperparameters=hyperparameters, channels=channels, model_dir=container.model, console=console)
     begin = time.perf_counter()
@@ -104,13 +105,23 @@ def _train(spec: Spec, container: Container, console: Console) -> None:
         console.throughput(len(job.train) * epochs, time.perf_counter() - begin)
 
 
-def _check(spec: Spec, name: str, dataset: Dataset, hyperparameters: dict[str, Any]) -> None:
-    wanted = hyperparameters.get("feature_dim")
-    if isinstance(wanted, int) and dataset.width != wanted:
-        raise CustomerError(
-            f"The dimensionality of the data in channel '{name}' is {dataset.width}; "
-            f"hyperparameter feature_dim says {wanted}"
-        )
+def _alike(channels: dict[str, Dataset], wanted: Any) -> dict[str, Dataset]:
+    """Return the channels with as many features as `feature_dim` says, or else the train channel has.
+
+    Sparse rows may end earlier. They say nothing of the features that follow.
+    """
+    width, source = channels["train"].width, "the train channel has"
+    if isinstance(wanted, int):
+        width, source = wanted, "hyperparameter feature_dim says"
+    for name, dataset in channels.items():
+        if dataset.width > width or (dataset.width < width and not dataset.is_sparse):
+            raise CustomerError(
+                f"The dimensionality of the data in channel '{name}' is {dataset.width}; {source} {width}"
+            )
+    return {name: dataset.widened(width) for name, dataset in channels.items()}
+
+
+def _check(spec: Spec, name: str, dataset: Dataset) -> None:
     if spec.needs_labels and dataset.labels is None:
         raise CustomerError(f"Channel '{name}' has no labels; {spec.title} needs them")
     data.refuse_unusable(

@@ -6,6 +6,9 @@ import pytest
 from sagelocal.algorithms import data, inference, protobuf
 from sagelocal.algorithms.catalog import SPECS
 from sagelocal.algorithms.errors import CustomerError
+from sagelocal.serving import recordio
+
+from .conftest import as_recordio
 
 
 def as_lists(rows):
@@ -92,3 +95,34 @@ def test_a_record_whose_label_has_no_value_has_no_label():
 def test_a_request_of_impossible_numbers_is_the_clients_fault(body, reason):
     with pytest.raises(CustomerError, match=reason):
         inference.read(SPECS["knn"], body, "application/json")
+
+
+def sparse_rows(*keys):
+    """One row a key, with a label and, as the format allows, without a shape."""
+    tensors = [protobuf.Tensor(values=[1.0], keys=[key]) for key in keys]
+    label = {"values": protobuf.Tensor(values=[1.0])}
+    frames = [protobuf.Record(features={"values": tensor}, label=label) for tensor in tensors]
+    return b"".join(recordio.write(protobuf.encode(frame)) for frame in frames)
+
+
+@pytest.mark.parametrize("more", [{}, {"feature_dim": 4}])
+def test_sparse_rows_may_end_before_the_last_feature(container, more):
+    learner = container("linear-learner").channel("train", sparse_rows(0, 3)).channel("test", sparse_rows(1))
+
+    assert learner.train(predictor_type="regressor", **more) == 0, learner.failure
+    assert learner.ask(b"1,2,3,4\n")["predictions"]
+
+
+@pytest.mark.parametrize(
+    ("test", "more", "message"),
+    [
+        (sparse_rows(4), {}, "in channel 'test' is 5; the train channel has 4"),
+        (sparse_rows(1), {"feature_dim": 3}, "in channel 'train' is 4; hyperparameter feature_dim says 3"),
+        (as_recordio(np.ones((1, 2)), [1]), {}, "in channel 'test' is 2; the train channel has 4"),
+    ],
+)
+def test_channels_have_the_same_features(container, test, more, message):
+    learner = container("linear-learner").channel("train", sparse_rows(0, 3)).channel("test", test)
+
+    assert learner.train(predictor_type="regressor", **more) == 2
+    assert f"The dimensionality of the data {message}" in learner.failure
