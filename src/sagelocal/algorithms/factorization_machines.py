@@ -16,7 +16,6 @@ from scipy.special import expit
 from sklearn.metrics import fbeta_score, log_loss
 
 from sagelocal.algorithms import artifact, optimizers
-from sagelocal.algorithms.errors import CustomerError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +32,8 @@ _UNIFORM_SCALE = 0.001
 def train(job: Job) -> None:
     """Fit the train channel, printing each epoch's loss; score the test channel when there is one."""
     chosen = job.hyperparameters
-    _check_labels(job)
+    if chosen["predictor_type"] == "binary_classifier":
+        job.check_classes(2)
     generator = np.random.default_rng(_SEED)
     model = Machine(
         classify=chosen["predictor_type"] == "binary_classifier",
@@ -141,16 +141,6 @@ def _initial(
             return generator.uniform(-scale, scale, shape)
         case _:
             return np.full(shape, chosen[f"{name}_init_value"] or 0.0)
-
-
-def _check_labels(job: Job) -> None:
-    if job.hyperparameters["predictor_type"] != "binary_classifier":
-        return
-    labels = set(np.unique(np.asarray(job.train.labels)).tolist())
-    if not labels <= {0.0, 1.0}:
-        raise CustomerError(
-            f"Labels of a binary_classifier must be 0 or 1; the train channel has {sorted(labels)[:5]}"
-        )
 
 
 def _print_metrics(job: Job, channel: str, model: Machine, epoch: int | None) -> None:

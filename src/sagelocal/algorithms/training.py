@@ -8,6 +8,8 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+import numpy as np
+
 from sagelocal.algorithms import data
 from sagelocal.algorithms.catalog import SPECS
 from sagelocal.algorithms.channels import Container
@@ -38,6 +40,22 @@ class Job:
     def train(self) -> Dataset:
         """The train channel."""
         return self.channels["train"]
+
+    def check_classes(self, count: int) -> None:
+        """Hold the labels of every channel against the numbers of the classes.
+
+        Raises:
+            CustomerError: a label is none of 0, …, `count` - 1.
+
+        """
+        for name, dataset in self.channels.items():
+            labels = np.unique(np.asarray(dataset.labels))
+            wrong = labels[~np.isin(labels, np.arange(count))]
+            if len(wrong):
+                raise CustomerError(
+                    f"Labels of a {self.hyperparameters['predictor_type']} must be integers from 0 to "
+                    f"{count - 1}; channel '{name}' has {wrong[:5].tolist()}"
+                )
 
 
 class Model(Protocol):

@@ -82,3 +82,12 @@ def test_every_start_and_gradient_option(container):
 
     assert machine.train(predictor_type="regressor", **BASE | {"epochs": 1}, **options) == 0, machine.failure
     assert np.isfinite(machine.ask(instance(0, 10), "application/json")["predictions"][0]["score"])
+
+
+def test_the_labels_of_every_channel_are_classes(container):
+    machine = (
+        container("factorization-machines").channel("train", ratings(True)).channel("test", ratings(False))
+    )
+
+    assert machine.train(predictor_type="binary_classifier", **BASE) == 2
+    assert "must be integers from 0 to 1; channel 'test' has [5.0]" in machine.failure

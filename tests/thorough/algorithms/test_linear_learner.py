@@ -115,3 +115,23 @@ def test_what_does_not_fit_is_the_customers_error(container, blobs, hyperparamet
 
     assert learner.train(**hyperparameters) == 2
     assert message in learner.failure
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "message"),
+    [
+        ({"predictor_type": "binary_classifier"}, "from 0 to 1; channel 'validation' has [2.0]"),
+        (
+            {"predictor_type": "multiclass_classifier", "num_classes": 3},
+            "from 0 to 2; channel 'validation' has [0.5, 3.0]",
+        ),
+    ],
+)
+def test_the_labels_of_every_channel_are_classes(container, blobs, hyperparameters, message):
+    features, labels = blobs
+    odd = np.array([0, 1, 2]) if message.endswith("[2.0]") else np.array([0.5, 3, 2])
+    learner = container("linear-learner").channel("train", as_recordio(features, labels % 2))
+    learner.channel("validation", as_recordio(features[:3], odd))
+
+    assert learner.train(**hyperparameters) == 2
+    assert message in learner.failure
