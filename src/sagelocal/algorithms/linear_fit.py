@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 
-from sagelocal.algorithms import optimizers
+from sagelocal.algorithms import losses, optimizers
 from sagelocal.algorithms.hyperparameters import AUTO
 
 if TYPE_CHECKING:
@@ -55,9 +55,11 @@ class Scale:
         return (np.asarray(data.labels) - self.label_mean) / self.label_deviation
 
 
-def fit(train: Dataset, validation: Dataset | None, loss: Loss, chosen: dict[str, Any]) -> Fit:
+def fit(train: Dataset, validation: Dataset | None, chosen: dict[str, Any]) -> Fit:
     """Fit one model with hyperparameters in which the optimizer, its rate, `wd` and `l1` are values."""
     scale = _scale(train, chosen)
+    loss = losses.choose_scaled(chosen, scale.label_deviation)
+    unit = scale.label_deviation**loss.degree
     outputs = chosen["num_classes"] if chosen["predictor_type"] == "multiclass_classifier" else 1
     generator = np.random.default_rng(_SEED)
     descent = _Descent(loss, chosen, _initial(chosen, (train.width, outputs), generator))
@@ -71,7 +73,6 @@ def fit(train: Dataset, validation: Dataset | None, loss: Loss, chosen: dict[str
     for _ in range(chosen["epochs"]):
         for batch in _epoch(len(labels), chosen, generator):
             descent.step(features[batch], labels[batch], row_weights[batch])
-        unit = scale.label_deviation**2 if loss.objective == "mse_objective" else 1.0
         history.append((descent.loss(features, labels) * unit, descent.loss(*judged) * unit))
         current = history[-1][1]
         if current < best:
@@ -149,7 +150,7 @@ def _scale(train: Dataset, chosen: dict[str, Any]) -> Scale:
     regress = chosen["predictor_type"] == "regressor"
     labels = np.asarray(rows.labels, dtype=np.float64)
     normalize_label = regress and _value(chosen["normalize_label"], True)
-    unbias_label = regress and _value(chosen["unbias_label"], chosen["use_bias"])
+    unbias_label = regress and chosen["use_bias"] and _value(chosen["unbias_label"], True)
     return Scale(
         mean=mean if chosen["use_bias"] else np.zeros(width),
         deviation=np.asarray(scaler.scale_) if normalize else np.ones(width),

@@ -44,7 +44,7 @@ def train(job: Job) -> None:
     loss = losses.choose(chosen)
     fits = []
     for number, candidate in enumerate(_candidates(chosen)):
-        fit = linear_fit.fit(job.train, job.channels.get("validation"), loss, candidate)
+        fit = linear_fit.fit(job.train, job.channels.get("validation"), candidate)
         job.console.say(
             f"model {number}: learning_rate={candidate['learning_rate']}, wd={candidate['wd']}, "
             f"l1={candidate['l1']}: loss {fit.best}"

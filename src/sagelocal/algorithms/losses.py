@@ -26,6 +26,8 @@ class Loss:
     objective: str
     """What the log calls it."""
     evaluate: Callable[[Array, Array], Pair]
+    degree: int = 0
+    """Labels and thresholds of n times the size multiply it by n to this power."""
 
 
 def choose(hyperparameters: dict[str, Any]) -> Loss:
@@ -34,6 +36,12 @@ def choose(hyperparameters: dict[str, Any]) -> Loss:
     if name == "auto":
         name = _AUTO[hyperparameters["predictor_type"]]
     return _MAKERS[name](hyperparameters)
+
+
+def choose_scaled(hyperparameters: dict[str, Any], deviation: float) -> Loss:
+    """Return the loss for labels divided by `deviation`; thresholds are given in the labels' own unit."""
+    thresholds = {name: hyperparameters[name] / deviation for name in ("huber_delta", "loss_insensitivity")}
+    return choose(hyperparameters | thresholds)
 
 
 def allowed(predictor_type: str) -> tuple[str, ...]:
@@ -69,20 +77,20 @@ def _softmax(_: dict[str, Any]) -> Loss:
     return Loss(objective="multiclass_cross_entropy_objective", evaluate=evaluate)
 
 
-def _of_residuals(objective: str, function: Callable[[Array], Pair]) -> Loss:
+def _of_residuals(objective: str, degree: int, function: Callable[[Array], Pair]) -> Loss:
     def evaluate(raw: Array, labels: Array) -> Pair:
         losses, gradients = function(raw[:, 0] - labels)
         return losses, gradients[:, None]
 
-    return Loss(objective=objective, evaluate=evaluate)
+    return Loss(objective=objective, evaluate=evaluate, degree=degree)
 
 
 def _squared(_: dict[str, Any]) -> Loss:
-    return _of_residuals("mse_objective", lambda error: (error**2, 2.0 * error))
+    return _of_residuals("mse_objective", 2, lambda error: (error**2, 2.0 * error))
 
 
 def _absolute(_: dict[str, Any]) -> Loss:
-    return _of_residuals("absolute_loss_objective", lambda error: (np.abs(error), np.sign(error)))
+    return _of_residuals("absolute_loss_objective", 1, lambda error: (np.abs(error), np.sign(error)))
 
 
 def _insensitive_squared(chosen: dict[str, Any]) -> Loss:
@@ -90,7 +98,7 @@ def _insensitive_squared(chosen: dict[str, Any]) -> Loss:
         excess = np.maximum(np.abs(error) - chosen["loss_insensitivity"], 0.0)
         return excess**2, 2.0 * excess * np.sign(error)
 
-    return _of_residuals("eps_insensitive_squared_loss_objective", function)
+    return _of_residuals("eps_insensitive_squared_loss_objective", 2, function)
 
 
 def _insensitive_absolute(chosen: dict[str, Any]) -> Loss:
@@ -98,7 +106,7 @@ def _insensitive_absolute(chosen: dict[str, Any]) -> Loss:
         excess = np.maximum(np.abs(error) - chosen["loss_insensitivity"], 0.0)
         return excess, np.where(excess > 0, np.sign(error), 0.0)
 
-    return _of_residuals("eps_insensitive_absolute_loss_objective", function)
+    return _of_residuals("eps_insensitive_absolute_loss_objective", 1, function)
 
 
 def _quantile(chosen: dict[str, Any]) -> Loss:
@@ -106,7 +114,7 @@ def _quantile(chosen: dict[str, Any]) -> Loss:
         slope = np.where(error < 0, -chosen["quantile"], 1.0 - chosen["quantile"])
         return slope * error, slope
 
-    return _of_residuals("quantile_loss_objective", function)
+    return _of_residuals("quantile_loss_objective", 1, function)
 
 
 def _huber(chosen: dict[str, Any]) -> Loss:
@@ -116,7 +124,7 @@ def _huber(chosen: dict[str, Any]) -> Loss:
         losses = np.where(inside, 0.5 * error**2, delta * (np.abs(error) - 0.5 * delta))
         return losses, np.clip(error, -delta, delta)
 
-    return _of_residuals("huber_loss_objective", function)
+    return _of_residuals("huber_loss_objective", 2, function)
 
 
 _MAKERS: dict[str, Callable[[dict[str, Any]], Loss]] = {

@@ -1,5 +1,7 @@
 """Linear learner: regression, two classes, several classes; its metrics under AWS's own names."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -135,3 +137,34 @@ def test_the_labels_of_every_channel_are_classes(container, blobs, hyperparamete
 
     assert learner.train(**hyperparameters) == 2
     assert message in learner.failure
+
+
+LOSSES = [
+    "squared_loss",
+    "absolute_loss",
+    "huber_loss",
+    "quantile_loss",
+    "eps_insensitive_squared_loss",
+    "eps_insensitive_absolute_loss",
+]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_loss_of_an_epoch_is_in_the_units_of_the_labels(container, line, loss, capsys):
+    # One epoch: the model that the job ends with is the one that the epoch ended with.
+    options = {"loss": loss, "epochs": 1, "num_models": 1, "huber_delta": 5, "loss_insensitivity": 2}
+    train_on(container, line, predictor_type="regressor", mini_batch_size=120, learning_rate=1e-4, **options)
+
+    log = capsys.readouterr().out
+    (epoch,) = re.findall(r"epoch=0, validation \S+_objective <loss>=(\S+)", log)
+    (final,) = re.findall(r"algo-1, validation \S+_objective <loss>=(\S+)", log)
+    assert float(epoch) > 1
+    assert float(epoch) == pytest.approx(float(final))
+
+
+def test_a_model_without_bias_has_none(container, line):
+    learner = train_on(
+        container, line, predictor_type="regressor", num_models=1, use_bias="false", unbias_label="true"
+    )
+
+    assert learner.ask(b"0,0,0\n") == {"predictions": [{"score": 0.0}]}
