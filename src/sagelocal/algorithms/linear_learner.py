@@ -1,12 +1,13 @@
 """Linear learner: linear and logistic regression by mini-batch gradient descent, several models at once.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/ll_how-it-works.html: normalise; train models with the given
-and with close hyperparameters; keep the one that is best on the validation channel (on the train channel when
-there is none); calibrate its threshold.
+and with close hyperparameters; calibrate their thresholds; keep the one that is best on the validation
+channel (on the train channel when there is none).
 """
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -50,12 +51,12 @@ def train(job: Job) -> None:
             f"l1={candidate['l1']}: loss {fit.best}"
         )
         fits.append(fit)
-    best = min(fits, key=lambda fit: fit.best)
+    calibrated = [_calibrated(job, fit) for fit in fits]
+    (model, _), best = min(zip(calibrated, fits, strict=True), key=lambda pair: (-pair[0][1], pair[1].best))
     for epoch, (train_loss, validation_loss) in enumerate(best.history):
         job.console.loss("train", loss.objective, train_loss, epoch=epoch)
         if "validation" in job.channels:
             job.console.loss("validation", loss.objective, validation_loss, epoch=epoch)
-    model = _calibrated(job, best)
     artifact.save(
         job.model_dir,
         {
@@ -152,7 +153,8 @@ def _candidates(chosen: dict[str, Any]) -> list[dict[str, Any]]:
     return grid[:count]
 
 
-def _calibrated(job: Job, fit: linear_fit.Fit) -> Linear:
+def _calibrated(job: Job, fit: linear_fit.Fit) -> tuple[Linear, float]:
+    """Return the model of a fit, and how good it is by a criterion that is not its loss: more is better."""
     chosen = job.hyperparameters
     probabilities = chosen["loss"] != "hinge_loss"
     model = Linear(
@@ -162,19 +164,13 @@ def _calibrated(job: Job, fit: linear_fit.Fit) -> Linear:
         weights=fit.weights,
         bias=fit.bias,
     )
-    if chosen["predictor_type"] != BINARY or not probabilities:
-        return model
+    if not model.probabilities:
+        return model, 0.0
     data = job.channels.get("validation", job.train)
     if chosen["num_calibration_samples"] != AUTO:
         data = data.take(np.arange(min(len(data), chosen["num_calibration_samples"])))
-    threshold = linear_metrics.calibrate(np.asarray(data.labels), model.scores(data), chosen)
-    return Linear(
-        predictor_type=BINARY,
-        threshold=threshold,
-        probabilities=True,
-        weights=fit.weights,
-        bias=fit.bias,
-    )
+    threshold, goodness = linear_metrics.calibrate(np.asarray(data.labels), model.scores(data), chosen)
+    return dataclasses.replace(model, threshold=threshold), goodness
 
 
 def _print_metrics(job: Job, channel: str, model: Linear, loss: losses.Loss) -> None:

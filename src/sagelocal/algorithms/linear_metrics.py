@@ -58,13 +58,18 @@ def multiclass(
     console.score(channel, f"macro_f_{beta:.3f}", fbeta_score(labels, predicted, beta=beta, **macro))
 
 
-def calibrate(labels: Array, scores: Array, chosen: dict[str, Any]) -> float:
-    """Return the score above which the label is 1, best by `binary_classifier_model_selection_criteria`."""
+def calibrate(labels: Array, scores: Array, chosen: dict[str, Any]) -> tuple[float, float]:
+    """Return the score above which the label is 1, and how good that is: more is better.
+
+    Both are by `binary_classifier_model_selection_criteria`. Where that is the loss, or there is only one
+    class, nothing is calibrated, and all models are as good.
+    """
     criterion = chosen["binary_classifier_model_selection_criteria"]
     if criterion in ("loss_function", "cross_entropy_loss") or len(np.unique(labels)) < 2:  # noqa: PLR2004
-        return _HALF
+        return _HALF, 0.0
     if criterion == "accuracy":
-        return _most_accurate(labels, scores)
+        threshold = _most_accurate(labels, scores)
+        return threshold, float(accuracy_score(labels, scores > threshold))
     precision, recall, thresholds = precision_recall_curve(labels, scores)
     precision, recall = precision[:-1], recall[:-1]
     if criterion == "f_beta":
@@ -75,7 +80,8 @@ def calibrate(labels: Array, scores: Array, chosen: dict[str, Any]) -> float:
         value = np.where(recall >= chosen["target_recall"], precision, -1.0)
     else:
         value = np.where(precision >= chosen["target_precision"], recall, -1.0)
-    return _below(float(thresholds[int(value.argmax())]))
+    best = int(value.argmax())
+    return _below(float(thresholds[best])), float(value[best])
 
 
 def _most_accurate(labels: Array, scores: Array) -> float:

@@ -168,3 +168,34 @@ def test_a_model_without_bias_has_none(container, line):
     )
 
     assert learner.ask(b"0,0,0\n") == {"predictions": [{"score": 0.0}]}
+
+
+@pytest.mark.parametrize(
+    ("criterion", "metric"),
+    [("accuracy", "binary_classification_accuracy"), ("precision_at_target_recall", "precision")],
+)
+def test_the_model_that_is_kept_is_best_by_the_criterion(container, metrics, criterion, metric):
+    # Few rows of many features: the model of the least loss is not the best one.
+    generator = np.random.default_rng(1)
+
+    def rows():
+        features = generator.normal(size=(60, 12)).astype(np.float32)
+        return features, (features[:, 0] + generator.normal(scale=0.8, size=60) > 0).astype(float)
+
+    learner = container("linear-learner")
+    learner.channel("train", as_recordio(*rows())).channel("validation", as_recordio(*rows()))
+
+    def reached(**more):
+        options = {
+            "predictor_type": "binary_classifier",
+            "epochs": 2,
+            "wd": 0,
+            "target_recall": 0.7,
+            "binary_classifier_model_selection_criteria": criterion,
+        }
+        assert learner.train(**options, **more) == 0, learner.failure
+        return metrics("linear-learner")[f"validation:{metric}"]
+
+    alone = [reached(num_models=1, learning_rate=rate) for rate in (0.05, 0.2, 0.005)]
+    assert min(alone) < max(alone)
+    assert reached(num_models=3) == max(alone)
