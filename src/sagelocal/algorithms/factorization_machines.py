@@ -46,8 +46,9 @@ def train(job: Job) -> None:
     for epoch in range(chosen["epochs"]):
         for batch in optimizers.batches(len(labels), chosen["mini_batch_size"], generator):
             gradients = _gradients(model, features[batch], labels[batch])
+            rescale = 1 / len(batch) if chosen["rescale_grad"] is None else chosen["rescale_grad"]
             for name in _GROUPS:
-                _descend(name, model, gradients[name], chosen, optimizer)
+                _descend(name, model, gradients[name] * rescale, chosen, optimizer)
         _print_metrics(job, "train", model, epoch)
     artifact.save(
         job.model_dir,
@@ -105,10 +106,9 @@ def _rows(data: Dataset) -> Any:
 
 
 def _gradients(model: Machine, features: Any, labels: Array) -> dict[str, Array]:
-    """Return the mean gradients of the loss over a mini-batch."""
+    """Return the gradients of the loss, summed over a mini-batch."""
     raw = model.raw(features)
     error = (expit(raw) if model.classify else raw) - labels
-    error /= len(labels)
     projected = features @ model.factors
     squares = features.multiply(features).T @ error
     return {
@@ -122,8 +122,6 @@ def _descend(
     name: str, model: Machine, gradient: Array, chosen: dict[str, Any], optimizer: optimizers.Optimizer
 ) -> None:
     parameters: Array = getattr(model, name)
-    if chosen["rescale_grad"] is not None:
-        gradient = gradient * chosen["rescale_grad"]
     gradient = gradient + chosen[f"{name}_wd"] * parameters
     if chosen["clip_gradient"] is not None:
         gradient = np.clip(gradient, -chosen["clip_gradient"], chosen["clip_gradient"])

@@ -34,6 +34,10 @@ def train(job: Job) -> None:
         data = data.take(np.sort(generator.choice(len(data), chosen["sample_size"], replace=False)))
     if chosen["k"] > len(data):
         raise CustomerError(f"k is {chosen['k']}; it must be at most the sample's {len(data)} rows")
+    if chosen["index_type"] == "faiss.IVFPQ" and chosen["index_metric"] != "L2":
+        raise CustomerError(
+            f"index_metric is {chosen['index_metric']}; with index_type faiss.IVFPQ it must be L2"
+        )
     if chosen["index_type"] != "faiss.Flat":
         job.console.say(f"index_type {chosen['index_type']}: searched exactly, which it approximates")
     features, projection = data.dense(), _projection(chosen, generator)

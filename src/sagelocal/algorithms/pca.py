@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 _SEED = 0
 _AUTO_EXTRA = -1
-_LEAST_EXTRA = 10
+_AUTO_LEAST = 10
+_LEAST = 1  # of scikit-learn
 
 
 def train(job: Job) -> None:
@@ -72,7 +73,7 @@ class Projection:
 
 def _estimator(chosen: dict[str, Any]) -> Any:
     count, extra = chosen["num_components"], chosen["extra_components"]
-    extra = max(_LEAST_EXTRA, count) if extra == _AUTO_EXTRA else extra
+    extra = max(_AUTO_LEAST, count) if extra == _AUTO_EXTRA else max(_LEAST, extra)
     randomized = chosen["algorithm_mode"] == "randomized"
     if chosen["subtract_mean"]:
         solver = "randomized" if randomized else "full"

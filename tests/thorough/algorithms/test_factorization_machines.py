@@ -1,6 +1,7 @@
 """Factorization machines: interactions of sparse features are learnt, which no linear model can."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -91,3 +92,12 @@ def test_the_labels_of_every_channel_are_classes(container):
 
     assert machine.train(predictor_type="binary_classifier", **BASE) == 2
     assert "must be integers from 0 to 1; channel 'test' has [5.0]" in machine.failure
+
+
+def test_rescale_grad_is_one_over_the_mini_batch_unless_it_is_given(container, capsys):
+    def log(**more):
+        machine = container("factorization-machines").channel("train", ratings(False))
+        assert machine.train(predictor_type="regressor", **BASE, **RATES, **more) == 0, machine.failure
+        return re.findall(r"train rmse <loss>=(\S+)", capsys.readouterr().out)
+
+    assert log() == log(rescale_grad=1 / BASE["mini_batch_size"]) != log(rescale_grad=1e-6)

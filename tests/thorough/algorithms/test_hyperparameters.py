@@ -46,6 +46,7 @@ def _text(value):
         ("knn", KNN | {"k": "0"}, "Hyperparameter k: '0' is not valid; allowed: [1, +inf)"),
         ("knn", KNN | {"k": "2.5"}, "Hyperparameter k: '2.5' is not valid"),
         ("knn", KNN | {"k": "many"}, "Hyperparameter k: 'many' is not valid"),
+        ("knn", KNN | {"faiss_index_pq_m": "5"}, "allowed: ['1', '2', '3', '4', '8', '12', "),
         ("knn", KNN | {"predictor_type": "x"}, "allowed: ['classifier', 'regressor']"),
         ("linear-learner", LINEAR | {"wd": "-1"}, "allowed: auto or [0, +inf)"),
         ("linear-learner", LINEAR | {"quantile": "1"}, "allowed: (0, 1)"),

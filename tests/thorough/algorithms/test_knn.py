@@ -100,6 +100,10 @@ def test_regression_averages(container, blobs, metrics):
         ({"k": 1000, "sample_size": 100}, "k is 1000; it must be at most the sample's 100 rows"),
         ({"dimension_reduction_type": "sign"}, "dimension_reduction_target is None"),
         ({"dimension_reduction_type": "sign", "dimension_reduction_target": 3}, "less than feature_dim"),
+        (
+            {"index_type": "faiss.IVFPQ", "index_metric": "COSINE"},
+            "index_metric is COSINE; with index_type faiss.IVFPQ it must be L2",
+        ),
     ],
 )
 def test_what_does_not_fit_the_data_is_the_customers_error(container, blobs, more, message):

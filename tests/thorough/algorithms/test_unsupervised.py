@@ -16,12 +16,18 @@ def flat():
     return (plane @ np.linalg.qr(generator.normal(size=(5, 5)))[0][:2] + 7.0).astype(np.float32)
 
 
-@pytest.mark.parametrize("mode", ["regular", "randomized"])
-def test_pca_keeps_the_distances_of_points_on_a_plane(container, flat, mode):
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"algorithm_mode": "regular"},
+        {"algorithm_mode": "randomized"},
+        {"algorithm_mode": "regular", "extra_components": 0},
+        {"algorithm_mode": "randomized", "extra_components": 0},
+    ],
+)
+def test_pca_keeps_the_distances_of_points_on_a_plane(container, flat, more):
     pca = container("pca").channel("train", as_recordio(flat))
-    assert pca.train(feature_dim=5, num_components=2, mini_batch_size=50, algorithm_mode=mode) == 0, (
-        pca.failure
-    )
+    assert pca.train(feature_dim=5, num_components=2, mini_batch_size=50, **more) == 0, pca.failure
 
     answer = pca.ask(as_csv(flat))
     projected = np.array([row["projection"] for row in answer["projections"]])

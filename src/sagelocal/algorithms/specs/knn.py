@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from sagelocal.algorithms.hyperparameters import POSITIVE, Choice, Number, Parameter, Schema
+from sagelocal.algorithms.hyperparameters import POSITIVE, Choice, Parameter, Schema
 from sagelocal.algorithms.specs.algorithm import COMMON, Spec, metric
+
+_SUBVECTORS = tuple(str(count) for count in (1, 2, 3, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96))
 
 SPEC = Spec(
     repository="knn",
@@ -25,7 +27,7 @@ SPEC = Spec(
             ),
             Parameter(name="index_metric", kind=Choice(("L2", "INNER_PRODUCT", "COSINE")), default="L2"),
             Parameter(name="faiss_index_ivf_nlists", kind=POSITIVE, auto=True),
-            Parameter(name="faiss_index_pq_m", kind=Number(low=1, high=96, integer=True)),
+            Parameter(name="faiss_index_pq_m", kind=Choice(_SUBVECTORS)),
         )
     ),
     metrics=(*COMMON, metric("test", "accuracy", loss=False), metric("test", "mse", loss=True)),
