@@ -407,3 +407,26 @@ def test_xgboost_ranks_within_the_queries_of_a_libsvm_channel(aws, s3):
     assert {datum["MetricName"]: datum["Value"] for datum in job["FinalMetricDataList"]} == {
         "train:ndcg": 1.0
     }
+
+
+@pytest.mark.parametrize(
+    ("labels", "objective", "reason"),
+    [
+        (b"1\n-1\n", {"objective": "count:poisson"}, "PoissonRegression: label must be nonnegative"),
+        (b"0\n7\n", {"objective": "multi:softmax", "num_class": 3}, "label must be in [0, num_class)"),
+    ],
+)
+def test_xgboost_says_which_labels_it_refuses(aws, s3, labels, objective, reason):
+    s3.put_object(Bucket=BUCKET, Key="xgb/labels.csv", Body=labels.replace(b"\n", b",1\n"))
+
+    job = train(
+        aws,
+        "sagemaker-xgboost:3.0-5",
+        {"num_round": 1, **objective},
+        train=(f"s3://{BUCKET}/xgb/labels.csv", "csv"),
+    )
+
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("ClientError: ")
+    assert reason in job["FailureReason"]
+    assert "Stack trace" not in job["FailureReason"]

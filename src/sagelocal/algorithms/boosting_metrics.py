@@ -52,7 +52,8 @@ def custom(
 
     def evaluate(predictions: Array, matrix: Any) -> list[tuple[str, float]]:
         labels = matrix.get_label()
-        values = predictions if _is_regression(chosen["objective"]) else _classes(predictions)
+        is_value = _is_regression(chosen["objective"])
+        values = predictions if is_value else _classes(predictions, chosen["objective"])
         return [(name, float(CUSTOM[name](labels, values))) for name in own]
 
     return evaluate if own else None
@@ -62,13 +63,13 @@ def _is_regression(objective: str) -> bool:
     return objective.startswith(("reg:", "count:")) and objective != "reg:logistic"
 
 
-def _classes(predictions: Array) -> Array:
-    """Return labels from what a booster predicts: probabilities, one column a class, or labels already."""
+def _classes(predictions: Array, objective: str) -> Array:
+    """Return labels from what a booster predicts: scores, probabilities, columns of them, or labels."""
     if predictions.ndim > 1:
         return np.asarray(predictions.argmax(axis=1))
-    if predictions.max(initial=0) > 1:
-        return np.rint(predictions)
-    return np.asarray(predictions > _HALF, dtype=int)
+    if objective == "multi:softmax":
+        return predictions
+    return np.asarray(predictions > (0 if objective == "binary:logitraw" else _HALF), dtype=int)
 
 
 def _averaged(function: Callable[..., Any], average: str) -> Callable[[Array, Array], Any]:

@@ -7,14 +7,13 @@ metrics' regular expressions look for that, so it is printed here.
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xgboost
 
-from sagelocal.algorithms import boosting_metrics
+from sagelocal.algorithms import boosting_metrics, boosting_rules
 from sagelocal.algorithms.errors import CustomerError
 from sagelocal.algorithms.hyperparameters import TUNED
 from sagelocal.algorithms.specs.xgboost import MAXIMIZED
@@ -36,24 +35,15 @@ _DROPPED = frozenset(
     {"dsplit", "predictor", "sketch_eps", "single_precision_histogram", "deterministic_histogram"}
 )
 _RENAMED_VALUES = {"reg:linear": "reg:squarederror", "gpu_hist": "hist"}
-_MULTICLASS = ("multi:softmax", "multi:softprob")
 
 
 def train(job: Job) -> None:
     """Boost on the train channel, printing each round's metrics; save the best model."""
-    chosen = job.hyperparameters
-    _check(job)
-    matrices = {name: _matrix(data) for name, data in job.channels.items()}
-    printed = boosting_metrics.printed(chosen)
-    booster = xgboost.train(
-        _parameters(chosen, printed),
-        matrices["train"],
-        num_boost_round=chosen["num_round"],
-        evals=[(matrix, name) for name, matrix in matrices.items()],
-        custom_metric=boosting_metrics.custom(printed, chosen),
-        callbacks=_callbacks(job, chosen),
-        verbose_eval=False,
-    )
+    boosting_rules.check(job.hyperparameters)
+    try:
+        booster = _boosted(job)
+    except ValueError as error:  # XGBoostError is one, and so is what scikit-learn says of a metric
+        raise boosting_rules.explained(error) from error
     (job.model_dir / FILE).write_bytes(booster.save_raw("ubj"))
 
 
@@ -89,6 +79,21 @@ class Boosted:
             xgboost.DMatrix(data.features), iteration_range=(0, end), validate_features=False
         )
         return [{"score": score.tolist()} for score in scores]
+
+
+def _boosted(job: Job) -> Any:
+    chosen = job.hyperparameters
+    matrices = {name: _matrix(data) for name, data in job.channels.items()}
+    printed = boosting_metrics.printed(chosen)
+    return xgboost.train(
+        _parameters(chosen, printed),
+        matrices["train"],
+        num_boost_round=chosen["num_round"],
+        evals=[(matrix, name) for name, matrix in matrices.items()],
+        custom_metric=boosting_metrics.custom(printed, chosen),
+        callbacks=_callbacks(job, chosen),
+        verbose_eval=False,
+    )
 
 
 class _Print(xgboost.callback.TrainingCallback):  # type: ignore[misc]
@@ -139,9 +144,6 @@ def _parameters(chosen: dict[str, Any], printed: tuple[str, ...]) -> dict[str, A
     known = [name for name in printed if name not in boosting_metrics.CUSTOM]
     if known:
         parameters["eval_metric"] = known
-    for name in ("monotone_constraints", "interaction_constraints"):
-        if name in parameters:
-            parameters[name] = str(ast.literal_eval(parameters[name]))
     return parameters
 
 
@@ -151,18 +153,3 @@ def _matrix(data: Dataset) -> Any:
         begins = np.flatnonzero(np.diff(data.queries)) + 1
         matrix.set_group(np.diff([0, *begins, len(data)]))
     return matrix
-
-
-def _check(job: Job) -> None:
-    chosen, labels = job.hyperparameters, np.asarray(job.train.labels)
-    objective, classes = chosen["objective"], chosen["num_class"]
-    if objective in _MULTICLASS and classes is None:
-        raise CustomerError("Require input for parameter 'num_class' for multi-classification")
-    if objective not in _MULTICLASS and classes is not None:
-        raise CustomerError(
-            "Do not need to setup parameter 'num_class' for learning task other than multi-classification."
-        )
-    if objective in _MULTICLASS and not ((labels >= 0) & (labels < classes)).all():
-        raise CustomerError("label must be in [0, num_class)")
-    if objective in ("binary:logistic", "reg:logistic") and not ((labels >= 0) & (labels <= 1)).all():
-        raise CustomerError("label must be in [0,1] for logistic regression")

@@ -95,13 +95,13 @@ class Words:
 
     values: tuple[str, ...]
     prefixes: tuple[str, ...] = ()
-    """A word may also start with one of these, as `error@0.4` does with `error@`."""
+    """A word may also be one of these and a number, as `error@0.4` is `error@` and one."""
 
     def parse(self, text: str) -> tuple[str, ...]:
         """Return the words."""
         words = tuple(part.strip(' "') for part in text.strip("[] ").split(","))
         for word in words:
-            if word not in self.values and not word.startswith(self.prefixes or ("\0",)):
+            if word not in self.values and not any(_continues(word, prefix) for prefix in self.prefixes):
                 raise OutOfRangeError(word, self)
         return words
 
@@ -233,3 +233,11 @@ class Schema:
 
 def _bound(value: float) -> str:
     return f"{'+' if value > 0 else '-'}inf" if math.isinf(value) else f"{value:g}"
+
+
+def _continues(word: str, prefix: str) -> bool:
+    """Tell whether the word is the prefix and a number."""
+    try:
+        return word.startswith(prefix) and math.isfinite(float(word.removeprefix(prefix)))
+    except ValueError:
+        return False

@@ -1,5 +1,8 @@
 """Which metrics XGBoost prints, and by which it stops: the union that the open-source container makes."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
 from sagelocal.algorithms import boosting_metrics
@@ -36,3 +39,20 @@ def test_the_objective_of_a_tuning_job_joins_eval_metric(given, printed, watched
 
 def test_nothing_is_watched_without_a_validation_channel():
     assert boosting_metrics.watched(chosen(eval_metric="auc"), ("train",)) == ""
+
+
+@pytest.mark.parametrize(
+    ("objective", "predictions"),
+    [
+        ("binary:logistic", [0.1, 0.6, 0.9]),
+        ("binary:logitraw", [-4.0, 0.2, 3.0]),
+        ("binary:hinge", [0.0, 1.0, 1.0]),
+        ("multi:softmax", [0.0, 1.0, 1.0]),
+        ("multi:softprob", [[0.6, 0.4], [0.3, 0.7], [0.2, 0.8]]),
+    ],
+)
+def test_predictions_become_classes(objective, predictions):
+    matrix = SimpleNamespace(get_label=lambda: np.array([0.0, 1.0, 1.0]))
+    evaluate = boosting_metrics.custom(("accuracy", "f1_binary"), chosen(objective=objective))
+
+    assert evaluate(np.array(predictions), matrix) == [("accuracy", 1.0), ("f1_binary", 1.0)]

@@ -59,6 +59,21 @@ def _text(value):
         ("sagemaker-xgboost", {"num_round": "1", "eta": "2"}, "Hyperparameter eta: 2.0 is not in [0, 1]"),
         ("xgboost", {"num_round": "1", "subsample": "0"}, "Hyperparameter subsample: 0.0 is not in (0, 1]"),
         ("xgboost", {"num_round": "1", "eval_metric": "rmse,x"}, "x is not in"),
+        ("xgboost", {"num_round": "1", "eval_metric": "error@x"}, "error@x is not in"),
+        *(
+            ("xgboost", {"num_round": "1", name: text}, f"Hyperparameter {name}: {complaint}")
+            for name, text, complaint in (
+                ("monotone_constraints", "(1,0", "could not parse value"),
+                ("monotone_constraints", "(1, 2)", "(1, 2) is not in a tuple of -1, 0 and 1"),
+                ("monotone_constraints", "1", "1 is not in a tuple"),
+                ("interaction_constraints", "[[1, 2], 3]", "[[1, 2], 3] is not in a list of lists"),
+                (
+                    "interaction_constraints",
+                    "[[0, 1]]",
+                    "[[0, 1]] is not in a list of lists of integers that are",
+                ),
+            )
+        ),
         (
             "xgboost",
             {"num_round": "1", "_tuning_objective_metric": "validation:x"},
@@ -78,12 +93,20 @@ def test_values_are_parsed():
         {"predictor_type": "regressor", "epochs": "3.0", "l1": "auto", "use_bias": "True", "wd": "1e-3"}
     )
     boosting = SPECS["xgboost"].hyperparameters.validate(
-        {"num_round": "10", "eval_metric": "error@0.3,auc", "_tuning_objective_metric": "validation:auc"}
+        {
+            "num_round": "10",
+            "eval_metric": "error@0.3,auc",
+            "_tuning_objective_metric": "validation:auc",
+            "monotone_constraints": "(1,0)",
+            "interaction_constraints": "[[1,2],[3]]",
+        }
     )
 
     assert (linear["epochs"], linear["l1"], linear["use_bias"], linear["wd"]) == (3, "auto", True, 0.001)
     assert boosting["eval_metric"] == ("error@0.3", "auc")
     assert boosting["_tuning_objective_metric"] == "validation:auc"
+    assert boosting["monotone_constraints"] == "(1, 0)"
+    assert boosting["interaction_constraints"] == "[[1, 2], [3]]"
 
 
 def test_the_platforms_own_names_are_left_out_where_the_algorithm_does_without():

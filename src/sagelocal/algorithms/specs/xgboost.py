@@ -6,6 +6,9 @@ https://github.com/aws/sagemaker-xgboost-container (`algorithm_mode/hyperparamet
 
 from __future__ import annotations
 
+import ast
+from typing import Any
+
 from sagelocal.algorithms.hyperparameters import (
     FRACTION,
     NON_NEGATIVE,
@@ -16,6 +19,7 @@ from sagelocal.algorithms.hyperparameters import (
     Choice,
     Kind,
     Number,
+    OutOfRangeError,
     Parameter,
     Schema,
     Text,
@@ -96,6 +100,45 @@ _SWITCH = Number(low=0, high=1, integer=True)
 _TRUTH = Choice(("true", "false"))
 
 
+class Directions:
+    """A tuple of a direction for each feature, as in `(1, 0, -1)`."""
+
+    def parse(self, text: str) -> str:
+        """Return the tuple as the library reads it."""
+        value = _literal(text)
+        if not isinstance(value, tuple) or not all(direction in (-1, 0, 1) for direction in value):
+            raise OutOfRangeError(text, self)
+        return str(value)
+
+    def __str__(self) -> str:
+        return "a tuple of -1, 0 and 1"
+
+
+class Groups:
+    """A list of groups of features, as in `[[1, 2], [3, 4, 5]]`."""
+
+    def parse(self, text: str) -> str:
+        """Return the list as the library reads it."""
+        value = _literal(text)
+        if not isinstance(value, list) or not all(map(self._is_group, value)):
+            raise OutOfRangeError(text, self)
+        return str(value)
+
+    def __str__(self) -> str:
+        return "a list of lists of integers that are at least 1"
+
+    @staticmethod
+    def _is_group(value: Any) -> bool:
+        return isinstance(value, list) and all(isinstance(each, int) and each >= 1 for each in value)
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        raise ValueError(text) from error
+
+
 def _number(value: str) -> str:
     return rf".*\[[0-9]+\].*#011{value}:([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?).*"
 
@@ -133,7 +176,9 @@ SPEC = Spec(
             *_optional(_TREE_METHODS, "tree_method"),
             *_optional(Number(low=0, high=1, above=True, below=True), "sketch_eps"),
             *_optional(POSITIVE_REAL, "scale_pos_weight"),
-            *_optional(Text(), "updater", "monotone_constraints", "interaction_constraints"),
+            *_optional(Text(), "updater"),
+            *_optional(Directions(), "monotone_constraints"),
+            *_optional(Groups(), "interaction_constraints"),
             *_optional(Choice(("row", "col")), "dsplit"),
             *_optional(Choice(("default", "update")), "process_type"),
             *_optional(Choice(("depthwise", "lossguide")), "grow_policy"),
