@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from sagelocal.algorithms.errors import CustomerError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _MULTICLASS = ("multi:softmax", "multi:softprob")
 _FOR_MONOTONE = ("exact", "hist")
 _FOR_INTERACTION = ("exact", "hist", "approx")
+_ONLY_WHEN = "can be used only when the tree_method parameter is set to"
 _CUSTOMERS = (
     "label must be in [0,1] for logistic regression",
     "label must be in [0, num_class)",
@@ -32,33 +33,49 @@ _STACK = "\nStack trace:"
 
 
 def check(chosen: Mapping[str, Any]) -> None:
-    """Hold hyperparameters against each other.
+    """Hold hyperparameters against each other, and against what sagelocal does.
 
     Raises:
-        CustomerError: one does not go with another.
+        CustomerError: one does not go with another, or asks for what is not done here.
 
     """
+    for is_broken, message in _complaints(chosen):
+        if is_broken:
+            raise CustomerError(message)
+
+
+def _complaints(chosen: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
     objective, metrics, tree_method = chosen["objective"], chosen["eval_metric"] or (), chosen["tree_method"]
-    if objective in _MULTICLASS and chosen["num_class"] is None:
-        raise CustomerError("Require input for parameter 'num_class' for multi-classification")
-    if objective not in _MULTICLASS and chosen["num_class"] is not None:
-        raise CustomerError(
-            "Do not need to setup parameter 'num_class' for learning task other than multi-classification."
-        )
-    if "auc" in metrics and not objective.startswith(("binary:", "rank:")):
-        raise CustomerError("Metric 'auc' can only be applied for classification and ranking problems.")
-    if "aft-nloglik" in metrics and objective != "survival:aft":
-        raise CustomerError("Metric 'aft-nloglik' can only be applied for 'survival:aft' objective.")
-    if chosen["monotone_constraints"] and tree_method not in _FOR_MONOTONE:
-        raise CustomerError(
-            "monotone_constraints can be used only when the tree_method parameter is set to "
-            "either 'exact' or 'hist'."
-        )
-    if chosen["interaction_constraints"] and tree_method not in _FOR_INTERACTION:
-        raise CustomerError(
-            "interaction_constraints can be used only when the tree_method parameter is set to "
-            "either 'exact', 'hist' or 'approx'."
-        )
+    takes_classes, classes = objective in _MULTICLASS, chosen["num_class"]
+    yield chosen["_kfold"], f"_kfold is {chosen['_kfold']}; sagelocal trains no cross-validation"
+    yield (
+        chosen["use_dask_gpu_training"] == "true",
+        "use_dask_gpu_training is true; sagelocal trains on CPUs alone",
+    )
+    yield (
+        takes_classes and classes is None,
+        "Require input for parameter 'num_class' for multi-classification",
+    )
+    yield (
+        classes is not None and not takes_classes,
+        "Do not need to setup parameter 'num_class' for learning task other than multi-classification.",
+    )
+    yield (
+        "auc" in metrics and not objective.startswith(("binary:", "rank:")),
+        "Metric 'auc' can only be applied for classification and ranking problems.",
+    )
+    yield (
+        "aft-nloglik" in metrics and objective != "survival:aft",
+        "Metric 'aft-nloglik' can only be applied for 'survival:aft' objective.",
+    )
+    yield (
+        chosen["monotone_constraints"] and tree_method not in _FOR_MONOTONE,
+        f"monotone_constraints {_ONLY_WHEN} either 'exact' or 'hist'.",
+    )
+    yield (
+        chosen["interaction_constraints"] and tree_method not in _FOR_INTERACTION,
+        f"interaction_constraints {_ONLY_WHEN} either 'exact', 'hist' or 'approx'.",
+    )
 
 
 def explained(error: ValueError) -> Exception:

@@ -97,7 +97,7 @@ class Machine:
         rows = [{"score": float(score)} for score in self.scores(data)]
         if self.classify:
             for row in rows:
-                row["predicted_label"] = float(row["score"] > _THRESHOLD)
+                row["predicted_label"] = int(row["score"] >= _THRESHOLD)
         return rows
 
 
@@ -152,7 +152,7 @@ def _print_metrics(job: Job, channel: str, model: Machine, epoch: int | None) ->
         if epoch is None:
             console.say(f"#test_score ({console.host}) : ('rmse', {math.sqrt(squares)})")
         return
-    predicted = scores > _THRESHOLD
+    predicted = scores >= _THRESHOLD
     cross_entropy = log_loss(labels, np.clip(scores, 1e-15, 1 - 1e-15), labels=[0, 1])
     accuracy = float(np.mean(predicted == labels))
     console.score(channel, "binary_classification_accuracy", accuracy, epoch=epoch)

@@ -28,7 +28,17 @@ if TYPE_CHECKING:
 FILE = "xgboost-model"
 
 _NOT_BOOSTER_PARAMETERS = frozenset(
-    {"num_round", "csv_weights", "early_stopping_rounds", "save_model_on_termination", "eval_metric", TUNED}
+    {
+        "num_round",
+        "csv_weights",
+        "early_stopping_rounds",
+        "save_model_on_termination",
+        "eval_metric",
+        "use_dask_gpu_training",
+        "_kfold",
+        "_num_cv_round",
+        TUNED,
+    }
 )
 # Names that the container's versions know and today's library has dropped or renamed.
 _DROPPED = frozenset(

@@ -112,13 +112,13 @@ class Linear:
         if self.predictor_type == MULTICLASS:
             labels = scores.argmax(axis=1)
             return [
-                {"score": row.tolist(), "predicted_label": float(label)}
+                {"score": row.tolist(), "predicted_label": int(label)}
                 for row, label in zip(scores, labels, strict=True)
             ]
         rows = [{"score": float(score)} for score in scores]
         if self.predictor_type == BINARY:
             for row in rows:
-                row["predicted_label"] = float(row["score"] > self.threshold)
+                row["predicted_label"] = int(row["score"] > self.threshold)
         return rows
 
 

@@ -23,6 +23,8 @@ def check(**given):
             "Metric 'auc' can only be applied for classification and ranking",
         ),
         ({"eval_metric": "aft-nloglik"}, "can only be applied for 'survival:aft' objective"),
+        ({"_kfold": "3"}, "_kfold is 3; sagelocal trains no cross-validation"),
+        ({"use_dask_gpu_training": "true"}, "sagelocal trains on CPUs alone"),
         ({"monotone_constraints": "(1, 0)"}, "either 'exact' or 'hist'"),
         ({"monotone_constraints": "(1, 0)", "tree_method": "approx"}, "either 'exact' or 'hist'"),
         ({"interaction_constraints": "[[1, 2]]"}, "either 'exact', 'hist' or 'approx'"),
@@ -36,7 +38,7 @@ def test_hyperparameters_that_do_not_go_together_are_refused(given, message):
 @pytest.mark.parametrize(
     "given",
     [
-        {},
+        {"use_dask_gpu_training": "false"},
         {"objective": "multi:softmax", "num_class": "3", "eval_metric": "mlogloss"},
         {"objective": "binary:hinge", "eval_metric": "auc"},
         {"objective": "survival:aft", "eval_metric": "aft-nloglik"},

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from sagelocal.algorithms import protobuf
+from sagelocal.algorithms import data, factorization_machines, protobuf
 from sagelocal.serving import recordio
 
 BASE = {"feature_dim": 20, "num_factors": 4, "epochs": 25, "mini_batch_size": 50}
@@ -58,7 +58,7 @@ def test_classes(container, metrics):
     assert found["test:binary_classification_cross_entropy"] < 0.3
     assert found["test:binary_f_beta"] == 1.0
     (liked,) = machine.ask(instance(3, 15), "application/json")["predictions"]
-    assert liked["predicted_label"] == 1.0
+    assert repr(liked["predicted_label"]) == "1"
     assert 0.5 < liked["score"] < 1
 
 
@@ -101,3 +101,13 @@ def test_rescale_grad_is_one_over_the_mini_batch_unless_it_is_given(container, c
         return re.findall(r"train rmse <loss>=(\S+)", capsys.readouterr().out)
 
     assert log() == log(rescale_grad=1 / BASE["mini_batch_size"]) != log(rescale_grad=1e-6)
+
+
+def test_half_a_chance_is_class_1():
+    # All parameters are zero, and so is every raw score.
+    machine = factorization_machines.Machine(
+        classify=True, bias=np.zeros(1), linear=np.zeros(2), factors=np.zeros((2, 1))
+    )
+
+    rows = machine.predict(data.Dataset(features=np.ones((1, 2))), verbose=False)
+    assert rows == [{"score": 0.5, "predicted_label": 1}]
