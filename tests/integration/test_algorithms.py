@@ -9,7 +9,15 @@ import time
 import numpy as np
 import pytest
 from sklearn import datasets
-from tests.integration.training_jobs import ROLE, channel, log_lines, unique, wait
+from tests.integration.training_jobs import (
+    ROLE,
+    archive_names,
+    channel,
+    log_lines,
+    unique,
+    wait,
+    wait_for_line,
+)
 
 from sagelocal.algorithms import protobuf
 from sagelocal.serving import recordio
@@ -48,7 +56,12 @@ def as_csv(features):
 
 def train(aws, image, parameters, **channels):
     name = unique("algo")
-    aws("sagemaker").create_training_job(
+    start(aws("sagemaker"), name, image, parameters, **channels)
+    return wait(aws("sagemaker"), name)
+
+
+def start(sagemaker, name, image, parameters, **channels):
+    sagemaker.create_training_job(
         TrainingJobName=name,
         AlgorithmSpecification={"TrainingImage": f"{ACCOUNT}/{image}", "TrainingInputMode": "File"},
         HyperParameters={key: str(value) for key, value in parameters.items()},
@@ -61,7 +74,6 @@ def train(aws, image, parameters, **channels):
         RoleArn=ROLE,
         StoppingCondition={"MaxRuntimeInSeconds": 300},
     )
-    return wait(aws("sagemaker"), name)
 
 
 def until_over(describe, key, *over):
@@ -430,3 +442,22 @@ def test_xgboost_says_which_labels_it_refuses(aws, s3, labels, objective, reason
     assert job["FailureReason"].startswith("ClientError: ")
     assert reason in job["FailureReason"]
     assert "Stack trace" not in job["FailureReason"]
+
+
+def test_xgboost_keeps_the_model_of_a_job_that_is_stopped(aws, s3, iris):
+    features, labels = iris
+    s3.put_object(Bucket=BUCKET, Key="xgb/plain.csv", Body=as_csv(np.column_stack([labels, features])))
+    sagemaker, name = aws("sagemaker"), unique("algo")
+    start(
+        sagemaker,
+        name,
+        "sagemaker-xgboost:3.0-5",
+        {"num_round": 10_000_000, "save_model_on_termination": "true"},
+        train=(f"s3://{BUCKET}/xgb/plain.csv", "csv"),
+    )
+    wait_for_line(aws("logs"), name, "train-rmse")
+    sagemaker.stop_training_job(TrainingJobName=name)
+
+    job = wait(sagemaker, name)
+    assert job["TrainingJobStatus"] == "Stopped"
+    assert archive_names(s3, job["ModelArtifacts"]["S3ModelArtifacts"]) == ["xgboost-model"]

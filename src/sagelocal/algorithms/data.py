@@ -132,11 +132,17 @@ def read_csv(body: bytes, *, label_size: int = 0, has_weights: bool = False) -> 
     With `has_weights` the column after the label holds the rows' weights. An empty field is NaN.
 
     Raises:
-        ValueError: a field is no number, or rows differ in length.
+        ValueError: a field is no number, or rows differ in length or have no features.
 
     """
+    if label_size not in (0, 1):
+        raise ValueError(f"label_size is {label_size}; it must be 0 or 1")
+    if not body.strip():
+        return Dataset(features=np.empty((0, 0), dtype=np.float32))
     table = _csv_table(body)
     skip = label_size + int(has_weights)
+    if table.shape[1] <= skip:
+        raise ValueError(f"rows of {table.shape[1]} fields have no feature, as the first {skip} are none")
     return Dataset(
         features=table[:, skip:].astype(np.float32),
         labels=table[:, 0] if label_size else None,
@@ -145,14 +151,12 @@ def read_csv(body: bytes, *, label_size: int = 0, has_weights: bool = False) -> 
 
 
 def _csv_table(body: bytes) -> Array:
-    if not body.strip():
-        return np.empty((0, 1))
     try:
         return np.loadtxt(io.BytesIO(body), delimiter=",", dtype=np.float64, ndmin=2, comments=None)
     except ValueError:
         # numpy's reader knows no empty fields; the slow way does, and says which line is wrong.
         rows = [line.split(b",") for line in body.splitlines() if line.strip()]
-    width = len(rows[0]) if rows else 0
+    width = len(rows[0])
     table = np.empty((len(rows), width))
     for number, row in enumerate(rows, 1):
         if len(row) != width:
@@ -164,8 +168,8 @@ def _csv_table(body: bytes) -> Array:
 def read_libsvm(body: bytes, *, labelled: bool) -> Dataset:
     """Return rows of `label[:weight] [qid:query] index:value …`.
 
-    With `labelled` each line's first token is its label. Without, every pair is a feature, other tokens are
-    passed over, as XGBoost's container reads requests: nothing tells a feature from a weighted label.
+    With `labelled` each line's first token is its label. Without, every pair is a feature and any other token
+    is passed over, as XGBoost's container reads requests: nothing tells a feature from a weighted label.
 
     Raises:
         ValueError: a token is malformed, or only some rows name their query.

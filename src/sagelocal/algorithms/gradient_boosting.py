@@ -7,6 +7,8 @@ metrics' regular expressions look for that, so it is printed here.
 
 from __future__ import annotations
 
+import pickle
+import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from sagelocal.algorithms.training import Job
 
 FILE = "xgboost-model"
+_PICKLES = tuple(pickle.PROTO + bytes([version]) for version in range(2, pickle.HIGHEST_PROTOCOL + 1))
 
 _NOT_BOOSTER_PARAMETERS = frozenset(
     {
@@ -61,13 +64,16 @@ def load(model_dir: Path) -> Boosted:
     """Load the booster: the container's own formats but pickles, which are code."""
     path = model_dir / FILE
     if not path.exists():
-        files = sorted(each for each in model_dir.iterdir() if each.is_file())
+        files = sorted(each for each in model_dir.iterdir() if each.is_file() and each.name[0] != ".")
         if len(files) != 1:
             raise CustomerError(
                 f"{model_dir} must hold {FILE}, or one file; it holds {[f.name for f in files]}"
             )
         path = files[0]
-    return Boosted(booster=xgboost.Booster(model_file=bytearray(path.read_bytes())))
+    content = path.read_bytes()
+    if content.startswith(_PICKLES):
+        raise CustomerError(f"{path.name} is a pickle, which is code; save the booster with save_model")
+    return Boosted(booster=xgboost.Booster(model_file=bytearray(content)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,8 +129,29 @@ class _Print(xgboost.callback.TrainingCallback):  # type: ignore[misc]
         return False
 
 
+class _StopOnTermination(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+    """Ends training after the round in which the job is stopped, so that the model of that round is saved."""
+
+    def __init__(self) -> None:
+        self._is_asked = False
+
+    def before_training(self, model: Any) -> Any:
+        """Begin to listen to the signal that stops a job."""
+        signal.signal(signal.SIGTERM, self._ask)
+        return model
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: dict[str, dict[str, list[float]]]) -> bool:  # noqa: ARG002
+        """Ask to stop once the job is asked to."""
+        return self._is_asked
+
+    def _ask(self, *_: object) -> None:
+        self._is_asked = True
+
+
 def _callbacks(job: Job, chosen: dict[str, Any]) -> list[Any]:
     callbacks: list[Any] = [_Print(job.console)]
+    if chosen["save_model_on_termination"] == "true":
+        callbacks.append(_StopOnTermination())
     rounds = chosen["early_stopping_rounds"]
     if rounds is None:
         return callbacks

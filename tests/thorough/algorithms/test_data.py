@@ -126,3 +126,25 @@ def test_channels_have_the_same_features(container, test, more, message):
 
     assert learner.train(predictor_type="regressor", **more) == 2
     assert f"The dimensionality of the data {message}" in learner.failure
+
+
+@pytest.mark.parametrize(
+    ("body", "parameters", "reason"),
+    [
+        (b"1,2,3\n", {"label_size": 2}, "label_size is 2; it must be 0 or 1"),
+        (b"1,2,3\n", {"label_size": -1}, "label_size is -1; it must be 0 or 1"),
+        (b"1,2\n", {"label_size": 1, "has_weights": True}, "rows of 2 fields have no feature"),
+        (b"1\n2\n", {"label_size": 1}, "rows of 1 fields have no feature"),
+    ],
+)
+def test_what_is_no_csv_of_features_is_refused(body, parameters, reason):
+    with pytest.raises(ValueError, match=reason):
+        data.read_csv(body, **parameters)
+
+
+def test_a_file_without_rows_is_none_whatever_its_columns_mean():
+    full = data.read_csv(b"1,0.5,3\n", label_size=1, has_weights=True)
+    empty = data.read_csv(b"\n", label_size=1, has_weights=True)
+
+    assert len(empty) == 0
+    assert (full.labels.tolist(), full.weights.tolist(), full.features.tolist()) == ([1], [0.5], [[3]])
