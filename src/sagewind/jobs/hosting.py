@@ -51,9 +51,13 @@ class Hosting:
         config, mixed = str(found.get("EndpointConfigName", "")), KIND.status(found) == _MIXED
         return Live(phase=phase, config=config, owned=owned, mixed=mixed)
 
-    def noted_good(self, description: Mapping[str, Any], wanted: str) -> str:
+    def tags(self, description: Mapping[str, Any]) -> dict[str, str]:
+        """Return an endpoint's tags; none when a policy forbids to read them."""
+        return tags_of(self._caller, KIND.arn(description)) or {}
+
+    def noted_good(self, tags: Mapping[str, str], wanted: str) -> str:
         """Return the configuration noted as good; empty when it is `wanted`, is gone, or cannot be known."""
-        good = (tags_of(self._caller, KIND.arn(description)) or {}).get(GOOD_TAG, "")
+        good = tags.get(GOOD_TAG, "")
         return good if good not in {"", wanted} and self.config(good) else ""
 
     def note_good(self, description: Mapping[str, Any], config: str) -> bool:
@@ -63,8 +67,16 @@ class Hosting:
     def tag(self, description: Mapping[str, Any], key: str, value: str) -> bool:
         """Give the endpoint a tag, in place of the one of this key; return whether a policy allows it."""
         tags = [{"Key": key, "Value": value}]
+        return self._is_allowed("add_tags", ResourceArn=KIND.arn(description), Tags=tags)
+
+    def untag(self, description: Mapping[str, Any], key: str) -> bool:
+        """Take a tag from the endpoint; return whether a policy allows it."""
+        return self._is_allowed("delete_tags", ResourceArn=KIND.arn(description), TagKeys=[key])
+
+    def _is_allowed(self, operation: str, **request: Any) -> bool:
+        """Call; return false when a policy forbids it."""
         try:
-            self._caller.call("add_tags", ResourceArn=KIND.arn(description), Tags=tags)
+            self._caller.call(operation, **request)
         except CallError as error:
             if error.cause is Cause.DENIED:
                 return False
@@ -73,7 +85,7 @@ class Hosting:
 
     def is_unproven(self, description: Mapping[str, Any], owner: Identity) -> bool:
         """Tell whether `owner` made the endpoint as it is, and nothing good ever served; unknown is no."""
-        tags = tags_of(self._caller, KIND.arn(description)) or {}
+        tags = self.tags(description)
         made = {identity.OWNER_TAG: owner.key, identity.CONTENT_TAG: description["EndpointConfigName"]}
         return GOOD_TAG not in tags and made.items() <= tags.items()
 

@@ -47,7 +47,8 @@ class SageMakerEndpointOperator(LiveEndpoint, _Provided):  # type: ignore[valid-
 
     :param golden: predictions of the offline model: `{"Body", "Expected", "ContentType", "Accept"}` each.
     :param tolerance: by how much a number may differ from the expected one.
-    :param max_latency_p95: bound of the 95th percentile of the answers' time in seconds.
+    :param max_latency_p95: bound of the 95th percentile of the answers' time in seconds; refused without
+        `golden`, whose requests are those that are timed.
     :param latency_requests: requests to measure it by.
     :param rehearse: try a new configuration on an endpoint of its own before the live one changes; by default
         when there are golden predictions.
@@ -86,8 +87,8 @@ class SageMakerEndpointOperator(LiveEndpoint, _Provided):  # type: ignore[valid-
         self.check_interval = check_interval
         self.worker_seconds = worker_seconds
         self.max_ingestion_time = max_ingestion_time or _PATIENCE
-        if unwaited := self._unwaited(golden):
-            raise ValueError(unwaited)
+        if objection := self._objection(golden):
+            raise ValueError(objection)
 
     def execute(self, context: Context) -> Any:
         """Make what is missing, and deploy.
@@ -97,8 +98,8 @@ class SageMakerEndpointOperator(LiveEndpoint, _Provided):  # type: ignore[valid-
             AirflowException: AWS refused, or it took too long.
 
         """
-        if unwaited := self._unwaited(self._goldens()):
-            raise AirflowFailException(unwaited)
+        if objection := self._objection(self._goldens()):
+            raise AirflowFailException(objection)
         self.preprocess_config()
         try:
             plan = self._prepare(context)
@@ -197,8 +198,9 @@ class SageMakerEndpointOperator(LiveEndpoint, _Provided):  # type: ignore[valid-
     def _way_back(self, plan: Plan) -> Plan:
         """Return what serves and what to go back to; on the endpoint for whoever goes on without the plan."""
         description = self._described(plan["endpoint"])
-        self._prolong(description)
-        noted, live = self._hosting().noted_good(description, plan["config"]), _config(description)
+        tags = self._hosting().tags(description)
+        self._set_expiry(description, tags)
+        noted, live = self._hosting().noted_good(tags, plan["config"]), _config(description)
         if noted or live == plan["config"]:
             return {"before": live, "good": noted}
         self._note_good(description, live)
@@ -276,7 +278,8 @@ class SageMakerEndpointOperator(LiveEndpoint, _Provided):  # type: ignore[valid-
             return self._await(context, {**plan, "stage": "undo"}, name)
         if _config(description) != plan["config"] or KIND.phase(description) is not Phase.DONE:
             return self._fail(name, f"{plan['reason']}; endpoint {name} is {_stand(description)}")
-        good = plan["good"] or self._hosting().noted_good(description, plan["config"])
+        ours = self._hosting()
+        good = plan["good"] or ours.noted_good(ours.tags(description), plan["config"])
         if good and good != plan["config"]:
             return self._go_back(context, {**plan, "good": good})
         if not self._hosting().is_unproven(description, self._identity(context)):
@@ -314,8 +317,13 @@ class SageMakerEndpointOperator(LiveEndpoint, _Provided):  # type: ignore[valid-
 
     # Pieces.
 
-    def _unwaited(self, golden: Any) -> str:
-        """Return which argument asks for checks though nobody waits; empty when none does."""
+    def _objection(self, golden: Any) -> str:
+        """Return which argument asks for checks that nobody would make; empty when none does."""
+        if self.max_latency_p95 is not None and not golden:
+            return (
+                f"max_latency_p95={self.max_latency_p95} without golden measures nothing, since the requests "
+                "that are timed are golden predictions': give golden, or leave it out"
+            )
         asking = "rehearse=True" if self.rehearse else "golden" if golden else ""
         if self.wait_for_completion or not asking:
             return ""

@@ -47,13 +47,14 @@ class LiveEndpoint(base.SagewindOperator):
         if not self._hosting().note_good(description, config):
             self.log.warning("a policy forbids to tag the endpoint: a later rollback cannot know %s", config)
 
-    def _prolong(self, description: Mapping[str, Any]) -> None:
-        """Have the endpoint expire when the request says: SageMaker takes tags only when it makes one."""
-        until = {tag["Key"]: tag["Value"] for tag in self._endpoint_request().get("Tags", ())}.get(
-            EXPIRES_TAG
-        )
-        if until and not self._hosting().tag(description, EXPIRES_TAG, until):
+    def _set_expiry(self, description: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+        """Have the endpoint expire when the request says, or not: Update takes no tags."""
+        asked = {tag["Key"]: tag["Value"] for tag in self._endpoint_request().get("Tags", ())}
+        until, ours = asked.get(EXPIRES_TAG), self._hosting()
+        if until and not ours.tag(description, EXPIRES_TAG, until):
             self.log.warning("a policy forbids to tag the endpoint: it expires as before, not at %s", until)
+        if not until and EXPIRES_TAG in tags and not ours.untag(description, EXPIRES_TAG):
+            self.log.warning("a policy forbids to untag the endpoint: it expires at %s", tags[EXPIRES_TAG])
 
     def _is_settled(self, name: str, held: float = 0.0) -> bool:
         """Tell whether an endpoint is not being changed; the call may be held for up to `held` seconds."""

@@ -86,7 +86,7 @@ class Twin:
     def hook(self) -> Any:
         """Return what the operator uses of its hook."""
         operations = ("CreateEndpoint", "UpdateEndpoint", "DeleteEndpoint", "DescribeEndpoint")
-        others = ("DescribeEndpointConfig", "ListTags", "AddTags", "InvokeEndpoint")
+        others = ("DescribeEndpointConfig", "ListTags", "AddTags", "DeleteTags", "InvokeEndpoint")
         handlers = {each: self._handler(each) for each in (*operations, *others)}
         made = {name: client(name, handlers, self.account) for name in ("sagemaker", "sagemaker-runtime")}
         logs = client("logs", {"DescribeLogStreams": lambda _: {"logStreams": []}}, self.account)
@@ -149,6 +149,10 @@ class Twin:
     def _ListTags(self, params: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         tags = self.tags[params["ResourceArn"].rsplit("/", maxsplit=1)[-1]]
         return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+
+    def _DeleteTags(self, params: dict[str, Any]) -> None:  # noqa: N802
+        for key in params["TagKeys"]:
+            self.tags[params["ResourceArn"].rsplit("/", maxsplit=1)[-1]].pop(key, None)
 
     def _AddTags(self, params: dict[str, Any]) -> None:  # noqa: N802
         tags = self.tags[params["ResourceArn"].rsplit("/", maxsplit=1)[-1]]

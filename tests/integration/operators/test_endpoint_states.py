@@ -41,6 +41,16 @@ def test_an_update_prolongs_an_endpoint_that_expires(twin):
     assert twin.tags[NAME]["sagewind:expires"] == "2026-02-01T00:00:00+00:00"
 
 
+@pytest.mark.parametrize("faults", [[], [DENIED]])
+def test_an_update_that_names_no_expiry_takes_the_earlier_one_away_where_it_may(twin, faults):
+    twin.add(NAME, "v1", good="v1")
+    twin.tags[NAME]["sagewind:expires"] = "2026-01-01T00:00:00+00:00"
+    twin.faults["DeleteTags"] = list(faults)
+    twin.deploy("v2").run()
+    assert twin.live() == "v2"
+    assert ("sagewind:expires" in twin.tags[NAME]) == bool(faults)
+
+
 def test_a_policy_that_forbids_to_tag_keeps_no_endpoint_from_its_update(twin):
     twin.add(NAME, "v1", good="v1")
     twin.faults["AddTags"] = [DENIED, DENIED]
@@ -205,6 +215,17 @@ def test_checks_are_refused_too_where_waiting_is_switched_off_later(twin):
     with pytest.raises(AirflowFailException, match=r"wait_for_completion=False.*golden"):
         operator.execute(run.context())
     assert twin.account.calls == []
+
+
+def test_a_bound_of_latency_that_nothing_would_be_held_against_is_refused(twin):
+    with pytest.raises(ValueError, match=r"max_latency_p95=0\.2 without golden measures nothing"):
+        twin.deploy("v1", max_latency_p95=0.2).start()
+    later = twin.deploy("v1", golden="{{ nothing }}", max_latency_p95=0.2)
+    operator = later.make()
+    operator.golden = "[]"
+    with pytest.raises(AirflowFailException, match="without golden measures nothing"):
+        operator.execute(later.context())
+    assert not twin.endpoints
 
 
 @pytest.mark.parametrize("live", [None, "v1"])
