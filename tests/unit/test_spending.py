@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from sagewind import load, naming, sections
+from sagewind import cost, load, naming, sections
 from sagewind.cost import BudgetExceededError, CostError
 from sagewind.jobs import identity
 from sagewind.jobs.identity import Identity
@@ -264,6 +264,19 @@ def test_a_run_is_planned_with_the_machine_that_was_chosen(monkeypatch):
     assert "one run of diabetes" in str(refused.value)
     with pytest.raises(CostError, match=r"no price for 'ml\.x9\.huge'"):
         spending.check(model, Sagemaker(), now=NOW, instance_type="ml.x9.huge")
+
+
+def test_a_model_that_is_measured_by_its_scores_is_planned_with_the_machines_of_transforms():
+    batch = dataclasses.replace(MODEL.transform, instance_type="ml.m5.4xlarge", instance_count=3)
+    by_script = dataclasses.replace(MODEL, transform=batch)
+    by_scores = dataclasses.replace(
+        by_script, evaluation=dataclasses.replace(MODEL.evaluation, entry_point="")
+    )
+    prices = spending.prices_of(MODEL)
+    two_of_three = cost.most("ml.m5.4xlarge", 6, batch.max_runtime_seconds, prices)
+    two = cost.most(MODEL.evaluation.instance_type, 2, MODEL.evaluation.max_runtime_seconds, prices)
+    planned = [spending.planned(model, prices) for model in (by_scores, by_script)]
+    assert planned[0] - planned[1] == two_of_three - two
 
 
 def test_what_the_budget_has_left_is_told(monkeypatch):

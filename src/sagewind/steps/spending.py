@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _UNBILLED = {"Creating", "Deleting", "Failed"}
 _RUN = (identity.DAG_TAG, identity.RUN_TAG)
+_MEASURED = 2
+"""The new model and the champion, each by a job."""
 
 
 def planned(model: spec.Model, prices: cost.Prices, *, instance_type: str = "") -> Decimal:
@@ -37,11 +39,16 @@ def planned(model: spec.Model, prices: cost.Prices, *, instance_type: str = "") 
         CostError: an instance type has no known price.
 
     """
-    train, tuning = model.training, model.tuning
+    train, tuning, batch = model.training, model.tuning, model.transform
     jobs = tuning.max_jobs if tuning else 1
+    measured = (
+        (model.evaluation.instance_type, _MEASURED, model.evaluation.max_runtime_seconds)
+        if model.evaluates_by_script
+        else (batch.instance_type, _MEASURED * batch.instance_count, batch.max_runtime_seconds)
+    )
     machines = (
         (instance_type or train.instance_type, train.instance_count * jobs, train.max_runtime_seconds),
-        (model.evaluation.instance_type, 2, model.evaluation.max_runtime_seconds),
+        measured,
     )
     return sum((cost.most(*each, prices) for each in machines), Decimal(0))
 
