@@ -67,6 +67,7 @@ def test_a_manifest_is_its_prefix_and_names(storage):
         (b'[{"prefix": "s3://b/"}, 7]', "names of objects"),
         (b'[{"prefix": "s3://b/"}, "../x"]', "cannot be a file"),
         (b'[{"prefix": "s3://b/"}, "a", "a/b"]', "is an object and the folder"),
+        (b'[{"prefix": "s3://b/"}, "a/b", "a//b"]', '"s3://b/a/b" and "s3://b/a//b" are both the file a/b'),
         (b"[" * 100_000, '"s3://b/m" is no JSON'),
         (b'[{"prefix": 5}, "a"]', '"s3://b/m" has the prefix 5; needed is a string'),
         (
@@ -100,6 +101,13 @@ def test_what_is_not_there_is_said(storage, uri, words):
 def test_a_key_that_leads_out_of_the_channel_is_refused(storage, key):
     put(storage, key)
     with pytest.raises(inputs.InputError, match="cannot be a file"):
+        inputs.sources(storage, "s3://b/x", "S3Prefix")
+
+
+@pytest.mark.parametrize("keys", [("x/a/b", "x/a//b"), ("x/xy/1", "xy/1")])
+def test_of_two_objects_that_would_be_one_file_none_is_lost(storage, keys):
+    put(storage, *keys)
+    with pytest.raises(inputs.InputError, match="are both the file"):
         inputs.sources(storage, "s3://b/x", "S3Prefix")
 
 

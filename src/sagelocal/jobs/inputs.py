@@ -156,12 +156,14 @@ def _named(uri: str, prefix: str, entry: str) -> Source:
 
 
 def _check(found: list[Source]) -> None:
-    seen: set[str] = set()
+    """Refuse names that cannot be files', and objects of which one would take the other's place."""
+    seen: dict[str, str] = {}
     for source in found:
         path = PurePosixPath(source.path)
         if path.is_absolute() or ".." in path.parts or not path.parts or source.path.endswith("/"):
             raise InputError(f'Data download failed: "{source.uri}" cannot be a file named {source.path!r}')
-        seen.add(str(path))
+        if (other := seen.setdefault(str(path), source.uri)) != source.uri:
+            raise InputError(f'Data download failed: "{other}" and "{source.uri}" are both the file {path}')
     for name in seen:
         clash = next((str(parent) for parent in PurePosixPath(name).parents if str(parent) in seen), "")
         if clash:
