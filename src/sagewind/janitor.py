@@ -7,7 +7,8 @@ job when the Airflow run in its tags `sagewind:dag` and `sagewind:run` is over.
 What a run made is left alone until the run is over: days may pass between a model and the endpoint that
 shall serve it. Of a run that is not known, only an endpoint that has expired is taken, since it costs.
 Things younger than a grace period are left alone, too, and so is the newest verified model of each name,
-which scores batches. The default is to list only.
+which scores batches, and for a day the one before it: a batch that was prepared with it may still wait for a
+pool. The default is to list only.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 GRACE = timedelta(hours=1)
+HANDOVER = timedelta(days=1)
 
 
 class JanitorError(SagewindError):
@@ -156,13 +158,14 @@ class Janitor:
 
     def _models(self, configs: list[dict[str, Any]]) -> Iterator[Orphan]:
         used = self._models_in_use(configs)
-        scoring: set[str] = set()
+        followed: dict[str, datetime] = {}
         for each in self._list("models", "Models", SortBy="CreationTime", SortOrder="Descending"):
             name, tags = each["ModelName"], self._tags(each["ModelArn"])
             ours = tags.get(MODEL_TAG, "")
-            if ours and VERIFIED_TAG in tags and ours not in scoring:
-                scoring.add(ours)
-            elif name not in used and self._is_old(each) and self._is_left(tags):
+            scores = bool(ours) and VERIFIED_TAG in tags and self._is_new(followed.get(ours))
+            if ours and VERIFIED_TAG in tags:
+                followed[ours] = each["CreationTime"]
+            if not scores and name not in used and self._is_old(each) and self._is_left(tags):
                 reason = "no endpoint config and no running transform job uses it"
                 yield _orphan("model", name, each["ModelArn"], reason, each)
 
@@ -209,6 +212,10 @@ class Janitor:
         """Whether something is ours, and no run may still use what it has made."""
         run = _run(tags)
         return MODEL_TAG in tags and (not run or bool(self._run_is_over(run)))
+
+    def _is_new(self, followed: datetime | None) -> bool:
+        """Whether a verified model is the newest of its name, or was until a day ago."""
+        return followed is None or self._now - followed < HANDOVER
 
     def _is_old(self, each: Mapping[str, Any]) -> bool:
         return bool(self._now - each["CreationTime"] >= self._grace)

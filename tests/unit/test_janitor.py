@@ -18,7 +18,7 @@ def config(model):
 
 @pytest.fixture
 def twin():
-    """Two hours old: what is needed, what is not, and what is not ours; and something fresh."""
+    """Two days old: what is needed, what is not, and what is not ours; and something fresh."""
     twin = HostingTwin()
     twin.add("Endpoint", "live", OURS, EndpointConfigName="live-config")
     twin.add("Endpoint", "expired", OURS | PAST, EndpointConfigName="expired-config")
@@ -38,7 +38,7 @@ def twin():
         twin.add("TrainingJob", f"train-{run}", of_run(run))
         twin.add("TransformJob", f"batch-{run}", of_run(run), ModelName="batch-model")
     twin.add("TrainingJob", "foreign-job", {"sagewind:run": "iris/over"})
-    twin.account.tick(hours=2)
+    twin.account.tick(days=2)
     twin.add("EndpointConfig", "fresh-config", OURS, **config("fresh-model"))
     twin.add("Model", "fresh-model", OURS)
     return twin
@@ -85,6 +85,18 @@ def test_deleting_again_and_again_ends_with_what_is_needed(twin):
     assert "foreign-old-config" in twin.names("EndpointConfig")
 
 
+@pytest.mark.parametrize(
+    ("later", "left"), [({"hours": 23}, ["first"]), ({"hours": 25}, ["first", "second"])]
+)
+def test_a_verified_model_is_kept_for_a_day_after_its_successor_was_made(later, left):
+    twin = HostingTwin()
+    for name in ("first", "second", "third"):
+        twin.add("Model", name, OURS | VERIFIED)
+        twin.account.tick(days=2)
+    twin.account.tick(days=-2, **later)
+    assert [each.name for each in janitor(twin).sweep().found] == left[::-1]
+
+
 def test_an_endpoint_whose_life_was_prolonged_meanwhile_is_spared(twin):
     class Prolonging(Janitor):
         def find(self):
@@ -111,7 +123,7 @@ def test_a_config_of_an_update_under_way_is_in_use(twin):
 
 
 def test_the_grace_period_can_be_longer(twin):
-    names = [each.name for each in janitor(twin, grace=timedelta(days=1)).sweep().found]
+    names = [each.name for each in janitor(twin, grace=timedelta(days=3)).sweep().found]
     assert names == ["train-over", "batch-over", "expired"]
 
 
