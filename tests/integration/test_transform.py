@@ -80,7 +80,8 @@ def test_every_row_is_scored_in_its_place_object_by_object(transform, model):
 def lines(aws, group, prefix=""):
     """Return what the log streams say whose names begin so; the emulator's filter does not mind a prefix."""
     logs, group = aws("logs"), f"/aws/sagemaker/{group}"
-    streams = [each["logStreamName"] for each in logs.describe_log_streams(logGroupName=group)["logStreams"]]
+    pages = logs.get_paginator("describe_log_streams").paginate(logGroupName=group)
+    streams = [each["logStreamName"] for page in pages for each in page["logStreams"]]
     events = [
         event
         for name in streams
