@@ -38,6 +38,7 @@ OF_AIRFLOW_ON_AWS = {
     "dynamodb:DescribeExport": "as above",
     "s3:PutObjectAcl": "DynamoDB asks it of whoever has a table exported",
     "s3:AbortMultipartUpload": "boto3 takes back an upload in parts that failed",
+    "sagemaker:DeleteTags": "an update takes the expiry away from an endpoint that is to stay from now on",
 }
 OF_JOBS_ON_AWS = {
     "ecr:GetAuthorizationToken": "SageMaker fetches images with the job's role",
@@ -174,7 +175,7 @@ def test_what_is_not_marked_may_be_neither_made_nor_changed(stack, aws):
     given = statements(aws, stack, "airflow")
     somebodys = policies.arn("sagemaker", "endpoint/somebody-elses")
     marked = {f"aws:ResourceTag/{policies.MARK}": "iris"}
-    for action in ("DeleteEndpoint", "UpdateEndpoint", "InvokeEndpoint", "AddTags"):
+    for action in ("DeleteEndpoint", "UpdateEndpoint", "InvokeEndpoint", "AddTags", "DeleteTags"):
         need = Need(action=f"sagemaker:{action}", resource=somebodys)
         assert not policies.allowed(need, given), action
         assert policies.allowed(Need(action=need.action, resource=somebodys, context=marked), given), action
