@@ -1,8 +1,8 @@
 """How the stack's workers run a task: as Airflow does, but told by the kernel when its process is gone.
 
 Airflow's supervisor learns it from the process's sockets. They close a moment before the process is gone, so
-that every third look finds it still there, and the next look comes `[workers] min_heartbeat_interval` seconds
-later: so long the task keeps its slot, and the scheduler is not told.
+that every fourth look finds it still there, and the next look comes `[workers] min_heartbeat_interval`
+seconds later: so long the task keeps its slot, and the scheduler is not told.
 """
 
 from __future__ import annotations
