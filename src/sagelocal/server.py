@@ -19,6 +19,7 @@ from sagelocal import app, connection
 from sagelocal.client import addresses as address_book
 from sagelocal.emulator import command as emulator
 from sagelocal.serving import memory
+from sagelocal.settings import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,6 +39,7 @@ def serve(settings: Settings, environ: Mapping[str, str]) -> None:
 
     Raises:
         StartError: another service has the data directory, or something else has the port.
+        SettingsError: the data directory cannot be made.
 
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
@@ -100,7 +102,7 @@ class _Server(uvicorn.Server):
 @contextlib.contextmanager
 def _locked(data_dir: Path) -> Iterator[None]:
     # Requests are kept in it, and these may hold passwords: it is nobody else's to read.
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(data_dir, 0o700)
     with (data_dir / address_book.LOCK).open("a") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -8,6 +8,7 @@ boto3 reads for itself.
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 PREFIX = "SAGELOCAL_"
 SECRETS = ("credentials",)
 """Settings that are written nowhere and handed on to no child."""
+_LAST_PORT = 65535
+_ACCOUNT = re.compile(r"[0-9]{12}")
 _SHORTEST_SECRET = 8
 
 
@@ -73,6 +76,12 @@ class Settings:
     faults: str = ""
     """The file of a fault plan; empty: nothing goes wrong by itself."""
 
+    def __post_init__(self) -> None:
+        """Hold what text and numbers do not say by themselves to what is allowed."""
+        check_port(self.port)
+        if not _ACCOUNT.fullmatch(self.account):
+            raise SettingsError(f"the account is {self.account!r}; 12 digits are needed")
+
 
 _ALLOWED = {
     "image_policy": ("exact", "nearest"),
@@ -102,6 +111,32 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
             values[name] = _parse(variable, environ[variable], hints[name])
     _check_credentials(str(values.get("credentials", "")))
     return Settings(**values)  # type: ignore[arg-type]
+
+
+def check_port(port: int) -> None:
+    """Refuse what is no port to listen on.
+
+    Raises:
+        SettingsError: it is none; the message says what is allowed.
+
+    """
+    if not 0 <= port <= _LAST_PORT:
+        raise SettingsError(f"the port is {port}; 0 (any free one) to {_LAST_PORT} are allowed")
+
+
+def make_folder(path: Path, mode: int = 0o777) -> None:
+    """Make a folder for state, and those above it, unless it is there.
+
+    Raises:
+        SettingsError: it cannot be made, or is no folder.
+
+    """
+    try:
+        path.mkdir(mode=mode, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be a data directory: {error.strerror}; choose one by --data"
+        ) from error
 
 
 def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:

@@ -150,3 +150,23 @@ def test_a_head_that_does_not_end_is_cut_off(control_plane):
             answer = door.recv(4096)
     # A reset connection may take the answer with it.
     assert answer == b"" or answer.startswith(b"HTTP/1.1 431 ")
+
+
+@pytest.mark.parametrize("command", ["serve", "emulator"])
+def test_where_neither_state_nor_a_socket_can_be_is_told_in_a_line(command, tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    words = {
+        ("--data", str(file)): f"{file} cannot be a data directory: File exists; choose one by --data",
+        ("--data", str(file / "below")): f"{file / 'below'} cannot be a data directory: Not a directory",
+        ("--port", "65536"): "the port is 65536; 0 (any free one) to 65535 are allowed",
+        ("--port", "-1"): "the port is -1; 0 (any free one) to 65535 are allowed",
+        ("--host", "nowhere.invalid"): "cannot listen on nowhere.invalid:",
+    }
+    for given, wanted in words.items():
+        rest = [] if "--data" in given else ["--data", str(tmp_path / "data")]
+        ended = run(command, *given, *rest)
+        assert ended.returncode == 1
+        (told,) = ended.stderr.decode().splitlines()
+        assert told.startswith("sagelocal: ")
+        assert wanted in told

@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Self
 
 from sagelocal.emulator import account as accounts
 from sagelocal.emulator import environment
+from sagelocal.settings import check_port, make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -88,12 +89,16 @@ def start(
     It dies with the thread that called this. Its objects, its state and `emulator.log` are below `data`.
 
     Raises:
-        EmulatorError: it ended, or did not answer within a minute, or another has its data directory.
+        EmulatorError: it cannot listen there, it ended, or did not answer within a minute, or another has
+            its data directory.
+        SettingsError: the port is none, or the data directory cannot be made.
         environment.EnvironmentMakingError: its environment could not be made.
 
     """
-    python = environment.ensure(environments)
+    check_port(port)
     port = port or free_port()
+    _try_to_listen(host, port)
+    python = environment.ensure(environments)
     log = data / "emulator.log"
     boot = Path(__file__).with_name("boot.py")
     arguments = (accounts.ACCESS_KEY, account.number, accounts.ROLE, accounts.SESSION, account.region)
@@ -129,7 +134,7 @@ def hold(data: Path, *, within: float = STOP_SECONDS) -> Iterator[int]:
         EmulatorError: another holds it, and goes on for so many seconds.
 
     """
-    data.mkdir(parents=True, exist_ok=True)
+    make_folder(data)
     deadline = time.monotonic() + within
     with (data / "lock").open("a") as handle:
         while not _is_ours(handle):
@@ -202,20 +207,30 @@ def lasting_port(data: Path, *, within: float = STOP_SECONDS) -> int:
             port = 0
         time.sleep(0.05)
     port = port or free_port()
-    data.mkdir(parents=True, exist_ok=True)
+    make_folder(data)
     note.write_text(str(port))
     return port
 
 
 def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
+    try:
+        _try_to_listen(HOST, port)
+    except EmulatorError:
+        return False
+    return True
+
+
+def _try_to_listen(host: str, port: int) -> None:
+    """Refuse an address before anything is made for it: the emulator itself would tell in a traceback."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         # Connections of the last owner that linger do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-        return True
+            probe.bind((host, port))
+        except OSError as error:
+            raise EmulatorError(
+                f"the AWS emulator cannot listen on {host}:{port}: {error.strerror}"
+            ) from error
 
 
 def _await(emulator: Emulator) -> None:

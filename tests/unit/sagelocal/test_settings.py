@@ -33,6 +33,8 @@ def test_the_services_own_region_goes_before_the_sdks():
 WRONG = [
     ({"SAGELOCAL_PROT": "1"}, "SAGELOCAL_PROT is no setting of sagelocal; known are .*SAGELOCAL_PORT"),
     ({"SAGELOCAL_PORT": "x"}, "SAGELOCAL_PORT is 'x'; a whole number is needed"),
+    ({"SAGELOCAL_PORT": "65536"}, r"the port is 65536; 0 \(any free one\) to 65535 are allowed"),
+    ({"SAGELOCAL_ACCOUNT": "my-account"}, "the account is 'my-account'; 12 digits are needed"),
     ({"SAGELOCAL_ON_EXIT": "die"}, "SAGELOCAL_ON_EXIT is 'die'; allowed are keep, stop"),
 ]
 
