@@ -317,3 +317,51 @@ def test_a_job_of_the_second_automl_is_not_described_by_the_first(sagemaker, nam
     )
     assert sagemaker.describe_auto_ml_job_v2(AutoMLJobName=name)["AutoMLJobStatus"] == "Failed"
     assert refusal(sagemaker.describe_auto_ml_job, AutoMLJobName=name)[0] == "ResourceNotFound"
+
+
+@pytest.fixture
+def watched(name):
+    """What a monitoring job takes and where its reports would go."""
+    machine = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 20}
+    outputs = [{"S3Output": {"S3Uri": "s3://bucket/out", "LocalPath": "/opt/ml/processing/output"}}]
+    return {
+        "input": {"EndpointInput": {"EndpointName": name, "LocalPath": "/opt/ml/processing/input"}},
+        "outputs": {"MonitoringOutputs": outputs},
+        "resources": {"ClusterConfig": machine},
+        "image": {
+            "ImageUri": "156813124566.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-monitor-analyzer"
+        },
+    }
+
+
+def test_monitoring_schedules_are_listed_by_the_endpoint_that_they_watch(sagemaker, name, watched):
+    sagemaker.create_data_quality_job_definition(
+        JobDefinitionName=f"{name}-defined",
+        DataQualityAppSpecification=watched["image"],
+        DataQualityJobInput=watched["input"],
+        DataQualityJobOutputConfig=watched["outputs"],
+        JobResources=watched["resources"],
+        RoleArn=ROLE,
+    )
+    inline = {
+        "MonitoringInputs": [watched["input"]],
+        "MonitoringOutputConfig": watched["outputs"],
+        "MonitoringResources": watched["resources"],
+        "MonitoringAppSpecification": watched["image"],
+        "RoleArn": ROLE,
+    }
+    configs = {
+        "defined": {"MonitoringJobDefinitionName": f"{name}-defined", "MonitoringType": "DataQuality"},
+        "inline": {"MonitoringJobDefinition": inline, "MonitoringType": "DataQuality"},
+        "other": {"MonitoringJobDefinitionName": "nobodys", "MonitoringType": "DataQuality"},
+    }
+    for end, config in configs.items():
+        sagemaker.create_monitoring_schedule(
+            MonitoringScheduleName=f"{name}-{end}", MonitoringScheduleConfig=config
+        )
+    described = sagemaker.describe_monitoring_schedule(MonitoringScheduleName=f"{name}-defined")
+    assert described["EndpointName"] == name
+    assert described["MonitoringScheduleStatus"] == "Failed"
+    listed = sagemaker.list_monitoring_schedules(EndpointName=name, SortBy="Name", SortOrder="Ascending")
+    found = {each["MonitoringScheduleName"] for each in listed["MonitoringScheduleSummaries"]}
+    assert found == {f"{name}-defined", f"{name}-inline"}

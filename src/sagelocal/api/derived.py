@@ -6,6 +6,7 @@ statuses that say that nothing runs come from `conventions` and the table in `re
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import string
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,15 @@ _LETTERS = string.ascii_lowercase + string.digits
 _ID_LENGTH = 12
 _REMOVE = "ToRemove"
 _PAGING = ("NextToken", "MaxResults", "SortBy", "SortOrder")
+_NO_ENDPOINT = "-"
+"""In the summary of a definition that watches a batch, where the name of an endpoint is required."""
+_DEFINITIONS = {
+    "DataQuality": "data-quality-job-definition",
+    "ModelQuality": "model-quality-job-definition",
+    "ModelBias": "model-bias-job-definition",
+    "ModelExplainability": "model-explainability-job-definition",
+}
+"""The kind of definition that a monitoring schedule names, by its MonitoringType."""
 _NOT_KEPT = ("Tags", "ClientToken", "ClientRequestToken")
 
 
@@ -78,7 +88,7 @@ class Derived:
         body |= members | dict(self._convention.failed) | more
         body |= {"CreationTime": moment, "LastModifiedTime": moment, "CreatedBy": self._account.owner}
         body |= {self._convention.arn_member: arn}
-        body |= _EXTRA.get(self.row.noun, _nothing)(body)
+        body |= self._extra(body)
         with self._changing:
             for member, word in self.row.parents:
                 self._check_parent(member, word, request)
@@ -127,7 +137,7 @@ class Derived:
                 left = {k: v for k, v in body.get(member, {}).items() if k not in request[key]}
                 body.update({member: left})
             body |= {"LastModifiedTime": now(), "LastModifiedBy": self._account.owner}
-            body |= _EXTRA.get(self.row.noun, _nothing)(body)
+            body |= self._extra(body)
             for member in [each for each, value in body.items() if value == {} and each not in self._needed]:
                 del body[member]
 
@@ -217,6 +227,12 @@ class Derived:
             arn = self._account.arn(word, name)
             raise kind(f"{member} {name!r} does not exist ({arn})") from error
 
+    def _extra(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the answers tell beside what was asked for."""
+        if self.row.noun == "MonitoringSchedule":
+            return _schedule(body, self._store)
+        return _EXTRA.get(self.row.noun, _nothing)(body)
+
     def _has(self, resource: Resource, key: str, wanted: Any) -> bool:
         if key.endswith("Contains"):
             return str(wanted) in str(resource.body.get(key.removesuffix("Contains"), ""))
@@ -250,17 +266,25 @@ def _definition(body: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "MonitoringJobDefinitionName": body["JobDefinitionName"],
         "MonitoringJobDefinitionArn": body["JobDefinitionArn"],
-        "EndpointName": endpoint or "-",
+        "EndpointName": endpoint or _NO_ENDPOINT,
     }
 
 
-def _schedule(body: Mapping[str, Any]) -> dict[str, Any]:
+def _schedule(body: Mapping[str, Any], store: Store) -> dict[str, Any]:
+    """Return what a monitoring schedule watches, by its own definition or by the one that it names."""
     config = body.get("MonitoringScheduleConfig", {})
+    name = config.get("MonitoringJobDefinitionName")
+    inputs = config.get("MonitoringJobDefinition", {}).get("MonitoringInputs", [])
     found = {
         "MonitoringType": config.get("MonitoringType"),
-        "MonitoringJobDefinitionName": config.get("MonitoringJobDefinitionName"),
+        "MonitoringJobDefinitionName": name,
+        "EndpointName": inputs[0].get("EndpointInput", {}).get("EndpointName") if inputs else None,
     }
-    return {key: value for key, value in found.items() if value}
+    if name:
+        word = _DEFINITIONS.get(config.get("MonitoringType", ""), "")
+        with contextlib.suppress(MissingError):
+            found["EndpointName"] = store.get(word, name).body["EndpointName"]
+    return {key: value for key, value in found.items() if value and value != _NO_ENDPOINT}
 
 
 def _cluster(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -285,7 +309,6 @@ _EXTRA: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "ModelBiasJobDefinition": _definition,
     "ModelExplainabilityJobDefinition": _definition,
     "ModelQualityJobDefinition": _definition,
-    "MonitoringSchedule": _schedule,
     "Cluster": _cluster,
     "FeatureGroup": feature_groups.members,
     "AutoMLJob": _renamed(EndTime="CreationTime", AutoMLJobInputDataConfig="InputDataConfig"),
