@@ -19,7 +19,6 @@ import signal
 import sys
 import threading
 import time
-from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,9 +27,11 @@ from sagelocal import settings as configuration
 from sagelocal.container import orphans
 from sagelocal.faults import Faults
 from sagelocal.jobs import mailbox, transitions, waiting
+from sagelocal.jobs.admission import Queue, Queued
 from sagelocal.jobs.bell import Bell
 from sagelocal.jobs.folder import JobFolder
 from sagelocal.jobs.kinds import JOB_KINDS
+from sagelocal.jobs.ledger import End, Ledger
 from sagelocal.jobs.runners import Runners
 from sagelocal.jobs.status import JobStatus
 from sagelocal.jobs.store import MissingError
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
     from sagelocal.jobs.kinds import JobKind
     from sagelocal.jobs.store import Resource, Store
-    from sagelocal.jobs.waiting import Patience
     from sagelocal.settings import Settings
 
 SUPERVISOR = (sys.executable, "-m", "sagelocal.jobs.supervisor")
@@ -56,20 +56,6 @@ _LEAST_ROOM = 2
 _log = logging.getLogger(__name__)
 
 
-@dataclass(eq=False, kw_only=True)
-class _Queued:
-    """A job that waits for room. It is not the next job of its name: that one is another object."""
-
-    kind: str
-    name: str
-    is_told: bool = False
-    """Whether the job says that it waits; from then on it is known how long it will."""
-    limit: Patience | None = None
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.name}"
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Running:
     """A job under a supervisor; `child` is None for one that another life of the service started."""
@@ -78,20 +64,6 @@ class _Running:
     name: str
     folder: JobFolder
     child: Supervisor | None
-
-    def __str__(self) -> str:
-        return f"{self.kind.kind} {self.name}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class _End:
-    """The end of a job that has no supervisor to write it."""
-
-    kind: JobKind
-    name: str
-    outcome: JobStatus
-    message: str
-    secondary: str
 
     def __str__(self) -> str:
         return f"{self.kind.kind} {self.name}"
@@ -112,8 +84,8 @@ class Launcher:
     ) -> None:
         """Take, as `changed`, what to call with a job's name when its status may have changed."""
         self._faults = faults or Faults()
-        self._tell = changed
         self._store = store
+        self._ledger = Ledger(store, changed)
         self._settings = settings
         preload = bool(settings.preload) and tuple(supervisor) == SUPERVISOR
         self._supervisor = tuple(supervisor)
@@ -121,12 +93,11 @@ class Launcher:
         """Starts the supervisors; ends with the launcher."""
         self._runners = Runners(Path(settings.data_dir), environ, enabled=preload)
         self._bell = Bell(Path(settings.data_dir))
-        self._room = settings.max_running_jobs or max(_LEAST_ROOM, os.cpu_count() or 1)
         self._changed = threading.Condition()
-        self._queue: deque[_Queued] = deque()
-        self._starting: list[_Queued] = []
+        self._queue = Queue(settings.max_running_jobs or max(_LEAST_ROOM, os.cpu_count() or 1))
+        self._starting: list[Queued] = []
         self._running: list[_Running] = []
-        self._ends: list[_End] = []
+        self._ends: list[End] = []
         """Those that could not be written yet."""
         self._mail: list[tuple[str, str]] = []
         self._failed = False
@@ -146,7 +117,7 @@ class Launcher:
     def submit(self, kind: str, name: str) -> None:
         """Take a job that was just stored as `InProgress`; it starts when there is room, in order."""
         with self._changed:
-            self._queue.append(_Queued(kind=kind, name=name))
+            self._queue.add(kind, name)
         self._bell.ring()
 
     def stop(self, kind: str, name: str) -> None:
@@ -156,10 +127,8 @@ class Launcher:
             # An earlier life of the service may have started a supervisor that does not hold its lock yet.
             folder.ask_to_stop()
         with self._changed:
-            queued = None if JOB_KINDS[kind].coordinates else self._queued(kind, name)
-            if queued is not None:
-                self._queue.remove(queued)
-        if queued is not None:
+            waited = not JOB_KINDS[kind].coordinates and self._queue.remove(kind, name)
+        if waited:
             self._end(JOB_KINDS[kind], name, JobStatus.STOPPED, "The job was stopped before it started")
             return
         folder.ask_to_stop()
@@ -179,7 +148,7 @@ class Launcher:
         with self._changed:
             jobs = self._known()
         for kind, name in jobs:
-            self._mark_stopping(JOB_KINDS[kind], name)
+            self._ledger.mark_stopping(JOB_KINDS[kind], name)
             self.stop(kind, name)
         with self._changed:
             self._changed.wait_for(lambda: not self._known())
@@ -208,7 +177,7 @@ class Launcher:
         elif stopping and not kind.coordinates:
             self._end(kind, resource.name, JobStatus.STOPPED, "The job was stopped before it started")
         else:
-            self._queue.append(_Queued(kind=kind.kind, name=resource.name))
+            self._queue.add(kind.kind, resource.name)
 
     def _work(self) -> None:
         while True:
@@ -236,7 +205,7 @@ class Launcher:
         for running in list(self._running):
             self._try(running, self._look_after, running)
         with self._changed:
-            idle = not self._next()
+            idle = not self._queue.next(self._busy())
         if idle and not self._failed:
             self._wait()
 
@@ -252,7 +221,7 @@ class Launcher:
 
     def _write_ends(self) -> None:
         for end in list(self._ends):
-            if self._try(end, self._write_end, end):
+            if self._try(end, self._ledger.end, end):
                 with self._changed:
                     self._ends.remove(end)
                     self._changed.notify_all()
@@ -270,30 +239,14 @@ class Launcher:
         for descriptor in (self._bell.fileno(), *self._runners.watched()):
             poller.register(descriptor, select.POLLIN)
         with self._changed:
-            limits = [each.limit for each in self._queue if each.limit is not None]
-        seconds = [each.until - time.time() for each in limits]
+            limit = self._queue.first_limit()
+        seconds = [] if limit is None else [limit - time.time()]
         seconds += [_ROUND_SECONDS if unwatched else _LONG_ROUND_SECONDS] if self._running else []
         poller.poll(max(0.0, min(seconds)) * 1000 if seconds else None)
 
-    def _admit(self) -> list[_Queued]:
-        admitted = self._next()
-        for queued in admitted:
-            self._queue.remove(queued)
-        return admitted
-
-    def _next(self) -> list[_Queued]:
-        """Return the jobs that there is room for, in order; one that only coordinates needs none."""
-        room = self._room - sum(not each.kind.coordinates for each in self._running)
-        found = []
-        for queued in self._queue:
-            coordinates = JOB_KINDS[queued.kind].coordinates
-            room -= not coordinates
-            if room >= 0 or coordinates:
-                found.append(queued)
-        return found
-
-    def _queued(self, kind: str, name: str) -> _Queued | None:
-        return next((each for each in self._queue if (each.kind, each.name) == (kind, name)), None)
+    def _busy(self) -> int:
+        """Return how many jobs run that need room."""
+        return sum(not each.kind.coordinates for each in self._running)
 
     def _known(self) -> list[tuple[str, str]]:
         """Return kind and name of each job that waits, starts or runs, or whose end is not written."""
@@ -307,13 +260,13 @@ class Launcher:
         self._mail = [each for each in self._mail if not self._try(" ".join(each), self._see_to, *each)]
 
     def _see_to(self, kind: str, name: str) -> None:
-        status = self._status(JOB_KINDS[kind], name)
+        status = self._ledger.status(JOB_KINDS[kind], name)
         if status == JobStatus.STOPPING:
             self.stop(kind, name)
         elif status == JobStatus.IN_PROGRESS and not self._knows(kind, name):
             self.submit(kind, name)
         else:
-            self._tell(name)
+            self._ledger.tell(name)
 
     def _knows(self, kind: str, name: str) -> bool:
         with self._changed:
@@ -321,14 +274,14 @@ class Launcher:
 
     def _start_admitted(self) -> None:
         with self._changed:
-            self._starting = self._admit()
+            self._starting = self._queue.admit(self._busy())
         left = [each for each in self._starting if not self._try(each, self._start, each)]
         with self._changed:
-            self._queue.extendleft(reversed(left))
+            self._queue.put_back(left)
             self._starting = []
             self._changed.notify_all()
 
-    def _start(self, queued: _Queued) -> None:
+    def _start(self, queued: Queued) -> None:
         """Start a job; an error that is raised says that it was not, and that it may be tried again."""
         kind, name = JOB_KINDS[queued.kind], queued.name
         folder = self.folder(kind.kind, name)
@@ -348,25 +301,22 @@ class Launcher:
             if folder.stop.exists():
                 child.terminate()  # the stop came between the queue and the start
 
-    def _tell_waiting(self, queued: _Queued) -> None:
+    def _tell_waiting(self, queued: Queued) -> None:
         kind = JOB_KINDS[queued.kind]
 
         def tell(body: dict[str, Any]) -> None:
             if kind.has_secondary_status and body.get("SecondaryStatus") == "Starting":
                 transitions.advance(body, "Pending", time.time())
 
-        self._update(kind, queued.name, tell)
+        self._ledger.update(kind, queued.name, tell)
         with contextlib.suppress(MissingError):  # deleted while it waited
             queued.limit = waiting.of(self._store.get(queued.kind, queued.name).body)
         queued.is_told = True
 
     def _give_up(self) -> None:
         """End the jobs that have waited for as long as they may."""
-        now = time.time()
         with self._changed:
-            over = [(each, each.limit) for each in self._queue if each.limit and each.limit.until <= now]
-            for queued, _ in over:
-                self._queue.remove(queued)
+            over = self._queue.give_up(time.time())
         for queued, limit in over:
             kind = JOB_KINDS[queued.kind]
             self._end(kind, queued.name, JobStatus.STOPPED, limit.message, limit.secondary)
@@ -397,7 +347,7 @@ class Launcher:
         record = folder.read_exit()
         if record is None:
             orphans.end(folder.root)
-        stopping = self._status(kind, name) == JobStatus.STOPPING
+        stopping = self._ledger.status(kind, name) == JobStatus.STOPPING
         if record is None and kind.coordinates:
             _log.warning("%s %s lost its supervisor, and is taken up again", kind.kind, name)
             self.submit(kind.kind, name)
@@ -408,46 +358,18 @@ class Launcher:
             reason = "InternalServerError: the supervisor of the job died"
             self._end(kind, name, JobStatus.FAILED, f"{reason}: {words}" if words else reason)
         else:
-            final: dict[str, Any] = record["body"]
-            self._update(kind, name, lambda body: None if kind.is_over(body) else final)
-
-    def _status(self, kind: JobKind, name: str) -> str | None:
-        try:
-            status: str = self._store.get(kind.kind, name).body[kind.status_key]
-        except MissingError:
-            return None
-        return status
-
-    def _mark_stopping(self, kind: JobKind, name: str) -> None:
-        def mark(body: dict[str, Any]) -> None:
-            if not kind.is_over(body):
-                body[kind.status_key] = JobStatus.STOPPING
-
-        self._update(kind, name, mark)
+            self._ledger.settle(kind, name, record["body"])
 
     def _end(self, kind: JobKind, name: str, outcome: JobStatus, message: str, secondary: str = "") -> None:
         """Write the end of a job, or have the rounds write it that begin when this cannot be done now."""
-        end = _End(kind=kind, name=name, outcome=outcome, message=message, secondary=secondary)
+        end = End(kind=kind, name=name, outcome=outcome, message=message, secondary=secondary)
         try:
-            self._write_end(end)
+            self._ledger.end(end)
         except Exception:  # noqa: BLE001  (the job is in no queue any more: it must not be forgotten)
             _log.exception("%s: its end is not written; the next round tries again", end)
             with self._changed:
                 self._ends.append(end)
             self._bell.ring()
-
-    def _write_end(self, end: _End) -> None:
-        def change(body: dict[str, Any]) -> None:
-            end.kind.end(body, end.outcome, end.message, end.secondary)
-
-        self._update(end.kind, end.name, change)
-
-    def _update(self, kind: JobKind, name: str, change: Any) -> None:
-        try:
-            self._store.update(kind.kind, name, change)
-            self._tell(name)
-        except MissingError:
-            _log.warning("%s %s ended after it was deleted", kind.kind, name)
 
 
 def _tail(path: Path) -> str:
