@@ -11,7 +11,7 @@ import json
 import sqlite3
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +71,14 @@ class Resource:
     body: dict[str, Any] = field(default_factory=dict)
     created: float = 0.0
     modified: float = 0.0
+
+
+class _Connection(sqlite3.Connection):
+    """A thread's connection, closed when the thread is gone: Python 3.13 warns of one that nobody closes."""
+
+    def __del__(self) -> None:
+        with suppress(sqlite3.ProgrammingError):  # it was never opened
+            self.close()
 
 
 class Store:
@@ -217,7 +225,13 @@ class Store:
     def _db(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
+            connection = sqlite3.connect(
+                self._path,
+                timeout=BUSY_TIMEOUT_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,  # only its own thread uses it, but another may let go of it
+                factory=_Connection,
+            )
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode = WAL")
             # Killed processes lose nothing in WAL mode even so; only a power cut could take the last change.
