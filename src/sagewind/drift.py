@@ -303,7 +303,7 @@ def _pooled(table: Floats) -> Floats:
 
 def _expected(table: Floats) -> Floats:
     """Return how many of each category are expected in the smaller of the two."""
-    few: Floats = table.sum(axis=0) * table.sum(axis=1).min() / table.sum()
+    few: Floats = table.sum(axis=0) * np.min(table.sum(axis=1)) / table.sum()
     return few
 
 

@@ -136,7 +136,7 @@ def tagged(aws: Any, name: str) -> None:
             ModelName=f"{name}-{whose}",
             ExecutionRoleArn="arn:aws:iam::123456789012:role/SageMakerRole",
             PrimaryContainer={
-                "Image": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.4-2",
+                "Image": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3",
                 "Environment": {"DB_PASSWORD": SECRET},
             },
             Tags=owner.tags("content") if dag_id else [],

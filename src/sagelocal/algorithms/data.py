@@ -120,7 +120,7 @@ def refuse_unusable(rows: Dataset, *, of: str, may_miss: bool, labelled: bool) -
             f"it must be a finite number{' or missing' if may_miss else ''}"
         )
     if labelled and rows.labels is not None and not np.isfinite(rows.labels).all():
-        row = int(np.isfinite(rows.labels).argmin())
+        row = int(np.argmin(np.isfinite(rows.labels)))
         raise CustomerError(
             f"The label of row {row + 1}{of} is {rows.labels[row]}; it must be a finite number"
         )

@@ -62,8 +62,13 @@ def _flushed(status: int, *, tells: bool) -> int:
             status = _NOT_FLUSHED
             with contextlib.suppress(Exception):
                 if tells:
-                    sys.stderr.write(f"Exception ignored in: {stream!r}\n{type(error).__name__}: {error}\n")
+                    sys.stderr.write(f"Exception ignored {_where(stream)}\n{type(error).__name__}: {error}\n")
     return status
+
+
+def _where(stream: Any) -> str:
+    """Return what the interpreter calls the place at which it could not flush."""
+    return "on flushing sys.stdout:" if sys.version_info >= (3, 13) else f"in: {stream!r}"
 
 
 def _take_apart(names: list[str]) -> None:

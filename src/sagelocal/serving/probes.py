@@ -45,7 +45,7 @@ def _by_column(used: Any, cuts: Any, features: int, generator: np.random.Generat
         around = np.concatenate(
             [pool, np.nextafter(pool, np.float32(-np.inf)), np.nextafter(pool, np.float32(np.inf))]
         )
-        spread = generator.uniform(pool.min() - 1, pool.max() + 1, BY_COLUMN).astype(np.float32)
+        spread = generator.uniform(np.min(pool) - 1, np.max(pool) + 1, BY_COLUMN).astype(np.float32)
         near = generator.integers(2, size=BY_COLUMN) == 1
         found[:, feature] = np.where(near, generator.choice(around, BY_COLUMN), spread)
     return found
