@@ -46,7 +46,8 @@ def load_model(folder):
     archive = os.path.join(folder, "model.tar.gz")
     if os.path.exists(archive):
         with tarfile.open(archive) as tar:
-            tar.extractall(folder, filter="data")
+            tar.extraction_filter = getattr(tarfile, "data_filter", None)  # Python has it from 3.11.4 on
+            tar.extractall(folder)
     return joblib.load(os.path.join(folder, "model.joblib"))
 
 
