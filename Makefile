@@ -10,9 +10,6 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 SUITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	if $$p -c '$(SUITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
-# The newest of them all, also one that only pyenv knows of.
-NEWEST ?= $(shell for p in python3.13 "$$(pyenv prefix 3.13 2>/dev/null)/bin/python" $(PYTHON); do \
-	if $$p -c '$(SUITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 TOOLS := .venv-uv
 UV ?= $(shell command -v uv || echo $(TOOLS)/bin/uv)
 BIN := .venv/bin
@@ -59,10 +56,19 @@ chaos: .venv/ready ## kill each part of the stack at each moment of each kind of
 test-mwaa: .venv-mwaa/ready ## the operators' tests on MWAA's Airflow 3.2.1 and its provider
 	@AIRFLOW_HOME=$$(mktemp -d) .venv-mwaa/bin/python -m pytest -p no:cacheprovider tests/integration/operators tests/unit/jobs $(ARGS)
 
-.PHONY: test-newest
-test-newest: .venv-newest/ready ## types, and the tests that need no service, on the newest Python of this machine that suits
-	@.venv-newest/bin/mypy
-	@.venv-newest/bin/python -m pytest -p no:cacheprovider --numprocesses $(WORKERS) tests/unit tests/contract $(ARGS)
+.PHONY: test-pythons
+test-pythons: .venv/ready ## types, the tests that need no service, and the demo, on the oldest and the newest other Python here
+	@for python in $$($(BIN)/python tools/pythons.py); do $(MAKE) test-python PYTHON=$$python; done
+
+.PHONY: test-python
+test-python: OTHER = .venv-$(shell $(PYTHON) -c 'import platform; print(platform.python_version())')
+test-python: | $(UV) ## the same on one: `make test-python PYTHON=python3.12`
+	$(UV) venv --quiet --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(OTHER)
+	@$(UV) pip sync --quiet --python $(OTHER)/bin/python --require-hashes --compile-bytecode requirements/dev.txt
+	@$(UV) pip install --quiet --python $(OTHER)/bin/python --no-deps --no-build-isolation --editable .
+	@$(OTHER)/bin/mypy
+	@$(OTHER)/bin/python -m pytest -p no:cacheprovider --numprocesses $(WORKERS) tests/unit tests/contract $(ARGS)
+	@$(OTHER)/bin/sagewind demo
 
 .PHONY: bench
 bench: .venv/ready ## ours beside every peer, to benchmarks/RESULTS.md; hours
@@ -119,7 +125,7 @@ debian: ## install, by apt, what tests and benchmarks use beyond Python packages
 
 .PHONY: clean
 clean: ## remove environments, the stack's and sagelocal's state, what was built, caches; not those in ~/.cache
-	rm -rf .venv .venv-fuzz .venv-mwaa .venv-newest .venv-sdk2 $(TOOLS) .sagewind .sagelocal build dist plugins.zip .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .fuzz
+	rm -rf .venv .venv-fuzz .venv-mwaa .venv-sdk2 .venv-3.* $(TOOLS) .sagewind .sagelocal build dist plugins.zip .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .fuzz
 
 # Done again when the lock or the project's metadata changed.
 .venv/ready: requirements/dev.txt pyproject.toml | $(UV)
@@ -134,12 +140,6 @@ clean: ## remove environments, the stack's and sagelocal's state, what was built
 	@test -x .venv-mwaa/bin/python || $(UV) venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv-mwaa
 	$(UV) pip sync --quiet --python .venv-mwaa/bin/python --require-hashes --compile-bytecode requirements/mwaa.txt
 	$(UV) pip install --quiet --python .venv-mwaa/bin/python --no-deps --no-build-isolation --editable .
-	@touch $@
-
-.venv-newest/ready: requirements/dev.txt pyproject.toml | $(UV)
-	@test -x .venv-newest/bin/python || $(UV) venv --quiet --python "$$($(NEWEST) -c 'import sys; print(sys.executable)')" .venv-newest
-	$(UV) pip sync --quiet --python .venv-newest/bin/python --require-hashes --compile-bytecode requirements/dev.txt
-	$(UV) pip install --quiet --python .venv-newest/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv-fuzz/ready: requirements/fuzz.txt pyproject.toml | $(UV)

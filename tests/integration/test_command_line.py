@@ -164,8 +164,7 @@ def test_where_neither_state_nor_a_socket_can_be_is_told_in_a_line(command, tmp_
         ("--host", "nowhere.invalid"): "cannot listen on nowhere.invalid:",
     }
     for given, wanted in words.items():
-        rest = [] if "--data" in given else ["--data", str(tmp_path / "data")]
-        ended = run(command, *given, *rest)
+        ended = run(command, "--port", "0", "--data", str(tmp_path / "data"), *given)
         assert ended.returncode == 1
         (told,) = ended.stderr.decode().splitlines()
         assert told.startswith("sagelocal: ")
