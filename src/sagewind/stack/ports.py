@@ -1,21 +1,17 @@
 """Loopback ports for the stack's servers: remembered, customary or any free one, never one that is claimed.
 
-Between the choice of a port and its use by the server another stack could choose the same. So each choice is
-also claimed, with a lock on a file that all stacks of this user look at, for as long as the launcher lives.
+Between the choice of a port and its use by the server another stack could choose the same, and take that
+server for its own. So each choice is claimed as long as the launcher lives, too: by a name of the kernel's
+(an abstract unix socket), which like a port exists once for all users of the machine.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
 import socket
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from io import TextIOWrapper
 
 HOST = "127.0.0.1"
 CUSTOMARY: Mapping[str, int] = {"airflow": 8080, "sagelocal": 8088, "emulator": 4566}
@@ -24,23 +20,21 @@ CUSTOMARY: Mapping[str, int] = {"airflow": 8080, "sagelocal": 8088, "emulator": 
 class Claims:
     """The ports that this launcher has claimed."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder or Path(tempfile.gettempdir()) / f"sagewind-ports-{os.getuid()}"
-        self._held: list[TextIOWrapper] = []
+    def __init__(self) -> None:
+        self._held: list[socket.socket] = []
 
     def claim(self, port: int) -> bool:
         """Claim a port; False when somebody else has claimed it or listens on it."""
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        file = (self._folder / str(port)).open("a")
+        mark = socket.socket(socket.AF_UNIX)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
+            mark.bind(f"\0sagewind-port-{port}")
+        except OSError:
+            mark.close()
             return False
         if not is_free(port):
-            file.close()
+            mark.close()
             return False
-        self._held.append(file)
+        self._held.append(mark)
         return True
 
     def release(self) -> None:

@@ -80,8 +80,8 @@ def test_sockets_are_in_the_home_unless_its_path_is_too_long(depth: int, inside:
     assert len(str(sockets / ".s.PGSQL.5432")) < 100
 
 
-def test_a_port_is_claimed_once_until_it_is_released(tmp_path: Path) -> None:
-    one, two = ports.Claims(tmp_path), ports.Claims(tmp_path)
+def test_a_port_is_claimed_once_until_it_is_released() -> None:
+    one, two = ports.Claims(), ports.Claims()
     with socket.socket() as probe:
         probe.bind((ports.HOST, 0))
         port = probe.getsockname()[1]
