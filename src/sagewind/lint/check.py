@@ -16,7 +16,7 @@ from sagewind.lint import (
     serving,
     shapes,
 )
-from sagewind.lint.finding import Finding, LintError, Place, Severity
+from sagewind.lint.finding import Finding, LintError, Severity, syntax
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -64,8 +64,7 @@ def _findings(subject: Subject) -> Iterator[Finding]:
         )
         return
     except SyntaxError as error:
-        where = Place(file=subject.script, line=error.lineno or 1)
-        yield Finding(rule="script-syntax", place=where, what=f"{error.msg}", mend="correct the script")
+        yield syntax(error, subject.script)
         return
     for on_script in ON_SCRIPT:
         yield from on_script(subject, parsed)

@@ -6,7 +6,7 @@ import difflib
 from typing import TYPE_CHECKING
 
 from sagewind.lint import script
-from sagewind.lint.finding import Finding, Place, Severity
+from sagewind.lint.finding import Finding, Severity, syntax
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,10 +24,9 @@ def check(subject: Subject) -> Iterator[Finding]:
     try:
         parsed = script.read(subject.evaluation)
     except SyntaxError as error:
-        place = Place(file=subject.evaluation, line=error.lineno or 1)
-        yield Finding(rule="script-syntax", place=place, what=error.msg, mend="correct the file")
+        yield syntax(error, subject.evaluation)
         return
-    sources = [module.path.read_text(encoding="utf-8") for module in parsed.modules]
+    sources = [module.path.read_text(encoding="utf-8", errors="replace") for module in parsed.modules]
     written = {text for text, _ in parsed.texts()}
     for name, declared in subject.judged.items():
         if any(name in source for source in sources):

@@ -59,6 +59,12 @@ class Finding:
         }
 
 
+def syntax(error: SyntaxError, file: Path) -> Finding:
+    """Return the finding about what Python cannot read: `file`, or the one that the error names."""
+    place = Place(file=type(file)(error.filename or file), line=error.lineno or 1)
+    return Finding(rule="script-syntax", place=place, what=error.msg, mend="correct the file")
+
+
 class LintError(SagewindError):
     """The contract between spec and script is broken; the message lists every finding, one a line."""
 

@@ -113,13 +113,18 @@ def _counter(loop: ast.For | ast.comprehension) -> str | None:
 
 
 def _operation(node: ast.BinOp, module: Module, depth: int) -> list[Part]:
-    left = node.left
-    text = _written(left, module) if isinstance(node.op, ast.Mod) else None
+    text = _written(node.left, module) if isinstance(node.op, ast.Mod) else None
     if text is not None:
         return percent(text)
-    if isinstance(node.op, ast.Add) and not _is_number(node, module):
-        return template(left, module, depth) + template(node.right, module, depth)
-    return [_hole(node, module)]
+    # Hundreds of texts may be added up, each sum the left side of the next.
+    sums: ast.expr = node
+    added: list[ast.expr] = []
+    while isinstance(sums, ast.BinOp) and isinstance(sums.op, ast.Add) and not _is_number(sums, module):
+        added.insert(0, sums.right)
+        sums = sums.left
+    if not added:
+        return [_hole(node, module)]
+    return [part for each in (sums, *added) for part in template(each, module, depth)]
 
 
 def _written(node: ast.expr, module: Module) -> str | None:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from sagewind.lint import check, declared, sdk
-from sagewind.lint.finding import Finding, Place
+from sagewind.lint.finding import Finding, Place, syntax
 from sagewind.load import LoadError
 
 if TYPE_CHECKING:
@@ -72,8 +72,7 @@ def _lint_file(file: Path, *, explicit: bool) -> Iterator[Finding]:
         )
         yield Finding(rule="spec-invalid", place=place, what=what.strip(), mend="correct the spec")
     except SyntaxError as error:
-        place = Place(file=file, line=error.lineno or 1)
-        yield Finding(rule="script-syntax", place=place, what=error.msg, mend="correct the file")
+        yield syntax(error, file)
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -100,7 +99,11 @@ def _concerns(file: Path) -> bool:
 
 def _notebook(path: Path) -> str:
     """Return a notebook's code cells as one text; magics and shell lines become comments."""
-    cells = json.loads(path.read_text(encoding="utf-8")).get("cells", [])
+    try:
+        cells = json.loads(path.read_bytes())["cells"]
+    except (ValueError, KeyError, TypeError) as error:
+        what = f"is no notebook: expected JSON with a list of cells ({error})"
+        raise SyntaxError(what, (str(path), getattr(error, "lineno", 1), None, None)) from error
     code = ["".join(cell.get("source", [])) for cell in cells if cell.get("cell_type") == "code"]
     lines = "\n\n".join(code).splitlines()
     return "\n".join(f"# {line}" if line.lstrip().startswith(("%", "!")) else line for line in lines)
@@ -109,7 +112,7 @@ def _notebook(path: Path) -> str:
 def _blocks(path: Path) -> Iterator[str]:
     """Yield each fenced Python block of a Markdown file, moved down to its own line numbers."""
     inside, start, block = False, 0, list[str]()
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines()):
         if inside and line.strip().startswith("```"):
             text = "\n" * start + "\n".join(block)
             if _parses(text):

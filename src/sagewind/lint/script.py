@@ -148,8 +148,26 @@ def dotted(node: ast.AST) -> str:
     return ""
 
 
+def parse(path: Path, text: str | None = None) -> Module:
+    """Parse a file as Python does, in the encoding that it declares; `text` replaces its content.
+
+    Raises:
+        OSError: the file cannot be read.
+        SyntaxError: it is no Python of this interpreter; the error names the file.
+
+    """
+    try:
+        return Module(path=path, tree=ast.parse(path.read_bytes() if text is None else text))
+    except SyntaxError as error:
+        raise SyntaxError(error.msg, (str(path), error.lineno or 1, error.offset, error.text)) from error
+    except ValueError as error:  # null bytes, on Python before 3.12
+        raise SyntaxError(str(error), (str(path), 1, None, None)) from error
+    except (RecursionError, MemoryError) as error:
+        raise SyntaxError("an expression is nested too deeply", (str(path), 1, None, None)) from error
+
+
 def read(path: Path) -> Script:
-    """Parse `path` and the modules beside it that it imports.
+    """Parse `path` and the modules beside it that it imports, without what those do as a program.
 
     Raises:
         OSError: the entry script cannot be read.
@@ -163,30 +181,44 @@ def read(path: Path) -> Script:
         current = waiting.pop(0)
         if current in modules:
             continue
-        tree = ast.parse(current.read_text(encoding="utf-8"), filename=str(current))
-        modules[current] = Module(path=current, tree=tree)
-        for name in _imported(tree):
-            local = _local(path.parent, name)
-            if local is None:
+        module = parse(current)
+        modules[current] = module if current == path else _without_main(module)
+        for folder, name in _imported(modules[current], path.parent):
+            local = _local(folder, name)
+            waiting += local
+            if not local and folder == path.parent:
                 foreign.add(name.split(".", maxsplit=1)[0])
-            else:
-                waiting.append(local)
     return Script(modules=tuple(modules.values()), imports=frozenset(foreign))
 
 
-def _imported(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _without_main(module: Module) -> Module:
+    """Return a module as an import runs it: without `if __name__ == "__main__":`."""
+    body = [statement for statement in module.tree.body if not _is_main(statement)]
+    return Module(path=module.path, tree=ast.Module(body=body, type_ignores=[]))
+
+
+def _is_main(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.If(test=ast.Compare(left=ast.Name(id="__name__"), ops=[ast.Eq()])):
+            return True
+    return False
+
+
+def _imported(module: Module, root: Path) -> Iterator[tuple[Path, str]]:
+    """Yield what a module imports, each name with the folder in which it is looked for."""
+    for node in module.nodes:
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+            yield from ((root, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield from (alias.name for alias in node.names)
+            above = module.path.parents
+            folder = above[min(node.level, len(above)) - 1] if node.level else root
+            start = f"{node.module}." if node.module else ""
+            yield from ((folder, f"{start}{alias.name}") for alias in node.names)
 
 
-def _local(folder: Path, module: str) -> Path | None:
-    base = folder.joinpath(*module.split("."))
-    for candidate in (base.with_suffix(".py"), base / "__init__.py"):
-        if candidate.is_file():
-            return candidate
-    return None
+def _local(folder: Path, name: str) -> list[Path]:
+    """Return the files below `folder` that `import name` runs: packages, outermost first, and the module."""
+    words = name.split(".")
+    bases = [folder.joinpath(*words[: n + 1]) for n in range(len(words))]
+    candidates = [file for base in bases for file in (base / "__init__.py", base.with_suffix(".py"))]
+    return [file for file in candidates if file.is_file()]

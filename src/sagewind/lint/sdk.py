@@ -9,12 +9,14 @@ import ast
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from sagewind.lint.script import Module
+from sagewind.lint.script import parse
 from sagewind.lint.subject import Declared, Metric, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from sagewind.lint.script import Module
 
 ESTIMATORS = {
     "SKLearn": "sklearn",
@@ -38,9 +40,7 @@ def read(path: Path, text: str | None = None) -> tuple[Subject, ...]:
         SyntaxError: it is no Python of this interpreter.
 
     """
-    source = path.read_text(encoding="utf-8") if text is None else text
-    module = Module(path=path, tree=ast.parse(source, filename=str(path)))
-    return tuple(_subjects(module))
+    return tuple(_subjects(parse(path, text)))
 
 
 def _subjects(module: Module) -> Iterator[Subject]:

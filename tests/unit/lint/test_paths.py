@@ -141,3 +141,13 @@ def test_files_that_are_not_ours_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / "other.py").write_text("print('python 2' % (: ")
     (tmp_path / "compose.yaml").write_text(dedent("services: {}\n"))
     assert lint_path(tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    "text", ['"sagemaker entry_point', '{"sagemaker": "entry_point"}', '["sagemaker entry_point"]']
+)
+def test_what_is_no_notebook_is_a_finding(tmp_path: Path, text: str) -> None:
+    (tmp_path / "n.ipynb").write_text(text)
+    (finding,) = lint_path(tmp_path)
+    assert (finding.rule, finding.place.file) == ("script-syntax", tmp_path / "n.ipynb")
+    assert "is no notebook" in finding.what

@@ -525,6 +525,71 @@ def test_a_script_that_is_not_there_or_no_python(tmp_path: Path, subject: Declar
     assert [f.rule for f in lint(declared)] == ["script-missing"]
 
 
+WRITTEN = [
+    # a script as bytes, and where it is no Python
+    (b"\xef\xbb\xbfx = 1\r\n", None),  # as Windows writes it
+    (b"# -*- coding: latin-1 -*-\nx = '\xe9'\n", None),
+    (b"x = '\xe9'\n", 1),
+    ("x = 1".encode("utf-16"), 1),
+    (b"x = 1\0", 1),
+    (b"x = " + b"+".join([b"1"] * 99999), 1),
+    (b"print(" + b"+".join([b"'a'"] * 800) + b")", None),  # Python runs it
+    (b"x = 1\ndef (:\n", 2),
+]
+
+
+@pytest.mark.parametrize(("text", "line"), WRITTEN)
+@pytest.mark.parametrize("name", ["train.py", "helper.py"])
+def test_a_script_is_read_as_python_reads_it(
+    tmp_path: Path, subject: Declare, text: bytes, line: int | None, name: str
+) -> None:
+    declared = subject("import helper", serves=False, metrics=["a(.)"])
+    (tmp_path / "helper.py").touch()
+    (tmp_path / name).write_bytes(text)
+    found = [str(each.place) for each in lint(declared) if each.rule == "script-syntax"]
+    assert found == ([] if line is None else [f"{tmp_path / name}:{line}"])
+
+
+IMPORTED = [
+    ("from src import options", ["src/__init__.py", "src/options.py"]),
+    ("from src import options", ["src/options.py"]),  # no __init__.py is needed
+    ("import src.options", ["src/options.py"]),
+    ("import src.options", ["src/options/__init__.py"]),
+]
+
+
+@pytest.mark.parametrize(("script", "files"), IMPORTED)
+def test_modules_of_local_packages_are_read(
+    tmp_path: Path, rules: Rules, script: str, files: list[str]
+) -> None:
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text("")
+    (tmp_path / files[-1]).write_text(parser('add_argument("--depth")'))
+    assert rules(script, hyperparameters={"depth": 1}, serves=False) == []
+    assert rules(script, hyperparameters={"dept_h": 1}, serves=False) == ["hyperparameter-unknown"]
+
+
+@pytest.mark.parametrize(
+    "line", ["from .options import p", "from . import options", "from .. import options"]
+)
+def test_a_module_that_a_package_imports_from_itself_is_read(tmp_path: Path, rules: Rules, line: str) -> None:
+    folder = tmp_path / "src" / "inner" if ".." in line else tmp_path / "src"
+    folder.mkdir(parents=True)
+    (folder / "main.py").write_text(line)
+    (tmp_path / "src" / "options.py").write_text(parser('add_argument("--depth")'))
+    script = "import src.inner.main" if ".." in line else "import src.main"
+    assert rules(script, hyperparameters={"depth": 1}, serves=False) == []
+
+
+def test_what_a_module_does_as_a_program_is_not_done_by_importing_it(tmp_path: Path, rules: Rules) -> None:
+    main = "if __name__ == '__main__':\n    "
+    saving = "p.add_argument('--depth', required=True)\n    joblib.dump(m, 'm')\n    p.parse_args()"
+    (tmp_path / "helper.py").write_text(f"import joblib\n{main}{saving}")
+    script = "import helper\n" + parser('add_argument("--rate")')
+    assert rules(script, hyperparameters={"rate": 1}, serves=False) == []
+
+
 def test_errors_are_raised_together_and_warnings_are_not(subject: Declare) -> None:
     bad = subject(parser('add_argument("--n")'), hyperparameters={"one": 1, "two": 2}, serves=False)
     with pytest.raises(LintError, match=r"(?s)'one'.*'two'"):
