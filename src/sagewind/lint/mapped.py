@@ -19,8 +19,6 @@ from sagewind.lint.loggers import METHODS
 from sagewind.lint.script import dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sagewind.lint.finding import Place
     from sagewind.lint.script import Module, Script
 
@@ -59,8 +57,7 @@ def read(script: Script) -> Read:
     found = Read()
     for module in script.modules:
         _variables(module, found)
-    texts = [text for module in script.modules for text, _ in _literals(module.tree)]
-    mentioned = any(fragment in text for text in texts for fragment in (*TEXTS, WHOLE))
+    mentioned = script.mentions(*TEXTS, WHOLE)
     if not mentioned and not script.has_toolkit:
         return found
     following = _Following(toolkit=script.has_toolkit, found=found)
@@ -74,7 +71,7 @@ def read(script: Script) -> Read:
 
 
 def _variables(module: Module, found: Read) -> None:
-    for text, node in _literals(module.tree):
+    for text, node in module.texts:
         variable = _VARIABLE.fullmatch(text)
         if variable and variable[1]:
             found.variables.setdefault(variable[1], module.place(node))
@@ -168,16 +165,9 @@ def _function(node: ast.AST, above: dict[ast.AST, ast.AST]) -> str:
 
 def _mentions(node: ast.AST, module: Module, fragments: tuple[str, ...], depth: int = 0) -> bool:
     """Tell whether a literal in `node`, or in what its names stand for, contains one of `fragments`."""
-    if any(fragment in text for text, _ in _literals(node) for fragment in fragments):
+    texts = [str(each.value) for each in ast.walk(node) if isinstance(each, ast.Constant)]
+    if any(fragment in text for text in texts for fragment in fragments):
         return True
     names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)} if depth < _DEPTH else set()
     stands = [value for name in names for value in (module.assigned(name), module.opened(name)) if value]
     return any(_mentions(value, module, fragments, depth + 1) for value in stands)
-
-
-def _literals(node: ast.AST) -> Iterator[tuple[str, ast.Constant]]:
-    """Yield the texts in `node`, but for those that stand alone: docstrings."""
-    alone = {id(each.value) for each in ast.walk(node) if isinstance(each, ast.Expr)}
-    for each in ast.walk(node):
-        if isinstance(each, ast.Constant) and isinstance(each.value, str) and id(each) not in alone:
-            yield each.value, each

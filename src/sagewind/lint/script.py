@@ -10,6 +10,7 @@ import ast
 import functools
 from collections import Counter
 from dataclasses import dataclass, field
+from importlib.util import decode_source
 from typing import TYPE_CHECKING
 
 from sagewind.lint.finding import Place
@@ -36,6 +37,16 @@ class Module:
     def place(self, node: ast.AST) -> Place:
         """Return the line of `node`."""
         return Place(file=self.path, line=getattr(node, "lineno", 1))
+
+    @functools.cached_property
+    def texts(self) -> tuple[tuple[str, ast.Constant], ...]:
+        """Every text that is written in code; one that stands alone, such as a docstring, is none."""
+        alone = {id(node.value) for node in self.nodes if isinstance(node, ast.Expr)}
+        return tuple(
+            (node.value, node)
+            for node in self.nodes
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in alone
+        )
 
     def calls(self) -> Iterator[tuple[str, ast.Call]]:
         """Yield every call with its dotted name (`os.environ.get`; `` where the callee is no plain name)."""
@@ -100,8 +111,8 @@ class Script:
     def functions(self) -> dict[str, Place]:
         """Return the names that the entry script's module has as functions, imported ones included."""
         found: dict[str, Place] = {}
-        for node in self.entry.tree.body:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        for node in _done(self.entry.tree.body):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 found[node.name] = self.entry.place(node)
             elif isinstance(node, ast.ImportFrom):
                 found |= {alias.asname or alias.name: self.entry.place(node) for alias in node.names}
@@ -111,11 +122,10 @@ class Script:
         return found
 
     def texts(self) -> Iterator[tuple[str, Place]]:
-        """Yield every string literal of every module."""
+        """Yield every text of every module."""
         for module in self.modules:
-            for node in module.nodes:
-                if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                    yield node.value, module.place(node)
+            for text, node in module.texts:
+                yield text, module.place(node)
 
     def mentions(self, *fragments: str) -> bool:
         """Tell whether some string literal contains one of `fragments`."""
@@ -157,9 +167,13 @@ def parse(path: Path, text: str | None = None) -> Module:
 
     """
     try:
-        return Module(path=path, tree=ast.parse(path.read_bytes() if text is None else text))
+        source = decode_source(path.read_bytes()) if text is None else text
+        return Module(path=path, tree=ast.parse(source))
     except SyntaxError as error:
         raise SyntaxError(error.msg, (str(path), error.lineno or 1, error.offset, error.text)) from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise SyntaxError(str(error), (str(path), line, None, None)) from error
     except ValueError as error:  # null bytes, on Python before 3.12
         raise SyntaxError(str(error), (str(path), 1, None, None)) from error
     except (RecursionError, MemoryError) as error:
@@ -195,6 +209,16 @@ def _without_main(module: Module) -> Module:
     """Return a module as an import runs it: without `if __name__ == "__main__":`."""
     body = [statement for statement in module.tree.body if not _is_main(statement)]
     return Module(path=module.path, tree=ast.Module(body=body, type_ignores=[]))
+
+
+def _done(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield the statements of a module, those below `if`, `try` and `with` too, but none of a function."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, ast.If | ast.Try | ast.With):
+            below = [node for node in ast.iter_child_nodes(statement) if isinstance(node, ast.stmt)]
+            handlers = statement.handlers if isinstance(statement, ast.Try) else []
+            yield from _done([*below, *(each for handler in handlers for each in handler.body)])
 
 
 def _is_main(statement: ast.stmt) -> bool:

@@ -239,12 +239,41 @@ CHANNELS = [
     ("os.listdir('/opt/ml/input/data')", {"train": 1}, []),
     ("import sagemaker_training\nf(env.channel_input_dirs['train'])", {"train": 1}, []),
     ("pass", {"train": 1}, ["channel-unread"]),
+    ('"""SM_CHANNEL_TRAIN is not read."""', {"train": 1}, ["channel-unread"]),
+    ("open('/opt/ml/input/data/train_0')", {"train": 1}, []),  # a pipe
+    ("open('/opt/ml/input/data/train_0')", {"train_0": 1}, []),
+    ("os.path.join('/opt/ml/', 'input/data', 'train')", {"train": 1}, []),
+    ("os.environ['SM_CHANNEL_%s' % 'TRAIN']", {"train": 1}, []),
 ]
 
 
 @pytest.mark.parametrize(("script", "given", "expected"), CHANNELS)
 def test_channels(rules: Rules, script: str, given: dict[str, Any], expected: list[str]) -> None:
     assert sorted(rules(f"import os\n{script}", channels=given, serves=False)) == sorted(expected)
+
+
+OPTIONAL = [
+    ("os.environ['SM_CHANNEL_TEST']", Severity.ERROR),
+    ("open('/opt/ml/input/data/test/x.csv')", Severity.ERROR),
+    ("os.environ.get('SM_CHANNEL_TEST')", Severity.WARNING),
+    ("f(os.environ['SM_CHANNEL_TEST'] if 'SM_CHANNEL_TEST' in os.environ else None)", Severity.WARNING),
+    ("p.add_argument('--test', default='/opt/ml/input/data/test')", Severity.WARNING),
+]
+
+
+@pytest.mark.parametrize(("script", "severity"), OPTIONAL)
+def test_a_channel_that_the_script_may_do_without_is_only_a_warning(
+    subject: Declare, script: str, severity: Severity
+) -> None:
+    read = f"import os\nos.environ['SM_CHANNEL_TRAIN']\n{script}"
+    (finding,) = lint(subject(read, channels={"train": 1}, serves=False))
+    assert (finding.rule, finding.severity) == ("channel-missing", severity)
+
+
+def test_a_default_does_not_do_where_no_channel_is_read_at_all(subject: Declare) -> None:
+    script = "import os\nos.environ.get('SM_CHANNEL_TEST')"
+    missing, _ = sorted(lint(subject(script, channels={"train": 1}, serves=False)), key=lambda f: f.rule)
+    assert (missing.rule, missing.severity) == ("channel-missing", Severity.ERROR)
 
 
 METRICS = [
@@ -362,6 +391,11 @@ SERVING = [
     ("def model_fn(d): ...", []),
     ("from inference import model_fn", []),
     ("model_fn = load", []),
+    ("try:\n  from a import model_fn\nexcept ImportError:\n  from b import model_fn", []),
+    ("try:\n  import torch\nexcept ImportError:\n  def model_fn(d): ...", []),
+    ("if True:\n  def model_fn(d): ...", []),
+    ("class model_fn: ...", []),
+    ("def f():\n  def model_fn(d): ...", ["model-fn-missing"]),
     ("def other(): ...", ["model-fn-missing"]),
     ("def model_fn(d): ...\ndef transform_fn(*a): ...\ndef predict_fn(*a): ...", ["transform-fn-excludes"]),
     ("import argparse\ndef model_fn(d): ...\nargparse.ArgumentParser().parse_args()", ["main-guard"]),
@@ -529,7 +563,7 @@ WRITTEN = [
     # a script as bytes, and where it is no Python
     (b"\xef\xbb\xbfx = 1\r\n", None),  # as Windows writes it
     (b"# -*- coding: latin-1 -*-\nx = '\xe9'\n", None),
-    (b"x = '\xe9'\n", 1),
+    (b"x = 1\n# \xe9\n", 2),
     ("x = 1".encode("utf-16"), 1),
     (b"x = 1\0", 1),
     (b"x = " + b"+".join([b"1"] * 99999), 1),
