@@ -7,10 +7,13 @@ the key as it was written: https://github.com/aws/sagemaker-training-toolkit, `m
 from __future__ import annotations
 
 import ast
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sagewind.lint.finding import Place
     from sagewind.lint.script import Module, Script
 
@@ -90,8 +93,11 @@ def flag_of(key: str) -> str:
     return f"--{key}" if len(key) > 1 else f"-{key}"
 
 
-def read(script: Script) -> Parser | None:
-    """Return the options of `script`, or `None` when it declares none."""
+def read(script: Script, *, given: Collection[str] = ()) -> Parser | None:
+    """Return the options of `script`, or `None` when it declares none.
+
+    The defaults of those that are `given`, or that the script sets anew, are not known.
+    """
     calls = [
         (name.rpartition(".")[2], module, call) for module in script.modules for name, call in module.calls()
     ]
@@ -101,14 +107,31 @@ def read(script: Script) -> Parser | None:
         return None
     is_click = all(last == "option" for last, _ in made)
     abbreviated = [_keyword(call, "allow_abbrev") for last, _, call in calls if last == "ArgumentParser"]
+    reset = _reset(script) | {key.replace("-", "_") for key in given}
     strict = any(last == "parse_args" for last, _, _ in calls)
     return Parser(
-        arguments=tuple(each for _, each in made if isinstance(each, Argument)),
+        arguments=tuple(_without_default(each, reset) for _, each in made if isinstance(each, Argument)),
         tolerant=script.mentions("ignore_unknown_options") if is_click else not strict,
         abbreviates=not is_click and all(_literal(each, default=True) is not False for each in abbreviated),
         complete=all(each is not UNKNOWN for _, each in made),
         is_click=is_click,
     )
+
+
+def _reset(script: Script) -> set[str]:
+    """Return the attributes that are assigned, or given a default once more by `set_defaults`."""
+    nodes = [node for module in script.modules for node in module.nodes]
+    stored = {
+        node.attr for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    }
+    calls = [
+        call for module in script.modules for name, call in module.calls() if name.endswith(".set_defaults")
+    ]
+    return stored | {keyword.arg for call in calls for keyword in call.keywords if keyword.arg}
+
+
+def _without_default(argument: Argument, reset: set[str]) -> Argument:
+    return dataclasses.replace(argument, default=None) if argument.destination in reset else argument
 
 
 def _argument(module: Module, call: ast.Call) -> Argument | object | None:

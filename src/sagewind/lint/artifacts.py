@@ -42,10 +42,18 @@ SAVERS = {
     "pickle.dump": 1,
     "cloudpickle.dump": 1,
     "skops.io.dump": 1,
+    "onnx.save": 1,
+    "tf.saved_model.save": 1,
     "save_model": 0,
     "save_pretrained": 0,
     "export_saved_model": 0,
 }
+
+_PATHS = frozenset({"f", "file", "filename", "fname", "path", "save_directory"})
+"""Keywords that these calls have for it."""
+
+_PICKLES = frozenset({"pickle.dump", "cloudpickle.dump", "dump"})
+"""Calls that as often save what is no model."""
 
 _OPENERS = frozenset({"bz2", "codecs", "gzip", "io", "lzma", "os", "smart_open", "fsspec"})
 
@@ -65,18 +73,20 @@ class Later:
 
     moved: tuple[tuple[str | None, str | None], ...]
     read: frozenset[str]
+    leaves: bool
+    """The working directory is changed, and relative paths are not known."""
 
 
 def check(subject: Subject, script: Script) -> Iterator[Finding]:
     """Yield a finding for each model file that SageMaker will not keep, or for a script that saves none."""
     if not subject.trains:
         return
-    parser = arguments.read(script)
+    parser = arguments.read(script, given=subject.hyperparameters or ())
     saved = [each for module in script.modules for each in _saved(module, parser)]
     later = _later(script, parser)
     keeps = any(_is_kept(each.start) for each in saved)
     for each in saved:
-        severity = _severity(each.start, later, keeps=keeps)
+        severity = _severity(each, later, keeps=keeps)
         if severity is not None:
             yield Finding(
                 rule="artifact-outside",
@@ -95,15 +105,18 @@ def check(subject: Subject, script: Script) -> Iterator[Finding]:
         )
 
 
-def _severity(start: str | None, later: Later, *, keeps: bool) -> Severity | None:
+def _severity(saved: Saved, later: Later, *, keeps: bool) -> Severity | None:
     """Return how wrong it is to save there; `None` where it is right, or the path cannot be followed."""
-    if start is None or _is_kept(start):
+    start = saved.start
+    if start is None or _may_keep(start) or (later.leaves and not start.startswith("/")):
         return None
     if any(source and _within(source, start) and _may_keep(target) for source, target in later.moved):
         return None
     if keeps and any(_within(source, start) for source in later.read):
         return None  # a checkpoint: the best epoch, which the model that is kept was made of
-    unclear = any(source is None and _is_kept(target) for source, target in later.moved)
+    unclear = (keeps and saved.name in _PICKLES) or any(
+        source is None and _is_kept(target) for source, target in later.moved
+    )
     return Severity.WARNING if unclear else Severity.ERROR
 
 
@@ -113,8 +126,10 @@ def _later(script: Script, parser: Parser | None) -> Later:
     for module in script.modules:
         trail = origins.Trail(module=module, parser=parser)
         moved += [(trail.start(source), trail.start(target)) for source, target in moves.moves(module)]
+        moved += [(trail.start(path), None) for path in moves.passed_on(module)]
         read |= {trail.start(_file(path, module)) for path in moves.reads(module)}
-    return Later(moved=tuple(moved), read=frozenset(each for each in read if each))
+    leaves = any(name in {"os.chdir", "chdir"} for module in script.modules for name, _ in module.calls())
+    return Later(moved=tuple(moved), read=frozenset(each for each in read if each), leaves=leaves)
 
 
 def _is_kept(start: str | None) -> bool:
@@ -122,7 +137,8 @@ def _is_kept(start: str | None) -> bool:
 
 
 def _may_keep(target: str | None) -> bool:
-    return target is None or _is_kept(target)
+    """Tell whether a start may lead to what is kept, as `/opt/ml` may."""
+    return target is None or _is_kept(target) or any(f"{mark}/".startswith(target) for mark in KEPT)
 
 
 def _within(one: str, other: str) -> bool:
@@ -142,9 +158,11 @@ def _saved(module: Module, parser: Parser | None) -> Iterator[Saved]:
 def _path_of(name: str, call: ast.Call, module: Module) -> ast.expr | None:
     last = name.rsplit(".", maxsplit=1)[-1]
     position = SAVERS.get(name, SAVERS.get(last) if last.startswith(("save_", "export_")) else None)
-    if position is None or (name == "dump" and not _from_joblib(module)) or len(call.args) <= position:
+    if position is None or (name == "dump" and not _from_joblib(module)):
         return None
-    return _file(call.args[position], module)
+    named = [keyword.value for keyword in call.keywords if keyword.arg in _PATHS]
+    path = next(iter([*call.args[position : position + 1], *named]), None)
+    return None if path is None else _file(path, module)
 
 
 def _file(path: ast.expr, module: Module) -> ast.expr:

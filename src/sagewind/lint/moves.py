@@ -14,6 +14,22 @@ _OF_SHUTIL = frozenset({"move", "copy", "copy2", "copyfile", "copytree"})
 _OF_OS = frozenset({"replace", "rename", "renames", "link"})
 _OF_PATHS = frozenset({"replace", "rename", "move", "copy"})
 
+_TAKERS = frozenset(
+    {
+        "add",
+        "log_artifact",
+        "log_artifacts",
+        "make_archive",
+        "put",
+        "put_file",
+        "upload",
+        "upload_file",
+        "write",
+    }
+)
+"""Methods that take a file by its path: of boto3, MLflow, fsspec, tarfile and zipfile."""
+_PROGRAMS = ("subprocess.", "os.system", "os.popen")
+
 
 def moves(module: Module) -> Iterator[tuple[ast.expr, ast.expr]]:
     """Yield source and target of each move or copy."""
@@ -24,6 +40,19 @@ def moves(module: Module) -> Iterator[tuple[ast.expr, ast.expr]]:
             yield given[0], given[1]
         elif isinstance(call.func, ast.Attribute) and call.func.attr in _OF_PATHS and len(given) == 1:
             yield call.func.value, given[0]
+
+
+def passed_on(module: Module) -> Iterator[ast.expr]:
+    """Yield what is uploaded, packed into an archive, or given to another program by its path."""
+    for name, call in module.calls():
+        given = [*call.args, *(keyword.value for keyword in call.keywords)]
+        if name.startswith(_PROGRAMS):
+            within = [node for each in given for node in ast.walk(each) if isinstance(node, ast.expr)]
+            texts = [str(node.value) for node in within if isinstance(node, ast.Constant)]
+            yield from within
+            yield from (ast.Constant(word) for text in texts for word in text.split())
+        elif name.rpartition(".")[2] in _TAKERS:
+            yield from given
 
 
 def reads(module: Module) -> Iterator[ast.expr]:

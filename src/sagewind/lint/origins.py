@@ -7,6 +7,7 @@ Understood are `os.path.join`, `pathlib.Path`, `/`, `+`, f-strings, names assign
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 _DEPTH = 12
 _GETTERS = frozenset({"os.environ.get", "os.getenv", "environ.get", "getenv"})
 _JOINERS = frozenset({"join", "Path", "str", "abspath", "fspath"})
+_NAMESPACE = re.compile("arg|opt", re.IGNORECASE)
+"""Names of what a parser returned."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +43,7 @@ class Trail:
         match node:
             case ast.Name():
                 return self.module.assigned(node.id)
-            case ast.Attribute():
+            case ast.Attribute() if _NAMESPACE.search(dotted(node.value)):
                 return self._default(node.attr)
             case ast.Call():
                 return _joined(node)

@@ -6,6 +6,7 @@ by one scikit-learn and loaded by another is the usual end of it.
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sagewind.lint.subject import Subject
+
+_ELSEWHERE = re.compile(r"^[\w+.-]+:|^[^@;]*[/\\]|^\.|\.(?:whl|zip|tar\.\w+|tgz)$|\$\{")
+"""What no package index is asked for, or is known only when pip runs: URLs, paths, files, variables."""
 
 PACKAGES = {
     "sklearn": "scikit-learn",
@@ -61,13 +65,29 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        text = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].split(" --hash")[0].rstrip(" \\").strip()
-        if text and not text.startswith(("-", "git+", "http:", "https:", ".", "/")):
-            yield number, text
+    """Yield each named requirement as pip reads it: lines put together, without comments and options."""
+    start, whole = 1, ""
+    for number, line in enumerate([*_decoded(path.read_bytes()).splitlines(), ""], start=1):
+        start = start if whole else number
+        whole += re.sub(r"(^|\s)#.*", "", line)
+        if whole.endswith("\\"):
+            whole = whole.removesuffix("\\")
+            continue
+        text = re.split(r"(?:^|\s)-", whole, maxsplit=1)[0].strip()
+        whole = ""
+        if text and not _ELSEWHERE.search(text):
+            yield start, text
+
+
+def _decoded(data: bytes) -> str:
+    marks = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+    encoding = next((each for mark, each in marks if data.startswith(mark)), "utf-8")
+    return data.decode(encoding, errors="replace")
 
 
 def _exclusive(one: Requirement, other: Requirement) -> bool:
+    if one.marker or other.marker:
+        return False
     pins = [{s.version for s in r.specifier if s.operator == "=="} for r in (one, other)]
     return bool(
         pins[0] and pins[1] and not any("*" in pin for pin in pins[0] | pins[1]) and pins[0] != pins[1]
@@ -76,7 +96,8 @@ def _exclusive(one: Requirement, other: Requirement) -> bool:
 
 def _framework(subject: Subject, name: str, requirement: Requirement, place: Place) -> Iterator[Finding]:
     brought = release(subject.framework_version)
-    if brought is None or name != PACKAGES.get(subject.framework or "") or not requirement.specifier:
+    concerns = name == PACKAGES.get(subject.framework or "") and not requirement.marker
+    if brought is None or not concerns or not requirement.specifier:
         return
     patches = [brought, *(f"{brought}.{patch}" for patch in range(20))]
     if not any(requirement.specifier.contains(version, prereleases=True) for version in patches):

@@ -429,6 +429,11 @@ ARTIFACTS = [
     ("import gzip, pickle\npickle.dump(m, gzip.open('m.gz', 'wb'))", ["artifact-outside"]),
     ("import joblib\nfrom pathlib import Path\njoblib.dump(m, Path('m').open('wb'))", ["artifact-outside"]),
     ("def save(folder):\n    joblib.dump(m, folder)", []),  # not known where it comes from
+    ("import joblib\njoblib.dump(value=m, filename='m')", ["artifact-outside"]),
+    ("import onnx\nonnx.save(m, 'm.onnx')", ["artifact-outside"]),
+    ("import joblib, os\nprefix = '/opt/ml/'\njoblib.dump(m, os.path.join(prefix, 'model', 'm'))", []),
+    ("import joblib, os\nos.chdir(os.environ['SM_MODEL_DIR'])\njoblib.dump(m, 'm')", []),
+    ("p.add_argument('--path', default='/tmp')\njoblib.dump(m, self.path)", []),  # an attribute of another
     ("print('no model at all')", ["artifact-missing"]),
 ]
 
@@ -469,6 +474,15 @@ MOVED = [
     ("joblib.dump(m, '/tmp/m')", f"shutil.move({TO}, '/tmp/m')", ["error"]),
     ("joblib.dump(m, '/tmp/m')", "text.replace('/tmp/m', 'x')", ["error"]),
     ("joblib.dump(m, '/tmp/m')", "for f in found: shutil.copy(f, args.model_dir)", ["warning"]),
+    # passed on
+    ("joblib.dump(m, '/tmp/m')", "client.upload_file('/tmp/m', bucket, key)", []),
+    ("joblib.dump(m, '/tmp/out/m')", "mlflow.log_artifacts('/tmp/out')", []),
+    ("joblib.dump(m, '/tmp/m')", "tar.add(name='/tmp/m')", []),
+    ("t = '/tmp/m'\njoblib.dump(m, t)", "subprocess.run(['cp', t, args.model_dir], check=True)", []),
+    ("joblib.dump(m, '/tmp/m')", "os.system('cp /tmp/m /opt/ml/model')", []),
+    ("joblib.dump(m, '/tmp/m')", "subprocess.run(['ls', '/data'])", ["error"]),
+    # what may be no model, where one is kept
+    ("pickle.dump(seen, open('/tmp/seen', 'wb'))", f"joblib.dump(m, {TO})", ["warning"]),
     # what training itself reads again, where the model is kept
     ("torch.save(m, 'best.pt')", f"m = torch.load('best.pt')\ntorch.save(m, {TO})", []),
     ("torch.save(m, 'best.pt')", "m = torch.load('best.pt')", ["error"]),
@@ -491,6 +505,22 @@ def test_what_is_moved_into_the_models_folder_is_kept(
     ]
 
 
+DEFAULTS = [
+    ("", {}, ["artifact-outside"]),
+    ("", {"out": "/opt/ml/model"}, []),
+    ("p.set_defaults(out=os.environ['SM_MODEL_DIR'])", {}, []),
+    ("args.out = os.environ['SM_MODEL_DIR']", {}, []),
+]
+
+
+@pytest.mark.parametrize(("line", "given", "expected"), DEFAULTS)
+def test_a_path_is_that_of_a_default_while_nothing_else_is_given(
+    rules: Rules, line: str, given: dict[str, Any], expected: list[str]
+) -> None:
+    script = f"{ARGS}p.add_argument('--out', default='/tmp')\n{line}\njoblib.dump(m, args.out)"
+    assert rules(script, hyperparameters=given, serves=False) == expected
+
+
 REQUIREMENTS = [
     ("pandas==3.1.1\n# comment\n-r other.txt\n", []),
     ("scikit-learn==1.2.2", ["requirement-clash"]),
@@ -498,6 +528,13 @@ REQUIREMENTS = [
     ("scikit-learn", []),
     ("pandas=>3", ["requirement-invalid"]),
     ("numpy==2.4.0\nnumpy==2.5.0", ["requirement-conflict"]),
+    ("numpy==1.0; python_version<'3.9'\nnumpy==2.0; python_version>='3.9'", []),
+    ("scikit-learn==1.0; python_version<'3.8'", []),
+    ("hg+https://host/x\nfile:///x.whl\nx/y.whl\nx.whl\nx @ https://host/x.whl\n-e .", []),
+    ("pandas \\\n  ==2.0 \\\n  --hash=sha256:0 \\\n  --hash=sha256:1\nnumpy", []),
+    ("pandas --config-settings=x=y\nnumpy --no-binary :all:\nscipy==${VERSION}", []),
+    ("\ufeffpandas==2.0", []),  # as Windows writes it
+    ("pandas=1.0", ["requirement-invalid"]),
 ]
 
 
@@ -505,6 +542,12 @@ REQUIREMENTS = [
 def test_requirements(tmp_path: Path, text: str, expected: list[str], good: str, subject: Declare) -> None:
     (tmp_path / "requirements.txt").write_text(text)
     assert [f.rule for f in lint(subject(good))] == expected
+
+
+def test_requirements_in_another_encoding_are_read(tmp_path: Path, good: str, subject: Declare) -> None:
+    for data in ("pandas=1.0\n".encode("utf-16"), b"# \xe9\npandas=1.0\n"):
+        (tmp_path / "requirements.txt").write_bytes(data)
+        assert [f.rule for f in lint(subject(good))] == ["requirement-invalid"]
 
 
 NAMES = [
