@@ -11,6 +11,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sagewind.lint.loggers import METHODS
+from sagewind.lint.script import dotted
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -18,7 +21,16 @@ if TYPE_CHECKING:
     from sagewind.lint.script import Module, Script
 
 VALUELESS = frozenset(
-    {"store_true", "store_false", "store_const", "append_const", "count", "help", "version"}
+    {
+        "store_true",
+        "store_false",
+        "store_const",
+        "append_const",
+        "count",
+        "help",
+        "version",
+        "BooleanOptionalAction",
+    }
 )
 UNKNOWN = object()
 """A value that is not written in the call: computed, or taken from the environment."""
@@ -62,6 +74,15 @@ class Parser:
     complete: bool
     """Every option string is written as a literal, so that an option not seen is an option not there."""
     is_click: bool = False
+    several: bool = False
+    """There are more parsers than one, and not all of them read the command line of the job."""
+    positional: bool = False
+    """Some argument takes what belongs to no option."""
+
+    @property
+    def refuses_values(self) -> bool:
+        """Whether the value behind a flag ends the script."""
+        return self.complete and not (self.tolerant or self.several or self.positional)
 
     @property
     def outcome(self) -> str:
@@ -103,9 +124,10 @@ def read(script: Script, *, given: Collection[str] = ()) -> Parser | None:
     ]
     declaring = {"add_argument"} | ({"option"} if script.imports & {"click", "rich_click"} else set())
     made = [(last, _argument(module, call)) for last, module, call in calls if last in declaring]
-    if not made:
+    aliased = _aliased(script)
+    if not made and not aliased:
         return None
-    is_click = all(last == "option" for last, _ in made)
+    is_click = bool(made) and all(last == "option" for last, _ in made)
     abbreviated = [_keyword(call, "allow_abbrev") for last, _, call in calls if last == "ArgumentParser"]
     reset = _reset(script) | {key.replace("-", "_") for key in given}
     strict = any(last == "parse_args" for last, _, _ in calls)
@@ -113,8 +135,70 @@ def read(script: Script, *, given: Collection[str] = ()) -> Parser | None:
         arguments=tuple(_without_default(each, reset) for _, each in made if isinstance(each, Argument)),
         tolerant=script.mentions("ignore_unknown_options") if is_click else not strict,
         abbreviates=not is_click and all(_literal(each, default=True) is not False for each in abbreviated),
-        complete=all(each is not UNKNOWN for _, each in made),
+        complete=not aliased
+        and all(each is not UNKNOWN for _, each in made)
+        and not any(_is_rewritten(module) or _is_used_otherwise(module) for module in script.modules),
         is_click=is_click,
+        several=sum(last in {"ArgumentParser", "add_parser", "command"} for last, _, _ in calls) > 1,
+        positional=any(each is None for _, each in made)
+        or any(last == "argument" for last, _, _ in calls)
+        or any(each.nargs is not None for _, each in made if isinstance(each, Argument)),
+    )
+
+
+def _aliased(script: Script) -> bool:
+    """Tell whether `add_argument` is put elsewhere, to be called by another name."""
+    named = sum(
+        isinstance(node, ast.Attribute) and node.attr == "add_argument"
+        for module in script.modules
+        for node in module.nodes
+    )
+    called = sum(name.endswith("add_argument") for module in script.modules for name, _ in module.calls())
+    return named > called
+
+
+def _is_rewritten(module: Module) -> bool:
+    """Tell whether the command line is changed before it is parsed, so that other options may arrive."""
+    for node in module.nodes:
+        match node:
+            case ast.Assign(
+                targets=[ast.Attribute(attr="argv") | ast.Subscript(value=ast.Attribute(attr="argv"))]
+            ):
+                return True
+            case ast.Call(func=ast.Attribute(attr="parse_args" | "parse_known_args"), args=[given, *_]):
+                named = module.assigned(given.id) if isinstance(given, ast.Name) else given
+                plain = isinstance(named, ast.Subscript) and dotted(named.value).endswith("argv")
+                if named is not None and not plain and not isinstance(named, ast.Constant):
+                    return True
+    return False
+
+
+def _last(node: ast.expr) -> str:
+    """Return the last name of what is called (`parse_args`)."""
+    return dotted(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
+
+
+def _is_used_otherwise(module: Module) -> bool:
+    """Tell whether what `parse_known_args` left over is looked at, other than to be shown."""
+    left = {
+        target.id
+        for node in module.nodes
+        if isinstance(node, ast.Assign) and _last(node.value) == "parse_known_args"
+        for target in (node.targets[0].elts[1:] if isinstance(node.targets[0], ast.Tuple) else [])
+        if isinstance(target, ast.Name)
+    }
+    shown = {
+        id(node)
+        for name, call in module.calls()
+        if name.rpartition(".")[2] in METHODS | {"print"}
+        for node in ast.walk(call)
+    }
+    return any(
+        isinstance(node, ast.Name)
+        and node.id in left
+        and isinstance(node.ctx, ast.Load)
+        and id(node) not in shown
+        for node in module.nodes
     )
 
 
@@ -142,15 +226,17 @@ def _argument(module: Module, call: ast.Call) -> Argument | object | None:
     options = [part for name in names if name.startswith("-") for part in name.split("/")]
     if not options:
         return None
-    action = _keyword(call, "action")
-    choices = _literal(_keyword(call, "choices"))
+    kind = _keyword(call, "type")
+    chosen = _of_click(kind)
+    choices = _literal(chosen or _keyword(call, "choices"))
     return Argument(
         options=tuple(options),
-        kind=_kind(_keyword(call, "type")),
-        required=_literal(_keyword(call, "required"), default=False) is True,
-        action=_action(call) if action is None or _is_text(action) else "custom",
+        kind="str" if chosen else _kind(kind),
+        required=_literal(_keyword(call, "required"), default=False) is True
+        and _keyword(call, "envvar") is None,
+        action=_action(call),
         nargs=_literal(_keyword(call, "nargs"), default=None),
-        choices=tuple(choices) if isinstance(choices, list | tuple) else None,
+        choices=tuple(choices) if isinstance(choices, list | tuple | set) else None,
         default=_keyword(call, "default"),
         place=module.place(call),
     )
@@ -159,17 +245,25 @@ def _argument(module: Module, call: ast.Call) -> Argument | object | None:
 def _action(call: ast.Call) -> str:
     if _literal(_keyword(call, "is_flag"), default=False) is True:
         return "store_true"
-    return str(_literal(_keyword(call, "action"), default="store"))
+    action = _keyword(call, "action")
+    if action is not None and dotted(action).endswith("BooleanOptionalAction"):
+        return "BooleanOptionalAction"
+    literal = _literal(action, default="store")
+    return literal if isinstance(literal, str) else "custom"
+
+
+def _of_click(kind: ast.expr | None) -> ast.expr | None:
+    """Return the choices of `click.Choice([...])`; `None` where case may not matter."""
+    match kind:
+        case ast.Call(args=[choices], keywords=[]) if _last(kind) == "Choice":
+            return choices
+    return None
 
 
 def _kind(node: ast.expr | None) -> str:
     if node is None:
         return "str"
     return node.id if isinstance(node, ast.Name) else "custom"
-
-
-def _is_text(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def _keyword(call: ast.Call, name: str) -> ast.expr | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from sagewind.lint import arguments, mapped
 from sagewind.lint.finding import Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sagewind.lint.arguments import Argument, Parser
     from sagewind.lint.mapped import Read
@@ -21,12 +22,44 @@ RESERVED = ("sagemaker_", "_tuning_", "smdebug_", "rules_")
 """Prefixes that the toolkit, the tuner and the SDK keep for themselves."""
 
 OTHER_PARSERS = frozenset(
-    {"click", "typer", "fire", "hydra", "absl", "omegaconf", "transformers", "docopt", "tap"}
+    {
+        "absl",
+        "click",
+        "configargparse",
+        "cyclopts",
+        "docopt",
+        "fire",
+        "getopt",
+        "hydra",
+        "jsonargparse",
+        "lightning",
+        "omegaconf",
+        "optparse",
+        "plac",
+        "pydantic_settings",
+        "pytorch_lightning",
+        "simple_parsing",
+        "tap",
+        "transformers",
+        "typer",
+        "tyro",
+    }
 )
 """Libraries that read the command line in ways this file does not model."""
 
+SETTING = frozenset({"store_true", "store_false", "store_const", "BooleanOptionalAction"})
+"""Actions of flags that are set by being there, whatever follows them."""
+
+_OF_BOOLEANS = "declare it with a value: type=lambda text: text.lower() == 'true'"
+
 OF_PARAMETERS = frozenset({"typer", "fire"})
 """Those of them that make options of the parameters of the script's own functions."""
+
+
+_OF_THE_COMMAND_LINE = frozenset(
+    {"argv", "DEFINE_float", "DEFINE_integer", "DEFINE_string", "parse_args", "parse_known_args"}
+)
+"""Names by which a script, or a library of its own, reads the command line: `sys.argv`, `tf.flags`."""
 
 
 def check(subject: Subject, script: Script) -> Iterator[Finding]:
@@ -42,7 +75,7 @@ def check(subject: Subject, script: Script) -> Iterator[Finding]:
     for key, declared in given.items():
         argument = parser.find(key)
         if argument is not None:
-            yield from _value(key, declared, argument)
+            yield from _value(key, declared, argument, parser)
         elif parser.complete and not read.has(key):
             yield _unknown(key, declared, parser, given)
         elif not read.has(key) and _declares_fields(script):
@@ -52,11 +85,14 @@ def check(subject: Subject, script: Script) -> Iterator[Finding]:
 
 def _unread(given: dict[str, Declared], read: Read, script: Script) -> Iterator[Finding]:
     """Yield what a script that declares no arguments does not read."""
-    if script.imports & OTHER_PARSERS or _uses_argv(script):
+    if script.imports & OTHER_PARSERS or script.names & _OF_THE_COMMAND_LINE:
         severity = Severity.ERROR if script.imports & OF_PARAMETERS else Severity.WARNING
         if script.imports & OF_PARAMETERS or _declares_fields(script):
             for key, declared in given.items():
-                yield from _unnamed(key, declared, script, severity)
+                if "typer" in script.imports and _is_underlined(key, script):
+                    yield _hyphenated(key, declared)
+                else:
+                    yield from _unnamed(key, declared, script, severity)
         return
     for key, declared in given.items():
         if read.has(key):
@@ -71,6 +107,23 @@ def _unread(given: dict[str, Declared], read: Read, script: Script) -> Iterator[
             mend=f"declare it: parser.add_argument({arguments.flag_of(key)!r})",
         )
         return
+
+
+def _is_underlined(key: str, script: Script) -> bool:
+    """Tell whether a parameter has that name, of which typer makes an option with hyphens."""
+    own = {f"--{key}", "token_normalize_func"}
+    return "_" in key and key in script.names and not script.names & own
+
+
+def _hyphenated(key: str, declared: Declared) -> Finding:
+    option = arguments.flag_of(key.replace("_", "-"))
+    return Finding(
+        rule="hyperparameter-spelling",
+        place=declared.place,
+        what=f"hyperparameter {key!r} reaches the script as {arguments.flag_of(key)}, and typer makes"
+        f" {option} of the parameter: it exits with status 2",
+        mend=f"write the key as {option.lstrip('-')!r}, or declare typer.Option({arguments.flag_of(key)!r})",
+    )
 
 
 def _declares_fields(script: Script) -> bool:
@@ -93,12 +146,10 @@ def _unnamed(key: str, declared: Declared, script: Script, severity: Severity) -
     )
 
 
-def _uses_argv(script: Script) -> bool:
-    return any(name == "sys.argv" for module in script.modules for name in module.attributes())
-
-
 def _not_looked_up(key: str, declared: Declared, read: Read, script: Script) -> Finding:
     twin = next((name for name in read.names if _plain(name) == _plain(key)), None)
+    if twin and key not in read.keys and twin not in read.keys and twin.upper() == key.upper():
+        return _of_lower_case(key, declared, read, script)
     near = twin or next(iter(difflib.get_close_matches(key, read.names, n=1)), None)
     reads = f"{twin!r} ({read.names[twin]})" if twin else f"only {', '.join(sorted(read.names))}"
     return Finding(
@@ -106,6 +157,16 @@ def _not_looked_up(key: str, declared: Declared, read: Read, script: Script) -> 
         place=declared.place,
         what=f"hyperparameter {key!r} is given, and {script.entry.path.name} reads {reads}",
         mend=f"write the key as {near!r}, or read {key!r}" if near else f"read {key!r}, or drop it",
+    )
+
+
+def _of_lower_case(key: str, declared: Declared, read: Read, script: Script) -> Finding:
+    name, place = next((name, at) for name, at in read.variables.items() if name.upper() == key.upper())
+    return Finding(
+        rule="hyperparameter-spelling",
+        place=declared.place,
+        what=f"hyperparameter {key!r} is given, and {script.entry.path.name} reads SM_HP_{name} ({place})",
+        mend=f"read SM_HP_{key.upper()}: the whole name is in capitals",
     )
 
 
@@ -160,8 +221,11 @@ def _nearest(key: str, candidates: list[Argument]) -> Argument | None:
 
 
 def _missing(subject: Subject, given: dict[str, Declared], parser: Parser) -> Iterator[Finding]:
+    if parser.several:
+        return
+    reached = [parser.find(key) for key in given]
     for argument in parser.arguments:
-        if argument.required and not _given(argument, given):
+        if argument.required and argument not in reached:
             name = argument.options[0].lstrip("-")
             yield Finding(
                 rule="hyperparameter-missing",
@@ -171,11 +235,12 @@ def _missing(subject: Subject, given: dict[str, Declared], parser: Parser) -> It
             )
 
 
-def _value(key: str, declared: Declared, argument: Argument) -> Iterator[Finding]:
+def _value(key: str, declared: Declared, argument: Argument, parser: Parser) -> Iterator[Finding]:
     text = _as_text(declared.value)
     if text is None or argument.nargs not in (None, "?"):
         return
-    problem = _flag_problem(text, argument) if not argument.takes_value else _type_problem(text, argument)
+    judge = _type_problem if argument.takes_value else _flag_problem
+    problem = judge(text, argument, parser)
     if problem:
         what, mend = problem
         yield Finding(
@@ -201,23 +266,34 @@ def _as_text(value: Any) -> str | None:
     return str(value)
 
 
+def _is_option(text: str) -> bool:
+    """Tell whether argparse, before Python 3.14, holds a value to be an option: not `-5` and `-0.5`."""
+    return re.fullmatch(r"-(?!\d+$|\d*\.\d+$)[^ ]+", text) is not None
+
+
+def _among(text: str, argument: Argument, converter: Callable[[str], Any]) -> bool:
+    """Tell whether a value is one of the choices, as argparse compares them: once it is converted."""
+    return argument.kind == "custom" or converter(text) in (argument.choices or ())
+
+
 def _falsy(text: str) -> bool:
     return text.lower() in {"false", "0", "no", "off", ""}
 
 
-def _flag_problem(text: str, argument: Argument) -> tuple[str, str] | None:
-    if argument.action in {"store_true", "store_false", "store_const"} and _falsy(text):
-        mend = (
-            "leave the hyperparameter out, or use action=argparse.BooleanOptionalAction or a type of its own"
-        )
-        return f"is a flag without a value ({argument.action}): being there sets it", mend
+def _flag_problem(text: str, argument: Argument, parser: Parser) -> tuple[str, str] | None:
+    flag = f"is a flag without a value ({argument.action})"
+    if parser.refuses_values:
+        return f"{flag}: {'click' if parser.is_click else 'parse_args'} exits with status 2", _OF_BOOLEANS
+    if argument.action in SETTING and _falsy(text):
+        return f"{flag}: being there sets it", f"leave the hyperparameter out, or {_OF_BOOLEANS}"
     return None
 
 
-def _type_problem(text: str, argument: Argument) -> tuple[str, str] | None:
-    if argument.kind == "bool" and _falsy(text) and text:
-        mend = "parse it: type=lambda text: text.lower() == 'true'"
-        return f"has type=bool, and bool({text!r}) is True", mend
+def _type_problem(text: str, argument: Argument, parser: Parser) -> tuple[str, str] | None:
+    if argument.nargs is None and not parser.is_click and _is_option(text):
+        return "takes that for an option: argparse exits with status 2", "give a value that begins otherwise"
+    if argument.kind == "bool" and _falsy(text) and text and not parser.is_click:
+        return f"has type=bool, and bool({text!r}) is True", _OF_BOOLEANS
     converter = {"int": int, "float": float}.get(argument.kind)
     if converter is not None:
         try:
@@ -227,7 +303,7 @@ def _type_problem(text: str, argument: Argument) -> tuple[str, str] | None:
                 f"has type={argument.kind}: the script exits with status 2",
                 f"give a value that {argument.kind}() takes",
             )
-    if argument.choices and text not in {str(choice) for choice in argument.choices}:
+    if argument.choices and not _among(text, argument, converter or str):
         allowed = ", ".join(str(choice) for choice in argument.choices)
         return f"has choices {allowed}: the script exits with status 2", f"give one of {allowed}"
     return None

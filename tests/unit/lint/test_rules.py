@@ -59,6 +59,19 @@ HYPERPARAMETERS = [
     (['add_argument("--num")'], {"sagemaker_program": "train.py", "num": 1}, []),  # the toolkit's own
     (['add_argument("--num", nargs="+", type=int)'], {"num": "1 2"}, []),
     (['add_argument("--n")'], {"n": 3}, ["hyperparameter-spelling"]),  # it is passed as -n
+    (['add_argument("--learning-rate", required=True)'], {"learning": 3}, []),
+    (['add_argument("--num", type=float, choices=[1, 2])'], {"num": "1.0"}, []),  # once it is converted
+    (['add_argument("--num", type=str.lower, choices=["a"])'], {"num": "A"}, []),
+    (['add_argument("--num", choices={"a", "b"})'], {"num": "c"}, ["hyperparameter-value"]),
+    (['add_argument("--tol", type=float)'], {"tol": -1e-5}, ["hyperparameter-value"]),  # "-1e-05"
+    (['add_argument("--tol", type=float)'], {"tol": -0.5}, []),
+    (
+        ['add_argument("--warm", action=argparse.BooleanOptionalAction)'],
+        {"warm": "false"},
+        ["hyperparameter-value"],
+    ),
+    (["add_argument", 'add_argument("--num")'], {"other": 1}, []),  # it may be called by another name
+    (['add_argument("--num", action=Special)'], {"num": 1}, []),
 ]  # fmt: skip
 
 
@@ -69,11 +82,63 @@ def test_hyperparameters(
     assert rules(parser(*declared), hyperparameters=given, serves=False) == expected
 
 
+FLAG = 'add_argument("--warm", action="store_true")'
+STRICT = [
+    ([FLAG], ["hyperparameter-value"]),  # a value follows, and belongs to nothing
+    (['add_argument("--warm", action=argparse.BooleanOptionalAction)'], ["hyperparameter-value"]),
+    ([FLAG, 'add_argument("rest", nargs="*")'], []),
+    ([FLAG, 'add_argument("--other", nargs="*")'], []),
+]
+
+
+@pytest.mark.parametrize(("declared", "expected"), STRICT)
+def test_the_value_of_a_flag_ends_a_script_that_takes_none(
+    rules: Rules, declared: list[str], expected: list[str]
+) -> None:
+    script = parser(*declared, call="parse_args")
+    assert rules(script, hyperparameters={"warm": True}, serves=False) == expected
+
+
+PARSED = [
+    # how the command line is parsed, and what is said of n_estimators where --n-estimators is declared
+    ("p.parse_args()", ["hyperparameter-spelling"]),
+    ("p.parse_args(sys.argv[1:])", ["hyperparameter-spelling"]),
+    ("def main(argv=None): p.parse_args(argv)", ["hyperparameter-spelling"]),
+    ("args, rest = p.parse_known_args()\nprint('ignored', rest)", ["hyperparameter-spelling"]),
+    ("args, rest = p.parse_known_args()\nf(dict(zip(rest[::2], rest[1::2])))", []),
+    ("p.parse_args([each.replace('_', '-') for each in sys.argv[1:]])", []),
+    ("given = list(map(spell, sys.argv[1:]))\np.parse_args(given)", []),
+    ("sys.argv = [each.replace('_', '-') for each in sys.argv]\np.parse_args()", []),
+    ("sys.argv[1:] = map(spell, sys.argv[1:])\np.parse_args()", []),
+]
+
+
+@pytest.mark.parametrize(("line", "expected"), PARSED)
+def test_options_that_a_script_spells_itself_are_not_judged(
+    rules: Rules, line: str, expected: list[str]
+) -> None:
+    script = f"import argparse, sys\np = argparse.ArgumentParser()\np.add_argument('--n-estimators')\n{line}"
+    assert rules(script, hyperparameters={"n_estimators": 1}, serves=False) == expected
+
+
+def test_what_one_of_several_parsers_requires_may_not_be_the_jobs(rules: Rules) -> None:
+    other = "def other(): argparse.ArgumentParser().add_argument('--file', required=True)\n"
+    script = parser('add_argument("--depth")') + other
+    assert rules(script, hyperparameters={"depth": 1}, serves=False) == []
+
+
 OTHER_READERS = [
     ("import json, os\njson.loads(os.environ['SM_HPS'])", []),
     ("import os\nos.environ['SM_HP_N']", []),
     ("import sys\nsys.argv[1:]", []),
     ("import click", []),
+    ("from sys import argv\nargv[1:]", []),
+    ("import tyro\ntyro.cli(main)", []),
+    ("from jsonargparse import CLI\nCLI(main)", []),
+    ("from lightning.pytorch.cli import LightningCLI\nLightningCLI(Model)", []),
+    ("import tensorflow as tf\ntf.compat.v1.flags.DEFINE_float('n', 1, '')", []),
+    ("from company import options\noptions.parse_args()", []),
+    ("import argparse\nadd = argparse.ArgumentParser().add_argument\nadd('--n')", []),
     ("open('/opt/ml/input/config/hyperparameters.json')", []),
     ("x = 1", ["hyperparameter-unread"]),
 ]
@@ -91,6 +156,15 @@ import click, os
 @click.option("--warm/--no-warm")
 @click.option("--verbose", is_flag=True)
 def main(trees, warm, verbose): ...
+"""
+CHOICE = """
+import click
+@click.command()
+@click.option("--kind", type=click.Choice(["a", "b"]))
+@click.option("--warm", type=bool)
+@click.option("--train", required=True, envvar="SM_CHANNEL_TRAIN")
+@click.option("--flag", is_flag=True)
+def main(kind, warm, train, flag): ...
 """
 TYPER = "import typer\ndef main(n_estimators: int = 10): ...\ntyper.run(main)"
 FIRE = "import fire\ndef main(n_estimators=10): ...\nfire.Fire(main)"
@@ -117,7 +191,13 @@ LIBRARIES = [
     (CLICK, "n-estimators", "ten", ["hyperparameter-value error"]),
     (CLICK + "main(context_settings={'ignore_unknown_options': True})", "depth", 1, None),
     (TYPER, "n-estimators", 1, []),
+    (CHOICE, "kind", "a", []),
+    (CHOICE, "kind", "c", ["hyperparameter-value error"]),
+    (CHOICE, "warm", "false", []),
+    (CHOICE, "flag", "true", ["hyperparameter-value error"]),
     (TYPER, "depth", 1, ["hyperparameter-unknown error"]),
+    (TYPER, "n_estimators", 1, ["hyperparameter-spelling error"]),
+    (TYPER.replace("int = 10", "int = typer.Option(10, '--n_estimators')"), "n_estimators", 1, []),
     (FIRE, "n_estimators", 1, []),
     (FIRE, "depth", 1, ["hyperparameter-unknown error"]),
     (FIELDS, "n-estimators", 1, []),
@@ -196,6 +276,13 @@ MAPPED = [
 @pytest.mark.parametrize(("script", "expected"), MAPPED)
 def test_hyperparameters_that_are_read_of_a_mapping(rules: Rules, script: str, expected: list[str]) -> None:
     assert rules(script, hyperparameters={"n-estimators": 1}, serves=False) == expected
+
+
+def test_a_variable_in_small_letters_is_named(tmp_path: Path, subject: Declare) -> None:
+    script = "import os\nos.environ['SM_HP_depth']"
+    (finding,) = lint(subject(script, hyperparameters={"depth": 3}, serves=False))
+    assert f"reads SM_HP_depth ({tmp_path / 'train.py'}:2)" in finding.what
+    assert finding.mend.startswith("read SM_HP_DEPTH")
 
 
 def test_a_mapping_beside_arguments(rules: Rules) -> None:
