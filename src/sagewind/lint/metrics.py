@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/define-train-metrics.html
 
 from __future__ import annotations
 
+import ast
 import difflib
 import re
 from typing import TYPE_CHECKING
@@ -22,15 +23,29 @@ if TYPE_CHECKING:
 
 TALKATIVE = frozenset(
     {
+        "autogluon",
         "catboost",
         "fastai",
+        "fasttext",
+        "flaml",
+        "gluonts",
+        "h2o",
+        "ignite",
         "keras",
         "lightgbm",
         "lightning",
+        "ngboost",
+        "optuna",
+        "pycaret",
         "pytorch_lightning",
+        "pytorch_tabnet",
+        "sentence_transformers",
+        "skorch",
+        "spacy",
         "subprocess",
         "tensorflow",
         "transformers",
+        "ultralytics",
         "xgboost",
     }
 )
@@ -68,7 +83,7 @@ def _against(
     hits = [line for line in lines if not line.opaque and _search(pattern, line)]
     if not hits:
         if not script.imports & TALKATIVE:
-            yield _unmatched(metric, pattern, lines)
+            yield _unmatched(metric, pattern, lines, may_print=_may_print(script))
         if _GREEDY.search(metric.regex):
             yield _greedy(metric, "it captures the rest of the line, whatever that is")
         return
@@ -94,7 +109,7 @@ def _judge(metric: Metric, pattern: re.Pattern[str], line: Line) -> Finding | No
             problem = _greedy(
                 metric, f"on {str(line)!r} ({line.place}) it captures {captured!r}, which is no number"
             )
-        elif values and captured not in values and not _literal(captured, line):
+        elif values and not {captured, f"{captured}%"} & {*values} and not _literal(captured, line):
             problem = _finding(
                 "metric-partial",
                 metric,
@@ -130,7 +145,17 @@ def _greedy(metric: Metric, why: str) -> Finding:
     return _finding("metric-greedy", metric, what, mend, Severity.WARNING)
 
 
-def _unmatched(metric: Metric, pattern: re.Pattern[str], lines: tuple[Line, ...]) -> Finding:
+def _may_print(script: Script) -> bool:
+    """Tell whether other lines may come of a library that is told to be verbose, or of another program."""
+    nodes = [node for module in script.modules for node in module.nodes]
+    told = [node.value for node in nodes if isinstance(node, ast.keyword) and node.arg == "verbose"]
+    is_verbose = any(not isinstance(value, ast.Constant) or value.value for value in told)
+    return is_verbose or not script.names.isdisjoint({"system", "popen", "run_path", "run_module"})
+
+
+def _unmatched(
+    metric: Metric, pattern: re.Pattern[str], lines: tuple[Line, ...], *, may_print: bool
+) -> Finding:
     known = [line for line in lines if not line.opaque]
     unclear = next((line for line in known if _may_name(pattern, line)), None)
     if unclear is not None:
@@ -145,7 +170,8 @@ def _unmatched(metric: Metric, pattern: re.Pattern[str], lines: tuple[Line, ...]
     mend = "print the metric on a line of its own"
     if nearest is not None:
         mend = f"the nearest line is {str(nearest)!r} ({nearest.place}): make the two agree"
-    severity = Severity.ERROR if len(known) == len(lines) else Severity.WARNING
+    certain = len(known) == len(lines) and not may_print
+    severity = Severity.ERROR if certain else Severity.WARNING
     return _finding("metric-unmatched", metric, what, mend, severity)
 
 

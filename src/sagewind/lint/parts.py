@@ -92,24 +92,8 @@ def _is_number(node: ast.expr, module: Module) -> bool:
                 for side in (node.left, node.right)
             )
         case ast.Name():
-            return module.bindings(node.id) == _counted(node.id, module) > 0
+            return module.bindings(node.id) == module.counters[node.id] > 0
     return False
-
-
-def _counted(name: str, module: Module) -> int:
-    """Return how many loops count with a name: over a `range`, or first in an `enumerate`."""
-    loops = [node for node in module.nodes if isinstance(node, ast.For | ast.comprehension)]
-    return sum(_counter(loop) == name for loop in loops)
-
-
-def _counter(loop: ast.For | ast.comprehension) -> str | None:
-    by = dotted(loop.iter.func) if isinstance(loop.iter, ast.Call) else ""
-    target = loop.target
-    if by == "enumerate" and isinstance(target, ast.Tuple):
-        target = target.elts[0]
-    elif by not in {"range", "trange", "tqdm.trange"}:
-        return None
-    return target.id if isinstance(target, ast.Name) else None
 
 
 def _operation(node: ast.BinOp, module: Module, depth: int) -> list[Part]:
@@ -165,8 +149,11 @@ def _made(node: ast.Call | ast.Dict, module: Module) -> list[Part]:
         text = _written(node.func.value, module)
         if text is not None:
             return _format(text)
-    if name.endswith("dumps") and node.args and isinstance(node.args[0], ast.Dict):
-        return _mapping(node.args[0], '"')
+    if name.endswith("dumps") and node.args and all(each.arg != "separators" for each in node.keywords):
+        given = node.args[0]
+        value = module.assigned(given.id) if isinstance(given, ast.Name) else given
+        if isinstance(value, ast.Dict):
+            return _mapping(value, '"')
     return [_hole(node, module)]
 
 

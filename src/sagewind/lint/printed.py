@@ -23,7 +23,17 @@ if TYPE_CHECKING:
     from sagewind.lint.script import Module, Script
 
 _ECHOES = frozenset({"click.echo", "typer.echo", "console.log", "pprint", "pprint.pprint"})
-_WRITERS = frozenset({"sys.stdout.write", "sys.stderr.write", "tqdm.write", "tqdm.tqdm.write"})
+_WRITERS = frozenset(
+    {
+        "sys.stdout.write",
+        "sys.stderr.write",
+        "stdout.write",
+        "stderr.write",
+        "tqdm.write",
+        "tqdm.tqdm.write",
+        "warnings.warn",
+    }
+)
 _PROGRESS = frozenset({"set_description", "set_description_str", "set_postfix", "set_postfix_str"})
 """Methods of tqdm's bars."""
 
@@ -71,7 +81,17 @@ def read(script: Script) -> tuple[Line, ...]:
             parts = _output(name, call, module, known)
             if parts is not None:
                 lines += [Line(parts=row, place=module.place(call)) for row in _rows(parts)]
+                if _is_more(call):
+                    lines.append(Line(parts=(Hole(),), place=module.place(call)))
     return tuple(lines)
+
+
+def _is_more(call: ast.Call) -> bool:
+    """Tell whether a line goes on with what is printed next, or has a separator that is not written."""
+    return any(
+        each.arg == "end" or (each.arg == "sep" and not isinstance(each.value, ast.Constant))
+        for each in call.keywords
+    )
 
 
 def _output(name: str, call: ast.Call, module: Module, known: frozenset[str]) -> list[Part] | None:
@@ -110,14 +130,11 @@ def _pairs(call: ast.Call) -> list[Part]:
 
 
 def _print(call: ast.Call, module: Module) -> list[Part]:
-    separator = next((k.value for k in call.keywords if k.arg == "sep"), None)
-    between = (
-        separator.value if isinstance(separator, ast.Constant) and isinstance(separator.value, str) else " "
-    )
+    separator = next((k.value for k in call.keywords if k.arg == "sep"), ast.Constant(" "))
     parts: list[Part] = []
     for index, argument in enumerate(call.args):
         if index:
-            parts.append(between)
+            parts += texts.template(separator, module)
         parts += texts.template(argument, module)
     return parts
 

@@ -66,6 +66,18 @@ class Module:
         return Counter([*stored, *(node.arg for node in self.nodes if isinstance(node, ast.arg))])
 
     @functools.cached_property
+    def counters(self) -> Counter[str]:
+        """How many loops count with a name: over a `range`, or first in an `enumerate`."""
+        loops = (node for node in self.nodes if isinstance(node, ast.For | ast.comprehension))
+        return Counter(name for name in map(_counter, loops) if name)
+
+    @functools.cached_property
+    def _opened(self) -> dict[str, ast.expr]:
+        items = [node for node in self.nodes if isinstance(node, ast.withitem)]
+        named = [(each.optional_vars, each.context_expr) for each in reversed(items)]
+        return {name.id: opened for name, opened in named if isinstance(name, ast.Name)}
+
+    @functools.cached_property
     def _values(self) -> dict[str, ast.expr | None]:
         assignments = [node for node in self.nodes if isinstance(node, ast.Assign | ast.AnnAssign)]
         return {
@@ -84,15 +96,8 @@ class Module:
         return self._values.get(name) if self.bindings(name) == 1 else None
 
     def opened(self, name: str) -> ast.expr | None:
-        """Return what `with … as name` opens."""
-        for node in self.nodes:
-            if (
-                isinstance(node, ast.withitem)
-                and isinstance(node.optional_vars, ast.Name)
-                and node.optional_vars.id == name
-            ):
-                return node.context_expr
-        return None
+        """Return what `with … as name` opens, the first of several."""
+        return self._opened.get(name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +152,16 @@ class Script:
         """Tell whether an attribute of the toolkit's `Environment` is looked up."""
         looked_up = (name for module in self.modules for name in module.attributes())
         return self.has_toolkit and any(name.endswith(f".{attribute}") for name in looked_up)
+
+
+def _counter(loop: ast.For | ast.comprehension) -> str | None:
+    by = dotted(loop.iter.func) if isinstance(loop.iter, ast.Call) else ""
+    target = loop.target
+    if by == "enumerate" and isinstance(target, ast.Tuple):
+        target = target.elts[0]
+    elif by not in {"range", "trange", "tqdm.trange"}:
+        return None
+    return target.id if isinstance(target, ast.Name) else None
 
 
 def dotted(node: ast.AST) -> str:

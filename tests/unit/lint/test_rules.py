@@ -385,6 +385,9 @@ METRICS = [
     ('text = "acc={:.3f}"\nprint(text.format(x))', r"acc=(\S+)", []),
     ('text = "acc=%.3f"\nprint(text % x)', r"acc=(\S+)", []),
     ('line = f"acc={x}"\nprint(line)', r"acc=(\S+)", []),
+    ('print(f"acc: {x:.2%}")', r"acc: ([0-9.]+)%", []),
+    ('found = {"acc": x}\nprint(json.dumps(found))', r'"acc": ([0-9.]+)', []),
+    ('from sys import stdout\nstdout.write("acc=%.3f\\n" % x)', r"acc=([0-9.]+)", []),
     ("bar.set_postfix(loss=x, acc=y)", r" acc=([0-9.]+)", []),  # tqdm's
     ('log.info("end of epoch", acc=y)', r"acc=([0-9.]+)", []),  # structlog's
 ]
@@ -446,6 +449,12 @@ def test_what_is_no_output_is_not_taken_for_it(rules: Rules, script: str) -> Non
 
 UNKNOWN = [
     ("print(text)", r"acc=(\S+)", Severity.WARNING),
+    ('print("epoch", e, end=" ")\nprint("acc=%.3f" % x)', r"epoch \d+ acc=([0-9.]+)", Severity.WARNING),
+    ('print("acc", x, sep=SEPARATOR)', r"acc=([0-9.]+)", Severity.WARNING),
+    ('print(json.dumps({"acc": x}, separators=(",", ":")))', r'"acc":([0-9.]+)', Severity.WARNING),
+    ("GridSearchCV(model, grid, verbose=3).fit(x, y)", r"score=([0-9.]+)", Severity.WARNING),
+    ("GridSearchCV(model, grid, verbose=0).fit(x, y)", r"score=([0-9.]+)", Severity.ERROR),
+    ('import os\nos.system("python other.py")', r"acc=([0-9.]+)", Severity.WARNING),
     ('print(f"train_{name}={x:.4f};")', r"acc=([0-9.]+);", Severity.WARNING),
     ('print(f"metric: {name}={x};")', r"(?i)acc=([0-9.]+);", Severity.WARNING),
     ('print("metric: %s=%.4f;" % (name, x))', r"acc=([0-9.]+);", Severity.WARNING),
