@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from sagewind.lint import check, declared, sdk
+from sagewind.lint import check, declared, operators, sdk
 from sagewind.lint.finding import Finding, Place, syntax
 from sagewind.load import LoadError
 
@@ -64,6 +64,8 @@ def _lint_file(file: Path, *, explicit: bool) -> Iterator[Finding]:
     try:
         for subject in subjects(file):
             yield from check.lint(subject)
+        if file.suffix == ".py":
+            yield from operators.check(file)
     except LoadError as error:
         # The error's own words begin with file:line.
         where, line, what = str(error).split(":", maxsplit=2)
@@ -89,12 +91,13 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def _concerns(file: Path) -> bool:
-    """Tell whether a file that was met on a walk is a spec or calls the SDK."""
+    """Tell whether a file that was met on a walk is a spec, calls the SDK, or has operators."""
     text = file.read_text(encoding="utf-8", errors="replace")
     if file.suffix in SPECS:
         is_told = all(f"\n{key}:" in f"\n{text}" for key in _TELLING)
         return is_told or file.resolve().parts[-3:-1] == _FOLDER
-    return "sagemaker" in text and "entry_point" in text
+    has_operators = file.suffix == ".py" and any(f"{name}(" in text for name in operators.OPERATIONS)
+    return has_operators or ("sagemaker" in text and "entry_point" in text)
 
 
 def _notebook(path: Path) -> str:

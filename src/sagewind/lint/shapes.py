@@ -6,6 +6,7 @@ an enumeration.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import re
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sagewind.lint.subject import Request, Subject
+
+
+_INSTANCE_TYPE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9]+")
+"""AWS has newer ones than the installed model knows."""
 
 
 def check(subject: Subject) -> Iterator[Finding]:
@@ -37,10 +42,15 @@ def problems(request: Request) -> list[str]:
     model = _model()
     if request.operation not in model.operation_names:
         return [f"no such operation in the installed model ({model.service_name})"]
-    shape = model.operation_model(request.operation).input_shape
+    shape = input_of(request.operation)
     report = ParamValidator().validate(dict(request.parameters), shape)
     found = report.generate_report().splitlines() if report.has_errors() else []
-    return [*found, *_limits(request.parameters, shape, "")]
+    return [*found, *limits(request.parameters, shape, "")]
+
+
+def input_of(operation: str) -> Any:
+    """Return botocore's shape of what an operation takes."""
+    return _model().operation_model(operation).input_shape
 
 
 @functools.cache
@@ -51,18 +61,19 @@ def _model() -> Any:
     return ServiceModel(Loader().load_service_model("sagemaker", "service-2"), "sagemaker")
 
 
-def _limits(value: Any, shape: Any, path: str) -> Iterator[str]:
+def limits(value: Any, shape: Any, path: str) -> Iterator[str]:
+    """Yield what is too long, breaks a pattern or is not in an enumeration; `path` is where `value` is."""
     match shape.type_name, value:
         case "structure", dict():
             for name in value.keys() & shape.members.keys():
-                yield from _limits(value[name], shape.members[name], f"{path}.{name}")
+                yield from limits(value[name], shape.members[name], f"{path}.{name}")
         case "list", list() | tuple():
             yield from _size(len(value), shape, path, "items")
             for index, member in enumerate(value):
-                yield from _limits(member, shape.member, f"{path}[{index}]")
+                yield from limits(member, shape.member, f"{path}[{index}]")
         case "map", dict():
             for key, member in value.items():
-                yield from _limits(member, shape.value, f"{path}[{key!r}]")
+                yield from limits(member, shape.value, f"{path}[{key!r}]")
         case "string", str() if "{{" not in value:
             yield from _text(value, shape, path)
 
@@ -76,11 +87,17 @@ def _size(size: int, shape: Any, path: str, unit: str) -> Iterator[str]:
 def _text(value: str, shape: Any, path: str) -> Iterator[str]:
     yield from _size(len(value), shape, path, "characters")
     allowed = shape.metadata.get("enum")
-    if allowed and value not in allowed:
-        yield f"{path.lstrip('.')} is {value!r}; allowed are {_few(allowed)}"
+    if allowed and value not in allowed and not _INSTANCE_TYPE.fullmatch(value):
+        yield f"{path.lstrip('.')} is {value!r}; allowed are {_few(allowed)}{_near(value, allowed)}"
     pattern = shape.metadata.get("pattern")
     if pattern and not allowed and not _matches(pattern, value):
         yield f"{path.lstrip('.')} is {value!r}; it must match {pattern}"
+
+
+def _near(value: str, allowed: list[str]) -> str:
+    within = [each for each in allowed if value and value.lower() in each.lower()]
+    near = within or difflib.get_close_matches(value, allowed, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _few(allowed: list[str]) -> str:
