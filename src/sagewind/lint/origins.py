@@ -53,7 +53,8 @@ class Trail:
 
     def _default(self, name: str) -> ast.expr | None:
         arguments = self.parser.arguments if self.parser else ()
-        return next((argument.default for argument in arguments if argument.destination == name), None)
+        defaults = [argument.default for argument in arguments if argument.destination == name]
+        return defaults[0] if len(defaults) == 1 else None  # declared twice: one of them on SageMaker
 
 
 def _joined(node: ast.Call) -> ast.expr | None:

@@ -606,6 +606,7 @@ DEFAULTS = [
     ("", {"out": "/opt/ml/model"}, []),
     ("p.set_defaults(out=os.environ['SM_MODEL_DIR'])", {}, []),
     ("args.out = os.environ['SM_MODEL_DIR']", {}, []),
+    ("if HERE: p.add_argument('--out', default=os.environ['SM_MODEL_DIR'])", {}, []),
 ]
 
 
