@@ -179,7 +179,7 @@ def _last(node: ast.expr) -> str:
 
 
 def _is_used_otherwise(module: Module) -> bool:
-    """Tell whether what `parse_known_args` left over is looked at, other than to be shown."""
+    """Tell whether what `parse_known_args` left over is put to use, and not only shown or refused."""
     left = {
         target.id
         for node in module.nodes
@@ -187,12 +187,10 @@ def _is_used_otherwise(module: Module) -> bool:
         for target in (node.targets[0].elts[1:] if isinstance(node.targets[0], ast.Tuple) else [])
         if isinstance(target, ast.Name)
     }
-    shown = {
-        id(node)
-        for name, call in module.calls()
-        if name.rpartition(".")[2] in METHODS | {"print"}
-        for node in ast.walk(call)
-    }
+    showing = [call for name, call in module.calls() if name.rpartition(".")[2] in METHODS | {"print", "len"}]
+    asking = [node.test for node in module.nodes if isinstance(node, ast.If)]
+    raising = [node for node in module.nodes if isinstance(node, ast.Raise)]
+    shown = {id(node) for each in (*showing, *asking, *raising) for node in ast.walk(each)}
     return any(
         isinstance(node, ast.Name)
         and node.id in left

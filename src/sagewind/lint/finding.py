@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -62,7 +63,8 @@ class Finding:
 def syntax(error: SyntaxError, file: Path) -> Finding:
     """Return the finding about what Python cannot read: `file`, or the one that the error names."""
     place = Place(file=type(file)(error.filename or file), line=error.lineno or 1)
-    return Finding(rule="script-syntax", place=place, what=error.msg, mend="correct the file")
+    mend = f"correct the file (it was read as Python {sys.version_info.major}.{sys.version_info.minor})"
+    return Finding(rule="script-syntax", place=place, what=error.msg, mend=mend)
 
 
 class LintError(SagewindError):

@@ -105,6 +105,10 @@ PARSED = [
     ("p.parse_args(sys.argv[1:])", ["hyperparameter-spelling"]),
     ("def main(argv=None): p.parse_args(argv)", ["hyperparameter-spelling"]),
     ("args, rest = p.parse_known_args()\nprint('ignored', rest)", ["hyperparameter-spelling"]),
+    (
+        "args, rest = p.parse_known_args()\nif rest: raise SystemExit(f'unknown: {rest}')",
+        ["hyperparameter-spelling"],
+    ),
     ("args, rest = p.parse_known_args()\nf(dict(zip(rest[::2], rest[1::2])))", []),
     ("p.parse_args([each.replace('_', '-') for each in sys.argv[1:]])", []),
     ("given = list(map(spell, sys.argv[1:]))\np.parse_args(given)", []),
