@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sagewind.lint.finding import Finding
+from sagewind.lint.finding import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sagewind.lint.subject import Declared, Subject
 
-LIMITS = {"HyperParameterTuningJobName": 32, "AutoMLJobName": 32, "PipelineName": 256}
-"""Names that may not have the usual 63 characters (botocore's service model)."""
+LIMITS = {"HyperParameterTuningJobName": 32, "AutoMLJobName": 32, "PipelineName": 256, "base_job_name": None}
+"""Names that may not have the usual 63 characters (botocore's service model), or that the SDK cuts."""
 
 LIMIT = 63
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
@@ -32,7 +32,7 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 def _name(kind: str, declared: Declared) -> Iterator[Finding]:
     name, limit = declared.value, LIMITS.get(kind, LIMIT)
-    if len(name) > limit:
+    if limit is not None and len(name) > limit:
         yield Finding(
             rule="name-too-long",
             place=declared.place,
@@ -55,6 +55,10 @@ def _role(declared: Declared) -> Iterator[Finding]:
         return
     if re.fullmatch(r"[\w+=,.@-]{1,64}", role):
         what, mend = "is a role's name, which costs an iam:GetRole call in every task", "write its full ARN"
+        severity = Severity.WARNING
     else:
         what, mend = "is no role ARN", "write arn:aws:iam::<12 digits>:role/<name>"
-    yield Finding(rule="role-form", place=declared.place, what=f"role {role!r} {what}", mend=mend)
+        severity = Severity.ERROR
+    yield Finding(
+        rule="role-form", place=declared.place, what=f"role {role!r} {what}", mend=mend, severity=severity
+    )

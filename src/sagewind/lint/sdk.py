@@ -75,7 +75,7 @@ def _subject(module: Module, call: ast.Call, given: Mapping[str, ast.expr]) -> S
     local = folder is not None and not folder.startswith("s3://")
     names = {
         kind: declared
-        for kind, key in (("TrainingJobName", "base_job_name"), ("ModelName", "name"))
+        for kind, key in (("base_job_name", "base_job_name"), ("ModelName", "name"))
         if (declared := _declared(module, given.get(key))) is not None
     }
     return Subject(

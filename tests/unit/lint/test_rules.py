@@ -656,6 +656,8 @@ NAMES = [
     ({"ModelName": "a" * 64}, ["name-too-long"]),
     ({"HyperParameterTuningJobName": "a" * 33}, ["name-too-long"]),
     ({"ModelName": "with_underscore"}, ["name-characters"]),
+    ({"base_job_name": "a" * 64}, []),  # the SDK cuts it
+    ({"base_job_name": "with_underscore"}, ["name-characters"]),
     ({"ModelName": "{{ run_id }}"}, []),
 ]
 
@@ -668,15 +670,15 @@ def test_names(rules: Rules, names: dict[str, str], expected: list[str], good: s
 ROLES = [
     ("arn:aws:iam::123456789012:role/SageMakerRole", []),
     ("arn:aws-cn:iam::123456789012:role/path/SageMakerRole", []),
-    ("SageMakerRole", ["role-form"]),
-    ("arn:aws:iam::1234:role/SageMakerRole", ["role-form"]),
-    ("arn:aws:iam::123456789012:user/me", ["role-form"]),
+    ("SageMakerRole", ["role-form warning"]),  # it is looked up
+    ("arn:aws:iam::1234:role/SageMakerRole", ["role-form error"]),
+    ("arn:aws:iam::123456789012:user/me", ["role-form error"]),
 ]
 
 
 @pytest.mark.parametrize(("role", "expected"), ROLES)
-def test_roles(rules: Rules, role: str, expected: list[str], good: str) -> None:
-    assert rules(good, role=role) == expected
+def test_roles(subject: Declare, role: str, expected: list[str], good: str) -> None:
+    assert [f"{each.rule} {each.severity}" for each in lint(subject(good, role=role))] == expected
 
 
 GUARD = "pass"
