@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from sagewind.lint.script import parse
+from sagewind.lint.script import dotted, parse
 from sagewind.lint.subject import Declared, Metric, Subject
 
 if TYPE_CHECKING:
@@ -66,7 +67,10 @@ def _target(node: ast.Assign) -> str | None:
 
 
 def _fits(module: Module) -> dict[str, ast.Call]:
-    return {name.removesuffix(".fit"): call for name, call in module.calls() if name.endswith(".fit")}
+    """Return what is fitted by a name that stands for one estimator, and once."""
+    calls = [(name.removesuffix(".fit"), call) for name, call in module.calls() if name.endswith(".fit")]
+    times = Counter(name for name, _ in calls)
+    return {name: call for name, call in calls if times[name] == 1 and module.bindings(name) <= 1}
 
 
 def _subject(module: Module, call: ast.Call, given: Mapping[str, ast.expr]) -> Subject:
@@ -111,6 +115,8 @@ def _mapping(module: Module, node: ast.expr | None) -> dict[str, Declared] | Non
     """Return a literal dictionary's entries; `None` when it, or a key of it, is computed."""
     if isinstance(node, ast.Name):
         node = _assigned(module, node.id)
+    if isinstance(node, ast.Call) and dotted(node.func) == "dict" and not node.args:
+        node = ast.Dict(keys=[_key(each) for each in node.keywords], values=[k.value for k in node.keywords])
     if not isinstance(node, ast.Dict):
         return None
     found: dict[str, Declared] = {}
@@ -119,6 +125,10 @@ def _mapping(module: Module, node: ast.expr | None) -> dict[str, Declared] | Non
             return None
         found[key.value] = Declared(value=_value(value), place=module.place(key))
     return found
+
+
+def _key(keyword: ast.keyword) -> ast.expr | None:
+    return ast.copy_location(ast.Constant(keyword.arg), keyword) if keyword.arg else None
 
 
 def _assigned(module: Module, name: str) -> ast.expr | None:

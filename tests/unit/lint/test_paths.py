@@ -82,6 +82,25 @@ def test_a_notebook_is_read_cell_by_cell(tutorial: Path) -> None:
     assert len(lint_path(tutorial)) == 3
 
 
+CALLS = [
+    # how the estimator is made and fitted, and what is found
+    ("e = SKLearn({given})\ne.fit({'train': 's3://b/k'})", []),
+    ("e = SKLearn({given})\ne.fit({'test': 's3://b/k'})", ["channel-missing", "channel-unread"]),
+    ("e = SKLearn({given})\ne.fit({'train': 's3://b/k'})\ne.fit({'test': 's3://b/k'})", []),
+    ("e = SKLearn({given})\ne.fit({'train': 's3://b/k'})\ne = other\ne.fit({'test': 's3://b/k'})", []),
+    ("SKLearn({given}, hyperparameters=dict(n_estimators=3))", ["hyperparameter-spelling"]),
+    ("SKLearn({given}, hyperparameters=dict(common, depth=3))", []),
+    ("SKLearn({given}, hyperparameters=dict(**common, depth=3))", []),
+]
+
+
+@pytest.mark.parametrize(("text", "rules"), CALLS)
+def test_what_is_known_of_a_call_of_the_sdk(project: Path, text: str, rules: list[str]) -> None:
+    given = "entry_point='train.py', source_dir='code', framework_version='1.2-1'"
+    (project / "session.py").write_text(text.replace("{given}", given))
+    assert sorted(each.rule for each in lint_path(project / "session.py")) == rules
+
+
 def test_a_spec_is_clean_or_says_the_line(project: Path) -> None:
     assert lint_path(project) == ()
     (project / "iris.yaml").write_text(SPEC % "n_estimators")
