@@ -21,7 +21,8 @@ def cli(argv: Sequence[str] | None = None) -> int:
     """Run the linter on the paths of `argv`; return 0 (clean), 1 (findings) or 2 (a path does not exist)."""
     parser = argparse.ArgumentParser(
         prog="sagewind lint",
-        description="Check what specs and SDK calls declare against what the training scripts do.",
+        description="Check what specs and SDK calls declare against what the training scripts do,"
+        " and the requests of operators against the API.",
     )
     arguments(parser)
     return report(parser.parse_args(argv))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -509,6 +510,7 @@ def test_serving(rules: Rules, script: str, expected: list[str]) -> None:
 
 OPENED = """
 import joblib, os
+import re
 from pathlib import Path
 out = Path(os.environ["SM_MODEL_DIR"])
 with (out / "m").open("wb") as file:
@@ -553,6 +555,7 @@ def test_the_toolkits_model_dir_is_the_models_folder(rules: Rules) -> None:
 TO = "os.path.join(args.model_dir, 'm')"
 ARGS = """
 import argparse, joblib, os, shutil, torch
+import re
 from pathlib import Path
 from shutil import copytree
 p = argparse.ArgumentParser()
@@ -776,3 +779,15 @@ def test_errors_are_raised_together_and_warnings_are_not(subject: Declare) -> No
         demand_clean(lint(bad))
     greedy = subject('print("a=" + x)', metrics=["a=(.*)"], serves=False)
     demand_clean(lint(greedy))
+
+
+def test_every_rule_is_on_the_page_and_no_other() -> None:
+    root = Path(__file__).parents[3]
+    page = (root / "docs" / "reference" / "lint.md").read_text()
+    documented = {
+        rule for cell in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE) for rule in cell.split(", ")
+    }
+    code = "".join(file.read_text() for file in (root / "src" / "sagewind" / "lint").glob("*.py"))
+    made = re.findall(r'(?:rule=|_finding\(\s*)"([a-z-]+)"', code)
+    made += re.findall(r'rule="[a-z-]+" if \w+ else "([a-z-]+)"', code)
+    assert documented == {f"`{rule}`" for rule in made}
