@@ -1,6 +1,7 @@
 """A scaffolded model is a spec that loads and lints clean; nothing that is there is written over."""
 
 import dataclasses
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,9 @@ import pytest
 
 from sagewind import load, plan, scaffold, spec_schema
 from sagewind.errors import SagewindError
+from sagewind.spec import Hyperparameter
 from sagewind.testing.lint import assert_clean
-from sagewind.testing.scripts import assert_passes
+from sagewind.testing.scripts import assert_passes, train_and_evaluate
 
 
 def test_a_new_model_loads_lints_and_plans(tmp_path):
@@ -73,6 +75,37 @@ def test_the_tests_of_a_model_hold_it_against_all_thresholds_that_its_spec_has(t
     assert not passes
     assert "macro_f1" in says
     assert "<= 0.1" in says
+
+
+TOLD = """
+import json, os, sys
+given = {key: value for key, value in os.environ.items() if key.startswith("SM_HP")}
+with open(os.path.join(os.environ["SM_MODEL_DIR"], "told.json"), "w") as file:
+    json.dump({"words": sys.argv[1:], **given}, file)
+"""
+
+
+def test_hyperparameters_reach_a_script_that_is_tested_as_the_toolkit_passes_them(tmp_path):
+    scaffold.scaffold(tmp_path / "project", "sorter")
+    (tmp_path / "project" / "sm_code" / "sorter" / "train.py").write_text(TOLD)
+    (tmp_path / "project" / "sm_code" / "sorter" / "evaluate.py").write_text("")
+    model = load.load(tmp_path / "project" / "dags" / "models" / "sorter.yaml", environ={})
+    values = {"n": "1", "Warm-start": "true", "rate": "1e-3", "kind": "flat"}
+    chosen = {name: Hyperparameter(name=name, default=value) for name, value in values.items()}
+    train_and_evaluate(dataclasses.replace(model, hyperparameters=chosen), tmp_path)
+    told = json.loads((tmp_path / "model" / "told.json").read_text())
+    assert told["words"] == ["--Warm-start", "True", "--kind", "flat", "-n", "1", "--rate", "0.001"]
+    assert json.loads(told["SM_HPS"]) == {"n": 1, "Warm-start": True, "rate": 0.001, "kind": "flat"}
+    assert (told["SM_HP_WARM-START"], told["SM_HP_KIND"], told["SM_HP_N"]) == ("true", "flat", "1")
+
+
+def test_what_a_script_that_fails_says_is_shown_whatever_its_encoding(tmp_path):
+    scaffold.scaffold(tmp_path / "project", "sorter")
+    script = "import sys\nsys.stderr.buffer.write(b'no caf\\xe9')\nsys.exit(1)"
+    (tmp_path / "project" / "sm_code" / "sorter" / "train.py").write_text(script)
+    model = load.load(tmp_path / "project" / "dags" / "models" / "sorter.yaml", environ={})
+    with pytest.raises(AssertionError, match="no caf"):
+        train_and_evaluate(model, tmp_path)
 
 
 @pytest.mark.parametrize("script", ["train.py", "evaluate.py"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +113,20 @@ class Parser:
 def flag_of(key: str) -> str:
     """Return the option string that the training toolkit makes of a hyperparameter's key."""
     return f"--{key}" if len(key) > 1 else f"-{key}"
+
+
+def decode(text: str) -> Any:
+    """Return a hyperparameter as the toolkit reads it: JSON where it is JSON, else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def word_of(text: str) -> str:
+    """Return what the toolkit puts behind the option for a hyperparameter's text."""
+    value = decode(text)
+    return "" if value is None else str(value)
 
 
 def read(script: Script, *, given: Collection[str] = ()) -> Parser | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -257,13 +256,7 @@ def _as_text(value: Any) -> str | None:
         return None
     if isinstance(value, str) and "{{" in value:
         return None
-    if isinstance(value, str):
-        try:
-            decoded = json.loads(value)
-        except ValueError:
-            return value
-        return decoded if isinstance(decoded, str) else str(decoded)
-    return str(value)
+    return arguments.word_of(value) if isinstance(value, str) else str(value)
 
 
 def _is_option(text: str) -> bool:

@@ -10,6 +10,7 @@ def test_it_passes(tmp_path):
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from sagewind import evaluation, gate, holdout, load, requests
 from sagewind.errors import SagewindError
+from sagewind.lint import arguments
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,10 +53,10 @@ def assert_passes(model: spec.Model, folder: Path) -> None:
 def train_and_evaluate(model: spec.Model, folder: Path) -> None:
     """Run both scripts; leave `model/`, `output/` and `evaluation/` in `folder`.
 
-    train.py is called with every hyperparameter's default, and told its folders by `SM_CHANNEL_TRAIN`,
-    `SM_MODEL_DIR` and `SM_OUTPUT_DATA_DIR`, as the training toolkit does; evaluate.py with the arguments
-    of its processing job, and with `--model-dir`, `--test-dir` and `--output-dir` for the paths below
-    /opt/ml/processing that it has there.
+    train.py is called with every hyperparameter's default, which are in `SM_HPS` and `SM_HP_…` too, and told
+    its folders by `SM_CHANNEL_TRAIN`, `SM_MODEL_DIR` and `SM_OUTPUT_DATA_DIR`, as the training toolkit does;
+    evaluate.py with the arguments of its processing job, and with `--model-dir`, `--test-dir` and
+    `--output-dir` for the paths below /opt/ml/processing that it has there.
 
     Raises:
         AssertionError: a script failed; the message ends with its standard error.
@@ -77,9 +79,11 @@ def train_and_evaluate(model: spec.Model, folder: Path) -> None:
         each.mkdir()
     (where["train"] / table.name).write_bytes(parts.train)
     (where["test"] / "test.csv").write_bytes(parts.test)
+    given = requests.defaults(model)
     _run(
         code,
-        [model.source.entry_point, *_toolkit_arguments(requests.defaults(model))],
+        [model.source.entry_point, *_words(given)],
+        **_variables(given),
         SM_CHANNEL_TRAIN=str(where["train"]),
         SM_MODEL_DIR=str(where["model"]),
         SM_OUTPUT_DATA_DIR=str(where["output"]),
@@ -90,13 +94,18 @@ def train_and_evaluate(model: spec.Model, folder: Path) -> None:
     _run(code, [model.evaluation.entry_point, *requests.evaluation_arguments(model), *paths])
 
 
-def _toolkit_arguments(values: dict[str, str]) -> list[str]:
-    """Return hyperparameters as sagemaker-training's `mapping.to_cmd_args` does."""
+def _words(given: dict[str, str]) -> list[str]:
+    """Return hyperparameters as a command line, as sagemaker-training's `mapping.to_cmd_args` does."""
     return [
-        word
-        for name, value in values.items()
-        for word in (f"-{name}" if len(name) == 1 else f"--{name}", value)
+        word for name in sorted(given) for word in (arguments.flag_of(name), arguments.word_of(given[name]))
     ]
+
+
+def _variables(given: dict[str, str]) -> dict[str, str]:
+    """Return hyperparameters as variables, as `mapping.to_env_vars` does."""
+    decoded = {name: arguments.decode(text) for name, text in given.items()}
+    texts = {name: each if isinstance(each, str) else json.dumps(each) for name, each in decoded.items()}
+    return {"SM_HPS": json.dumps(decoded)} | {f"SM_HP_{name.upper()}": text for name, text in texts.items()}
 
 
 def _archive(left: Path, into: Path) -> None:
@@ -112,7 +121,8 @@ def _run(code: Path, command: list[str], **variables: str) -> None:
         cwd=code,
         env={**os.environ, **variables},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     if done.returncode:
