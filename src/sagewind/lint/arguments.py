@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sagewind.lint.loggers import METHODS
+from sagewind.lint import parsing
 from sagewind.lint.script import dotted
 
 if TYPE_CHECKING:
@@ -139,20 +139,17 @@ def read(script: Script, *, given: Collection[str] = ()) -> Parser | None:
     ]
     declaring = {"add_argument"} | ({"option"} if script.imports & {"click", "rich_click"} else set())
     made = [(last, _argument(module, call)) for last, module, call in calls if last in declaring]
-    aliased = _aliased(script)
-    if not made and not aliased:
+    if not made and not parsing.is_aliased(script):
         return None
     is_click = bool(made) and all(last == "option" for last, _ in made)
     abbreviated = [_keyword(call, "allow_abbrev") for last, _, call in calls if last == "ArgumentParser"]
-    reset = _reset(script) | {key.replace("-", "_") for key in given}
+    reset = parsing.reset(script) | {key.replace("-", "_") for key in given}
     strict = any(last == "parse_args" for last, _, _ in calls)
     return Parser(
         arguments=tuple(_without_default(each, reset) for _, each in made if isinstance(each, Argument)),
         tolerant=script.mentions("ignore_unknown_options") if is_click else not strict,
         abbreviates=not is_click and all(_literal(each, default=True) is not False for each in abbreviated),
-        complete=not aliased
-        and all(each is not UNKNOWN for _, each in made)
-        and not any(_is_rewritten(module) or _is_used_otherwise(module) for module in script.modules),
+        complete=all(each is not UNKNOWN for _, each in made) and parsing.is_plain(script),
         is_click=is_click,
         several=sum(last in {"ArgumentParser", "add_parser", "command"} for last, _, _ in calls) > 1,
         positional=any(each is None for _, each in made)
@@ -161,70 +158,9 @@ def read(script: Script, *, given: Collection[str] = ()) -> Parser | None:
     )
 
 
-def _aliased(script: Script) -> bool:
-    """Tell whether `add_argument` is put elsewhere, to be called by another name."""
-    named = sum(
-        isinstance(node, ast.Attribute) and node.attr == "add_argument"
-        for module in script.modules
-        for node in module.nodes
-    )
-    called = sum(name.endswith("add_argument") for module in script.modules for name, _ in module.calls())
-    return named > called
-
-
-def _is_rewritten(module: Module) -> bool:
-    """Tell whether the command line is changed before it is parsed, so that other options may arrive."""
-    for node in module.nodes:
-        match node:
-            case ast.Assign(
-                targets=[ast.Attribute(attr="argv") | ast.Subscript(value=ast.Attribute(attr="argv"))]
-            ):
-                return True
-            case ast.Call(func=ast.Attribute(attr="parse_args" | "parse_known_args"), args=[given, *_]):
-                named = module.assigned(given.id) if isinstance(given, ast.Name) else given
-                plain = isinstance(named, ast.Subscript) and dotted(named.value).endswith("argv")
-                if named is not None and not plain and not isinstance(named, ast.Constant):
-                    return True
-    return False
-
-
 def _last(node: ast.expr) -> str:
     """Return the last name of what is called (`parse_args`)."""
     return dotted(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
-
-
-def _is_used_otherwise(module: Module) -> bool:
-    """Tell whether what `parse_known_args` left over is put to use, and not only shown or refused."""
-    left = {
-        target.id
-        for node in module.nodes
-        if isinstance(node, ast.Assign) and _last(node.value) == "parse_known_args"
-        for target in (node.targets[0].elts[1:] if isinstance(node.targets[0], ast.Tuple) else [])
-        if isinstance(target, ast.Name)
-    }
-    showing = [call for name, call in module.calls() if name.rpartition(".")[2] in METHODS | {"print", "len"}]
-    asking = [node.test for node in module.nodes if isinstance(node, ast.If)]
-    raising = [node for node in module.nodes if isinstance(node, ast.Raise)]
-    shown = {id(node) for each in (*showing, *asking, *raising) for node in ast.walk(each)}
-    return any(
-        isinstance(node, ast.Name)
-        and node.id in left
-        and isinstance(node.ctx, ast.Load)
-        and id(node) not in shown
-        for node in module.nodes
-    )
-
-
-def _reset(script: Script) -> set[str]:
-    """Return the attributes that are assigned, or given a default once more by `set_defaults`."""
-    nodes = [node for module in script.modules for node in module.nodes]
-    stored = {
-        node.attr for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
-    }
-    calls = [
-        call for module in script.modules for name, call in module.calls() if name.endswith(".set_defaults")
-    ]
-    return stored | {keyword.arg for call in calls for keyword in call.keywords if keyword.arg}
 
 
 def _without_default(argument: Argument, reset: set[str]) -> Argument:
