@@ -116,16 +116,20 @@ class Pipe:
 def content(
     storage: Storage, channel: Channel, found: list[Source], *, part: tuple[int, int] = (0, 1)
 ) -> Callable[[int], Iterator[bytes]]:
-    """Return what yields the channel's bytes for an epoch, on the host number `part[0]` of `part[1]`."""
+    """Return what yields the channel's bytes for an epoch, on the host number `part[0]` of `part[1]`.
+
+    What is shuffled is shuffled across hosts: sharded data may be another host's in the next epoch.
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ShuffleConfig.html
+    """
 
     def epoch_content(epoch: int) -> Iterator[bytes]:
-        for source in shuffled(inputs.share(found, channel, *part), channel, epoch):
+        for source in inputs.share(shuffled(found, channel, epoch), channel, *part):
             yield from _object(storage, channel, source.uri)
 
     def augmented_content(epoch: int) -> Iterator[bytes]:
         texts = [(source.uri, objects.read(storage, source.uri)) for source in found]
         lines = [(uri, line) for uri, text in texts for line in text.splitlines() if line]
-        for uri, line in shuffled(inputs.share(lines, channel, *part), channel, epoch):
+        for uri, line in inputs.share(shuffled(lines, channel, epoch), channel, *part):
             yield from _augmented(storage, channel, uri, line)
 
     return augmented_content if channel.data_type == inputs.AUGMENTED else epoch_content

@@ -89,6 +89,20 @@ def test_a_line_of_a_manifest_that_says_no_record_fails_the_job(feed, line, word
     assert words in told
 
 
+def test_shuffled_objects_are_shared_out_anew_in_every_epoch(storage):
+    names = [f"s3://b/{number}" for number in range(8)]
+    for name in names:
+        storage.write(name, f"{name} ".encode())
+    known = {"name": "train", "uri": "s3://b/", "data_type": "S3Prefix", "mode": "Pipe"}
+    channel = Channel(**known, distribution="ShardedByS3Key", shuffle_seed=3)
+    found = [inputs.Source(uri=name, path=name) for name in names]
+    hosts = [pipes.content(storage, channel, found, part=(number, 2)) for number in range(2)]
+    epochs = [[b"".join(host(epoch)).decode().split() for host in hosts] for epoch in range(3)]
+    for shares in epochs:
+        assert sorted(shares[0] + shares[1]) == names
+    assert len({frozenset(first) for first, _ in epochs}) > 1
+
+
 def test_a_link_in_a_pipes_place_is_not_written_to(feed, tmp_path):
     folder, failures = feed(b"rows")
     victim = tmp_path / "thesis"
