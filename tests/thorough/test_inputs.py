@@ -58,6 +58,26 @@ def test_a_manifest_is_its_prefix_and_names(storage):
     ]
 
 
+AUGMENTED = {
+    "data_type": "AugmentedManifestFile",
+    "mode": "Pipe",
+    "record_wrapper": "RecordIO",
+    "attributes": ("a",),
+}
+
+
+def test_an_augmented_manifest_is_one_object_and_no_prefix(storage):
+    put(storage, "m/labels", "m/labels-of-tests", "m/labels/old")
+    found = inputs.channel_sources(storage, channel(uri="s3://b/m/labels", **AUGMENTED))
+    assert [source.uri for source in found] == ["s3://b/m/labels"]
+
+
+def test_an_augmented_manifest_that_is_not_there_is_said(storage):
+    put(storage, "labels-of-tests")
+    with pytest.raises(inputs.InputError, match=r'^No S3 objects found under S3 URL "s3://b/labels"'):
+        inputs.channel_sources(storage, channel(uri="s3://b/labels", **AUGMENTED))
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

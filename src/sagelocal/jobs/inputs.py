@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from sagelocal.storage import Item, Storage
 
 T = TypeVar("T")
-PREFIX = "S3Prefix"
 MANIFEST = "ManifestFile"
 AUGMENTED = "AugmentedManifestFile"
 PIPE = "Pipe"
@@ -47,31 +46,30 @@ class Source:
 
 
 def channel_sources(storage: Storage, channel: Channel) -> list[Source]:
-    """Return a channel's objects; of an augmented manifest, the manifest itself.
+    """Return a channel's objects.
 
     Raises:
         InputError: as `sources`, or the channel asks for what its input mode cannot do.
 
     """
-    if channel.data_type != AUGMENTED:
-        return sources(storage, channel.uri, channel.data_type)
-    if channel.mode != PIPE or channel.record_wrapper != "RecordIO" or not channel.attributes:
+    can_augment = channel.mode == PIPE and channel.record_wrapper == "RecordIO" and channel.attributes
+    if channel.data_type == AUGMENTED and not can_augment:
         raise InputError(
             f"Channel {channel.name!r}: an AugmentedManifestFile needs the input mode Pipe, "
             "RecordWrapperType RecordIO and AttributeNames"
         )
-    return sources(storage, channel.uri, PREFIX)
+    return sources(storage, channel.uri, channel.data_type)
 
 
 def sources(storage: Storage, uri: str, data_type: str) -> list[Source]:
-    """Return the objects of a data source in order; `data_type` is S3Prefix or ManifestFile.
+    """Return the objects of a data source in order; of an augmented manifest, the manifest itself.
 
     Raises:
         InputError: nothing is there, or a manifest is none, or a name cannot be a file's.
 
     """
     try:
-        found = _manifest(storage, uri) if data_type == MANIFEST else _prefix(storage, uri)
+        found = _manifest(storage, uri) if data_type == MANIFEST else _listed(storage, uri, data_type)
     except objects.AddressError as error:
         raise InputError(str(error)) from error
     except objects.StorageError as error:
@@ -96,9 +94,12 @@ def relative_path(key: str, prefix: str) -> str:
     return key[prefix.rfind("/") + 1 :]
 
 
-def _prefix(storage: Storage, uri: str) -> list[Source]:
+def _listed(storage: Storage, uri: str, data_type: str) -> list[Source]:
+    """Return the objects under a prefix, or the one that is an augmented manifest."""
     prefix = objects.parse(uri).key
     items = [item for item in storage.list(uri) if not _is_marker(item)]
+    if data_type == AUGMENTED:
+        items = [item for item in items if item.key == prefix]
     if not items:
         raise InputError(
             f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the '
