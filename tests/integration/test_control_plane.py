@@ -61,6 +61,9 @@ FILE_SYSTEM = {
 }
 
 
+GROUPS = [{"InstanceGroupName": "g", "InstanceType": "ml.m5.large", "InstanceCount": 1}] * 2
+
+
 def source(kind, **members):
     return {"ChannelName": "train", "DataSource": {kind: members}}
 
@@ -270,6 +273,33 @@ REFUSED = [
         training_job("x", InputDataConfig=[training_job("x")["InputDataConfig"][0] | {"ChannelName": ".."}]),
         "ChannelName '..' is no name of a folder",
     ),
+    (
+        "create_training_job",
+        training_job("x", OutputDataConfig={"S3OutputPath": "https://bucket"}),
+        "OutputDataConfig.S3OutputPath: 'https://bucket' is no S3 address",
+    ),
+    (
+        "create_training_job",
+        training_job("x", CheckpointConfig={"S3Uri": "https://bucket"}),
+        "CheckpointConfig.S3Uri: 'https://bucket' is no S3 address",
+    ),
+    (
+        "create_training_job",
+        training_job("x", InputDataConfig=[source("S3DataSource", S3DataType="S3Prefix", S3Uri="https://b")]),
+        "Channel 'train': 'https://b' is no S3 address",
+    ),
+    (
+        "create_training_job",
+        training_job(
+            "x", ResourceConfig=training_job("x")["ResourceConfig"] | {"InstanceGroups": GROUPS[:1]}
+        ),
+        "ResourceConfig has InstanceGroups and InstanceType, InstanceCount; give the one or the others",
+    ),
+    (
+        "create_training_job",
+        training_job("x", ResourceConfig={"VolumeSizeInGB": 1, "InstanceGroups": GROUPS}),
+        "The instance group 'g' is in ResourceConfig twice",
+    ),
     ("create_model", {"ModelName": "x"}, "needs either PrimaryContainer or Containers"),
     ("create_model", {"ModelName": "x", "PrimaryContainer": {}}, "needs an Image"),
     (
@@ -283,6 +313,27 @@ REFUSED = [
         "create_transform_job",
         transform_job("x", "absent", MaxPayloadInMB=50, MaxConcurrentTransforms=3),
         "150 MB; at most 100 MB",
+    ),
+    (
+        "create_transform_job",
+        transform_job("x", "absent", TransformOutput={"S3OutputPath": "https://bucket"}),
+        "TransformOutput.S3OutputPath: 'https://bucket' is no S3 address",
+    ),
+    (
+        "create_transform_job",
+        transform_job(
+            "x",
+            "absent",
+            TransformInput={
+                "DataSource": {"S3DataSource": {"S3DataType": "AugmentedManifestFile", "S3Uri": "s3://b/k"}}
+            },
+        ),
+        "S3DataType AugmentedManifestFile is not one of a transform job: S3Prefix, ManifestFile",
+    ),
+    (
+        "create_transform_job",
+        transform_job("x", "absent", DataCaptureConfig={"DestinationS3Uri": "s3://b/captured"}),
+        "sagelocal cannot capture the data of a transform job; give no DataCaptureConfig",
     ),
     ("list_models", {"NextToken": "nonsense"}, "is not a token of this list"),
     ("list_lineage_groups", {}, "sagelocal cannot carry out ListLineageGroups"),

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from sagelocal.api import addresses
 from sagelocal.errors import NotSupported, ValidationException
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 DEFAULT_RUNTIME_SECONDS = 86400
 _DATA_TYPES = ("S3Prefix", "ManifestFile", "AugmentedManifestFile")
@@ -32,6 +33,8 @@ def check(request: Mapping[str, Any]) -> None:
             "image, and so does not know the image's own entry point"
         )
     _check_spot(request)
+    _check_addresses(request)
+    _check_groups(request.get("ResourceConfig", {}))
     _check_channels(request)
 
 
@@ -50,6 +53,33 @@ def _check_spot(request: Mapping[str, Any]) -> None:
             "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to "
             f"MaxRuntimeInSeconds ({runtime}) with EnableManagedSpotTraining; it is {wait}"
         )
+
+
+def _check_addresses(request: Mapping[str, Any]) -> None:
+    given = {"OutputDataConfig.S3OutputPath": request["OutputDataConfig"]["S3OutputPath"]}
+    if "CheckpointConfig" in request:
+        given["CheckpointConfig.S3Uri"] = request["CheckpointConfig"]["S3Uri"]
+    for channel in request.get("InputDataConfig", []):
+        if source := channel["DataSource"].get("S3DataSource"):
+            given[f"Channel {channel['ChannelName']!r}"] = source["S3Uri"]
+    addresses.check(given)
+
+
+def _check_groups(resources: Mapping[str, Any]) -> None:
+    """Check a cluster of several groups, each with a type and a count of its own."""
+    groups = resources.get("InstanceGroups", [])
+    others = [key for key in ("InstanceType", "InstanceCount") if key in resources]
+    if groups and others:
+        raise ValidationException(
+            f"ResourceConfig has InstanceGroups and {', '.join(others)}; give the one or the others"
+        )
+    if twice := _twice(each["InstanceGroupName"] for each in groups):
+        raise ValidationException(f"The instance group {twice!r} is in ResourceConfig twice")
+
+
+def _twice(names: Iterable[str]) -> str:
+    """Return the first name that is there more than once; empty when none is."""
+    return next((name for name, count in Counter(names).items() if count > 1), "")
 
 
 def _check_channels(request: Mapping[str, Any]) -> None:
@@ -75,9 +105,8 @@ def _check_channels(request: Mapping[str, Any]) -> None:
                     f"Channel {name!r} names the instance group {group!r}; ResourceConfig has "
                     f"{', '.join(groups) or 'none'}"
                 )
-    counts = Counter(channel["ChannelName"] for channel in channels)
-    if dots := {".", ".."} & set(counts):
+    names = [channel["ChannelName"] for channel in channels]
+    if dots := {".", ".."} & set(names):
         raise ValidationException(f"ChannelName {min(dots)!r} is no name of a folder")
-    twice = [name for name, count in counts.items() if count > 1]
-    if twice:
-        raise ValidationException(f"Channel {twice[0]!r} is in InputDataConfig twice; names must be unique")
+    if twice := _twice(names):
+        raise ValidationException(f"Channel {twice!r} is in InputDataConfig twice; names must be unique")

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sagelocal.api import stopping
+from sagelocal.api import addresses, stopping
 from sagelocal.api.kinds import TRANSFORM_JOB
-from sagelocal.errors import ValidationException
+from sagelocal.errors import NotSupported, ValidationException
 from sagelocal.jobs.status import JobStatus
 from sagelocal.wire.dispatch import operation
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from sagelocal.wire.message import Call
 
 _MOST_MEGABYTES = 100
+_DATA_TYPES = ("S3Prefix", "ManifestFile")
+"""https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_TransformS3DataSource.html"""
 
 
 class TransformJobs:
@@ -61,6 +63,19 @@ class TransformJobs:
 
 
 def _check(request: Mapping[str, Any]) -> None:
+    source = request["TransformInput"]["DataSource"]["S3DataSource"]
+    if source["S3DataType"] not in _DATA_TYPES:
+        raise ValidationException(
+            f"S3DataType {source['S3DataType']} is not one of a transform job: {', '.join(_DATA_TYPES)}"
+        )
+    if "DataCaptureConfig" in request:
+        raise NotSupported("sagelocal cannot capture the data of a transform job; give no DataCaptureConfig")
+    addresses.check(
+        {
+            "TransformInput.DataSource.S3DataSource.S3Uri": source["S3Uri"],
+            "TransformOutput.S3OutputPath": request["TransformOutput"]["S3OutputPath"],
+        }
+    )
     payload, concurrent = request.get("MaxPayloadInMB", 6), request.get("MaxConcurrentTransforms", 1)
     if payload * concurrent > _MOST_MEGABYTES:
         raise ValidationException(
