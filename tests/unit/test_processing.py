@@ -51,6 +51,11 @@ def with_input(**source):
     return REQUEST | {"ProcessingInputs": [{"InputName": "data", "S3Input": given}]}
 
 
+def with_output(**target):
+    given = REQUEST["ProcessingOutputConfig"]["Outputs"][0]["S3Output"] | target
+    return REQUEST | {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "out", "S3Output": given}]}}
+
+
 def test_the_plan():
     plan = processing_plan.parse(REQUEST, region="us-east-1")
 
@@ -88,6 +93,9 @@ def test_processingjobconfig_has_the_documented_members():
         (with_input(LocalPath="/tmp/in"), "must be a folder below /opt/ml/processing/"),
         (with_input(LocalPath="/opt/ml/processing/../x"), "must be a folder below /opt/ml/processing/"),
         (with_input(S3InputMode="Pipe"), "File works"),
+        (with_input(S3CompressionType="Gzip"), "The input 'data' has S3CompressionType Gzip, which needs"),
+        (with_input(S3Uri="https://b"), "The input 'data': 'https://b' is no S3 address"),
+        (with_output(S3Uri="https://b"), "The output 'out': 'https://b' is no S3 address"),
         (REQUEST | {"ProcessingInputs": [{"InputName": "a", "DatasetDefinition": {}}]}, "Athena"),
         (REQUEST | {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "a"}]}}, "feature store"),
     ],

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sagelocal import storage as objects
 from sagelocal.jobs import preferences
 
 if TYPE_CHECKING:
@@ -116,9 +117,14 @@ def _input(entry: Mapping[str, Any]) -> Input:
         raise RequestError(
             f"sagelocal cannot give the input {name!r} in the mode {source['S3InputMode']}; File works"
         )
+    if source.get("S3CompressionType", "None") != "None":
+        raise RequestError(
+            f"The input {name!r} has S3CompressionType {source['S3CompressionType']}, which needs the "
+            "S3InputMode Pipe"
+        )
     return Input(
         name=name,
-        uri=source["S3Uri"],
+        uri=_address(f"The input {name!r}", source["S3Uri"]),
         local_path=_local_path(name, source.get("LocalPath", "")),
         data_type=source["S3DataType"],
         distribution=source.get("S3DataDistributionType", "FullyReplicated"),
@@ -135,10 +141,18 @@ def _output(entry: Mapping[str, Any]) -> Output:
         )
     return Output(
         name=name,
-        uri=target["S3Uri"],
+        uri=_address(f"The output {name!r}", target["S3Uri"]),
         local_path=_local_path(name, target.get("LocalPath", "")),
         continuous=target["S3UploadMode"] == CONTINUOUS,
     )
+
+
+def _address(whose: str, uri: str) -> str:
+    try:
+        objects.parse(uri)
+    except objects.AddressError as error:
+        raise RequestError(f"{whose}: {error}") from error
+    return uri
 
 
 def _local_path(name: str, path: str) -> str:
