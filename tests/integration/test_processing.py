@@ -152,6 +152,42 @@ def test_missing_data_fails_the_job(aws, s3):
     assert job["FailureReason"].startswith("ClientError: No S3 objects found under S3 URL")
 
 
+def test_of_two_inputs_that_would_be_one_file_none_is_lost(aws, s3):
+    s3.put_object(Bucket=BUCKET, Key="first/x.csv", Body=b"1")
+    s3.put_object(Bucket=BUCKET, Key="second/deep/x.csv", Body=b"2")
+    places = {"first": "/opt/ml/processing/input/deep", "second": "/opt/ml/processing/input/"}
+    both = [
+        {
+            "InputName": key,
+            "S3Input": {"S3Uri": f"s3://{BUCKET}/{key}/", "LocalPath": place, "S3DataType": "S3Prefix"},
+        }
+        for key, place in places.items()
+    ]
+
+    _, job = process(aws, s3, "", ProcessingInputs=both)
+
+    assert job["FailureReason"] == (
+        f'ClientError: Data download failed: "s3://{BUCKET}/first/x.csv" and '
+        f'"s3://{BUCKET}/second/deep/x.csv" are both the file input/deep/x.csv'
+    )
+
+
+@pytest.mark.parametrize(
+    ("last_words", "reason"),
+    [
+        ("raise ValueError('no such luck')", "AlgorithmError: "),
+        ("", "ClientError: /opt/ml/output/message is no UTF-8"),
+    ],
+)
+def test_a_message_that_is_no_text_hides_no_failure(aws, s3, last_words, reason):
+    script = f"open('/opt/ml/output/message', 'wb').write(b'\\xff')\n{last_words}\n"
+
+    _, job = process(aws, s3, script)
+
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith(reason)
+
+
 def test_continuous_outputs_arrive_while_the_job_runs_and_a_stop_ends_it(aws, s3):
     script = (
         "import pathlib, time\n"

@@ -74,7 +74,7 @@ def sources(storage: Storage, uri: str, data_type: str) -> list[Source]:
         raise InputError(str(error)) from error
     except objects.StorageError as error:
         raise _download_error(error) from error
-    _check(found)
+    check(found)
     return found
 
 
@@ -156,8 +156,13 @@ def _named(uri: str, prefix: str, entry: str) -> Source:
     return Source(uri=name, path=entry if prefix else key)
 
 
-def _check(found: list[Source]) -> None:
-    """Refuse names that cannot be files', and objects of which one would take the other's place."""
+def check(found: list[Source]) -> None:
+    """Refuse names that cannot be files', and objects of which one would take the other's place.
+
+    Raises:
+        InputError: there are some.
+
+    """
     seen: dict[str, str] = {}
     for source in found:
         path = PurePosixPath(source.path)

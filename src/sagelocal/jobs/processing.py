@@ -11,9 +11,9 @@ import codecs
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from sagelocal import logs
@@ -127,9 +127,13 @@ class Processing:
         ends, stopped = self._watch(running)
         continuous.close()
         self._preloading.wish()
-        self._message = _message(self._trees.values(), isolated)
-        bad = next((index for index, end in enumerate(ends) if not end.ok), None)
-        if bad is not None and not stopped:
+        bad = None if stopped else next((index for index, end in enumerate(ends) if not end.ok), None)
+        try:
+            self._message = _message(self._trees.values(), isolated)
+        except JobFailedError:
+            if bad is None:  # else the job fails for the container's own reason
+                raise
+        if bad is not None:
             self._upload_continuous()
             host = self._plan.hosts[bad]
             tree, tail = self._trees[host], self._tails[host].error()
@@ -187,8 +191,7 @@ class Processing:
         transfers: list[Callable[[], None]] = []
         trees = list(self._trees.values())
         try:
-            for entry in self._plan.inputs:
-                found = inputs.sources(self._storage, entry.uri, entry.data_type)
+            for entry, found in self._sources():
                 for number, tree in enumerate(trees):
                     folder = tree.on_host(entry.local_path)
                     folder.mkdir(parents=True, exist_ok=True)
@@ -202,6 +205,23 @@ class Processing:
             raise JobFailedError(f"{failure.fault(error)}: {error}") from error
         except objects.StorageError as error:
             raise JobFailedError(f"{failure.fault(error)}: Data download failed: {error}") from error
+
+    def _sources(self) -> list[tuple[planning.Input, list[inputs.Source]]]:
+        """Return the objects of every input; no two may be one file."""
+        given = [
+            (entry, inputs.sources(self._storage, entry.uri, entry.data_type)) for entry in self._plan.inputs
+        ]
+        inputs.check(
+            [
+                replace(
+                    each,
+                    path=str(PurePosixPath(entry.local_path, each.path).relative_to(planning.PROCESSING)),
+                )
+                for entry, found in given
+                for each in found
+            ]
+        )
+        return given
 
     # -- the container
 
