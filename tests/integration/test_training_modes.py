@@ -289,6 +289,35 @@ def test_an_interrupted_spot_job_goes_on_from_its_checkpoint(sagemaker, s3, logs
     assert kept == b"3"
 
 
+TWICE = """
+import os, time
+mark = "/opt/ml/checkpoints/mark"
+again = os.path.exists(mark)
+open(mark, "w").write("1")
+time.sleep(2.5)
+print("ran", flush=True)
+time.sleep(0 if again else 600)
+"""
+
+
+def test_the_attempts_of_an_interrupted_job_share_one_max_runtime(sagemaker, s3, logs, sagelocal_service):
+    name = jobs.unique("spot")
+    sagemaker.create_training_job(
+        **jobs.request(
+            s3,
+            name,
+            {"t.py": TWICE},
+            CheckpointConfig={"S3Uri": f"s3://{jobs.BUCKET}/checkpoints/{name}"},
+            EnableManagedSpotTraining=True,
+            StoppingCondition={"MaxRuntimeInSeconds": 4, "MaxWaitTimeInSeconds": 600},
+        )
+    )
+    jobs.wait_for_line(logs, name, "ran")
+    pid = (sagelocal_service.data_dir / "jobs" / "training-job" / name / "pid").read_text()
+    os.kill(int(pid), signal.SIGUSR1)
+    assert jobs.wait(sagemaker, name)["SecondaryStatus"] == "MaxRuntimeExceeded"
+
+
 def test_a_source_folder_with_a_setup_py_is_installed_and_run_as_a_module(train, logs):
     job = train(
         {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +96,9 @@ class Training:
         self._scanner = metering.Scanner(plan.metrics, self._say)
         self._tails = {host.name: failure.Tail() for host in plan.hosts}
         self._kept_model = False
+        # What is left of it: it is "for all of the attempts in total".
+        # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StoppingCondition.html
+        self._runtime_left = plan.max_runtime
 
     def run(self) -> None:
         """Carry it out; whatever happens, the end is written once."""
@@ -146,7 +149,7 @@ class Training:
     def _run_containers(self, prepared: Prepared) -> Outcome:
         running = cluster.Cluster(
             self._job,
-            self._plan,
+            replace(self._plan, max_runtime=self._runtime_left),
             self._trees,
             prepared,
             self._services.storage,
@@ -157,14 +160,23 @@ class Training:
         try:
             running.start()
             self._advance("Training", message=self._training_message(prepared.image))
+            began = time.monotonic()
             outcome = running.watch()
+            self._runtime_left -= time.monotonic() - began
             running.close()
         except objects.StorageError as error:
             raise JobFailedError(f"{failure.fault(error)}: Checkpoints: {error}") from error
         return outcome
 
     def _end(self, outcome: Outcome, prepared: Prepared) -> End:
-        """Judge how the containers ended."""
+        """Judge how the containers ended.
+
+        Raises:
+            JobFailedError: by an error of the platform's.
+
+        """
+        if outcome.fault.startswith(failure.PLATFORM):
+            raise JobFailedError(outcome.fault)
         if outcome.cause:
             return End(status=JobStatus.STOPPED, secondary=outcome.cause)
         if outcome.fault:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sagelocal.jobs import metrics, training
+from sagelocal.jobs import cluster, metrics, training
 from sagelocal.jobs import plan as planning
 from sagelocal.jobs.folder import JobFolder
 from sagelocal.jobs.preparation import JobFailedError
@@ -35,7 +35,7 @@ class Scripted(training.Training):
         ending = self.endings.pop(0)
         if isinstance(ending, Exception):
             raise ending
-        return ending
+        return ending if isinstance(ending, training.End) else self._end(ending, None)
 
 
 @pytest.fixture
@@ -73,6 +73,12 @@ def test_an_error_of_the_platform_is_tried_again(attempt):
     body, steps = attempt(INTERNAL, DONE)
     assert body["TrainingJobStatus"] == "Completed"
     assert steps == ["Downloading", "Restarting", "Downloading", "Completed"]
+
+
+def test_so_is_one_that_the_data_of_a_pipe_met_while_the_script_ran(attempt):
+    fault = "InternalServerError: Pipe mode, channel 'train': s3://b/x: no answer"
+    body, steps = attempt(cluster.Outcome(ends=[], fault=fault), DONE)
+    assert (body["TrainingJobStatus"], steps.count("Restarting")) == ("Completed", 1)
 
 
 def test_only_as_often_as_the_retry_strategy_says(attempt):
