@@ -330,6 +330,12 @@ def test_a_source_folder_with_a_setup_py_is_installed_and_run_as_a_module(train,
     assert printed(logs, job) == [{"word": "hello", "name": "__main__"}]
 
 
+def test_a_shell_script_runs_whatever_its_mode_in_the_archive(train, logs):
+    job = train({"t.sh": "echo $SM_CURRENT_HOST $*; exit 3"}, hyperparameters={"a": '"b"'})
+    assert "algo-1 -a b" in jobs.log_lines(logs, job["TrainingJobName"])
+    assert job["FailureReason"].endswith("Command \"/bin/sh -c './t.sh -a b'\", exit code: 3")
+
+
 def test_uncompressed_output_is_plain_files(train, s3):
     script = "import os; os.makedirs('/opt/ml/model/sub'); open('/opt/ml/model/sub/m', 'w').write('x')"
     job = train(

@@ -108,11 +108,16 @@ def command(python: str, script: str, args: list[str], *, is_package: bool) -> l
             f"The training entry point {script!r} cannot be used; needed is a path inside the source folder "
             "made of letters, digits, '.', '_', '+', '-' and '/' that does not start with '-' or '/'"
         )
-    if script.endswith(".sh") or not (is_package or script.endswith(".py")):
+    if is_command(script, is_package=is_package):
         return ["/bin/sh", "-c", f"./{shlex.quote(script)} {' '.join(shlex.quote(arg) for arg in args)}"]
     if is_package:
         return [python, "-m", script.removesuffix(".py"), *args]
     return [python, script, *args]
+
+
+def is_command(script: str, *, is_package: bool) -> bool:
+    """Tell whether a shell runs the script: neither a Python file nor a module of a package."""
+    return script.endswith(".sh") or not (is_package or script.endswith(".py"))
 
 
 def variables(facts: Facts) -> dict[str, str]:

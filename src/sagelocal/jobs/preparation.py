@@ -185,4 +185,6 @@ class Preparation:
                 )
             except environment.EntryPointError as error:
                 raise JobFailedError(f"AlgorithmError: {error}, exit code: 1") from error
+            if commands[host.name].is_script:
+                source.allow_to_run(tree.code, self._program())
         return commands

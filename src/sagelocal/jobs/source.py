@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sagelocal import archive
 from sagelocal import storage as objects
+from sagelocal.container import environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +66,13 @@ def requirements(code: Path, script: str) -> str | None:
         return f"{own}\n.\n"
     listing = code / REQUIREMENTS
     return listing.read_text() if script.endswith(".py") and listing.is_file() else None
+
+
+def allow_to_run(code: Path, script: str) -> None:
+    """Let a shell run a script that is no Python, as the toolkit does, whatever its mode in the archive."""
+    path = code / script
+    if environment.is_command(script, is_package=is_package(code)) and path.is_file():
+        path.chmod(0o777)
 
 
 def is_package(code: Path) -> bool:

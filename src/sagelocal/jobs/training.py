@@ -193,7 +193,9 @@ class Training:
         written = hosts.failure_text(self._trees[host.name], prepared.isolated)
         if written or not command.is_script:
             return failure.container(end, written, error)
-        return failure.script(end, ["python", *command.argv[1:]], error)
+        program, *rest = command.argv
+        shown = "python" if program == str(prepared.made.python) else program
+        return failure.script(end, [shown, *rest], error)
 
     def _take(self, host: str, line: str) -> None:
         self._reports[host].line(line)
