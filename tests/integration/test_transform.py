@@ -215,6 +215,7 @@ def test_a_model_that_does_not_load_fails_the_job_with_the_logs_end(aws, transfo
     job, results = transform(models.make_model(aws, script), {"a.csv": models.CSV})
     assert (job["TransformJobStatus"], results) == ("Failed", {})
     assert words in job["FailureReason"]
+    assert job["TransformStartTime"] <= job["TransformEndTime"]  # an instance was paid for
 
 
 def test_a_prefix_without_objects_fails_the_job(transform, model):
@@ -223,13 +224,25 @@ def test_a_prefix_without_objects_fails_the_job(transform, model):
     assert "No S3 objects found under S3 URL" in job["FailureReason"]
 
 
+SLOW = """
+import time
+seen = []
+def predict_fn(data, model):
+    if seen:
+        time.sleep(600)
+    seen.append(data)
+    return [0] * len(data)
+"""
+
+
 def test_a_stop_ends_the_job_and_leaves_no_half_result(aws, transform):
-    script = models.MODEL_FN + "import time\ndef predict_fn(d, m):\n    print('in it')\n    time.sleep(600)\n"
-    name = transform(models.make_model(aws, script), {"a.csv": models.CSV}, wait=False)
+    slow = models.make_model(aws, models.MODEL_FN + SLOW)
+    rows = {"a.csv": models.CSV, "b.csv": models.CSV}
+    name = transform(slow, rows, wait=False, MaxConcurrentTransforms=1)
     end = time.monotonic() + models.SECONDS
-    while "TransformStartTime" not in aws("sagemaker").describe_transform_job(TransformJobName=name):
+    while not aws("s3").list_objects_v2(Bucket=models.BUCKET, Prefix=f"{name}/out/").get("Contents"):
         assert time.monotonic() < end
         time.sleep(0.05)
     aws("sagemaker").stop_transform_job(TransformJobName=name)
     job, results = finished(aws, name)
-    assert (job["TransformJobStatus"], results) == ("Stopped", {})
+    assert (job["TransformJobStatus"], list(results)) == ("Stopped", ["a.csv.out"])

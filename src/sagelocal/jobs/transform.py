@@ -148,6 +148,7 @@ def _close(sink: logs.LogSink, note: Path) -> None:
 
 def _carry_out(job: Job, say: Callable[[str], None], tell: Callable[[str], None]) -> tuple[JobStatus, str]:
     """Return how the job ended, and why if it failed."""
+    job.update(lambda body: body.update(TransformStartTime=time.time()))
     server = None
     try:
         request = parse(job.body, os.cpu_count() or 1)
@@ -179,7 +180,6 @@ def _start(job: Job, server: modelserver.ModelServer) -> None:
     server.start()
     if not server.ready(stopping=lambda: job.stopping):
         raise _StoppedError
-    job.update(lambda body: body.update(TransformStartTime=time.time()))
 
 
 def _headline(error: modelserver.ModelServerError) -> str:
