@@ -250,3 +250,18 @@ def test_two_instances_share_the_data(aws, s3):
         for host in ("algo-1", "algo-2")
     }
     assert parts == {"algo-1": ["1.csv"], "algo-2": ["2.csv"]}
+
+
+def test_the_reason_is_that_of_the_host_that_failed_and_not_of_those_stopped_for_it(aws, s3):
+    script = (
+        "import json, time\n"
+        "host = json.load(open('/opt/ml/config/resourceconfig.json'))['current_host']\n"
+        "if host == 'algo-2': raise ValueError('bad host')\n"
+        "time.sleep(300)\n"
+    )
+    cluster = {"InstanceCount": 2, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 5}
+
+    _, job = process(aws, s3, script, ProcessingResources={"ClusterConfig": cluster})
+
+    assert "ValueError: bad host" in job["FailureReason"]
+    assert job["FailureReason"].endswith("exit code: 1")

@@ -124,10 +124,9 @@ class Processing:
         running = [self._start(host, made, isolated) for host in self._plan.hosts]
         continuous = outputs.Continuous(self._folders, self._say)
         continuous.start()
-        ends, stopped = self._watch(running)
+        stopped, bad = self._watch(running)
         continuous.close()
         self._preloading.wish()
-        bad = None if stopped else next((index for index, end in enumerate(ends) if not end.ok), None)
         try:
             self._message = _message(self._trees.values(), isolated)
         except JobFailedError:
@@ -135,10 +134,10 @@ class Processing:
                 raise
         if bad is not None:
             self._upload_continuous()
-            host = self._plan.hosts[bad]
-            tree, tail = self._trees[host], self._tails[host].error()
-            written = hosts.failure_text(tree, isolated)
-            return End(status=JobStatus.FAILED, reason=failure.container(ends[bad], written, tail))
+            host, end = bad
+            written = hosts.failure_text(self._trees[host], isolated)
+            reason = failure.container(end, written, self._tails[host].error())
+            return End(status=JobStatus.FAILED, reason=reason)
         self._upload()
         return End(status=JobStatus.STOPPED if stopped else JobStatus.COMPLETED)
 
@@ -296,27 +295,32 @@ class Processing:
         self._reports[host].line(line)
         self._tails[host].add(line)
 
-    def _watch(self, running: list[Process]) -> tuple[list[Exit], bool]:
-        """Wait for the end of all; return how they ended, and whether it was because they were stopped."""
+    def _watch(self, running: list[Process]) -> tuple[bool, tuple[str, Exit] | None]:
+        """Wait for the end of all; return whether they were stopped, and the first host that failed, and how.
+
+        When one fails the others are stopped: how those end says nothing.
+        """
         deadline = time.monotonic() + self._plan.max_runtime
         while True:
-            ends = [each.wait(0) for each in running]
-            done = [end for end in ends if end is not None]
-            if len(done) == len(running):
-                return done, False
-            if any(not end.ok for end in done):
-                return self._stop(running), False
+            ends = dict(zip(self._plan.hosts, [each.wait(0) for each in running], strict=True))
+            bad = next(((host, end) for host, end in ends.items() if end is not None and not end.ok), None)
+            if bad is not None:
+                self._stop(running)
+                return False, bad
+            if None not in ends.values():
+                return False, None
             left = deadline - time.monotonic()
             if self._job.stopping or left <= 0:
                 cause = "MaxRuntimeInSeconds is over" if left <= 0 else "A stop was asked for"
                 self._say(f"{cause}: SIGTERM to the container")
-                return self._stop(running), True
+                self._stop(running)
+                return True, None
             self._job.wake.wait(min(left, WAIT_SECONDS))
 
-    def _stop(self, running: list[Process]) -> list[Exit]:
+    def _stop(self, running: list[Process]) -> None:
         grace = float(self._job.settings.get("stop_grace_seconds", planning.STOP_GRACE_SECONDS))
         with ThreadPoolExecutor(max_workers=len(running)) as pool:
-            return list(pool.map(lambda each: each.stop(grace), running))
+            list(pool.map(lambda each: each.stop(grace), running))
 
     # -- after the container
 
