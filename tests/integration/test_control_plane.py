@@ -285,6 +285,11 @@ REFUSED = [
     ),
     (
         "create_training_job",
+        training_job("x", CheckpointConfig={"S3Uri": "s3://b/k", "LocalPath": "/opt/ml/../kept"}),
+        "sagelocal keeps checkpoints below /opt/ml only, not in '/opt/ml/../kept'",
+    ),
+    (
+        "create_training_job",
         training_job("x", InputDataConfig=[source("S3DataSource", S3DataType="S3Prefix", S3Uri="https://b")]),
         "Channel 'train': 'https://b' is no S3 address",
     ),

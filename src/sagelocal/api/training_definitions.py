@@ -6,10 +6,12 @@ Rules: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrain
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from sagelocal.api import addresses
 from sagelocal.errors import NotSupported, ValidationException
+from sagelocal.jobs import plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,6 +36,7 @@ def check(request: Mapping[str, Any]) -> None:
         )
     _check_spot(request)
     _check_addresses(request)
+    _check_checkpoints(request.get("CheckpointConfig", {}))
     _check_groups(request.get("ResourceConfig", {}))
     _check_channels(request)
 
@@ -63,6 +66,12 @@ def _check_addresses(request: Mapping[str, Any]) -> None:
         if source := channel["DataSource"].get("S3DataSource"):
             given[f"Channel {channel['ChannelName']!r}"] = source["S3Uri"]
     addresses.check(given)
+
+
+def _check_checkpoints(config: Mapping[str, Any]) -> None:
+    path = PurePosixPath(config.get("LocalPath", plan.DEFAULT_CHECKPOINTS))
+    if not path.is_relative_to("/opt/ml") or ".." in path.parts:
+        raise NotSupported(f"sagelocal keeps checkpoints below /opt/ml only, not in {config['LocalPath']!r}")
 
 
 def _check_groups(resources: Mapping[str, Any]) -> None:

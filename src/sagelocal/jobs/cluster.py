@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from sagelocal.container import limits, sight
 from sagelocal.jobs import access, checkpoints, hosts, pipes
 from sagelocal.jobs.preloading import Preloading
-from sagelocal.jobs.preparation import JobFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,16 +166,12 @@ class Cluster:
         kept = self._plan.checkpoints
         if kept is None:
             return []
-        try:
-            folders = [(tree, tree.on_host(kept.path)) for tree in self._trees.values()]
-        except ValueError as error:
-            raise JobFailedError(
-                f"ClientError: sagelocal keeps checkpoints below /opt/ml only, not in {kept.path!r}"
-            ) from error
         isolated = self._prepared.isolated
         return [
-            checkpoints.CheckpointSync(self._storage, kept.uri, folder, sight.of(isolated, tree), self._say)
-            for tree, folder in folders
+            checkpoints.CheckpointSync(
+                self._storage, kept.uri, tree.on_host(kept.path), sight.of(isolated, tree), self._say
+            )
+            for tree in self._trees.values()
         ]
 
     def _fail(self, words: str) -> None:
