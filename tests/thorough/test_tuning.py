@@ -77,6 +77,8 @@ def test_auto_chooses_a_scale(low, high, scaling):
     [
         (lambda: continuous(low=1, high=1), "MinValue must be less than MaxValue"),
         (lambda: continuous(low="a", high=1), "numbers are needed"),
+        (lambda: continuous(low="nan", high=1), "'nan' to '1'; finite numbers are needed"),
+        (lambda: continuous(low=0, high="inf"), "'0' to 'inf'; finite numbers are needed"),
         (lambda: integer(low=1.5, high=2), "whole numbers are needed"),
         (lambda: continuous(low=0, high=1, scaling="Logarithmic"), "needs values above 0"),
         (lambda: continuous(low=0, high=1, scaling="ReverseLogarithmic"), "0 <= x < 1"),
@@ -275,13 +277,15 @@ def test_auto_parameters_are_searched_around_their_hints():
         {"Name": "lr", "ValueHint": "0.1"},
         {"Name": "n", "ValueHint": "100"},
         {"Name": "w", "ValueHint": "tanh"},
+        {"Name": "missing", "ValueHint": "nan"},
     ]
 
-    lr, n, w = definition.parse(request(ParameterRanges={"AutoParameters": hints})).definitions[0].ranges
+    lr, n, w, missing = definition.parse(request(ParameterRanges={"AutoParameters": hints})).definitions[0].ranges
 
     assert (lr.kind, lr.low, lr.high) == ("Continuous", pytest.approx(0.01), pytest.approx(1.0))
     assert (n.kind, n.low, n.high) == ("Integer", 10, 1000)
     assert w.values == ("tanh",)
+    assert missing.values == ("nan",)
 
 
 @pytest.mark.parametrize(

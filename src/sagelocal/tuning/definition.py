@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHyperParamet
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -134,6 +135,8 @@ def _automatic(entry: Mapping[str, Any]) -> Range:
     try:
         value = float(hint)
     except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
         return searching.Range(name=name, kind=searching.CATEGORICAL, values=(hint,))
     low, high = sorted((value * AUTO_LOW, value * AUTO_HIGH))
     whole = value.is_integer() and "." not in hint and "e" not in hint.lower()

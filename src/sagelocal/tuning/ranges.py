@@ -95,15 +95,21 @@ def _parse(kind: str, entry: Mapping[str, Any]) -> Range:
     try:
         low, high = number(entry["MinValue"]), number(entry["MaxValue"])
     except ValueError as error:
-        raise RangeError(
-            f"The {kind.lower()} range of {name!r} is {entry['MinValue']!r} to {entry['MaxValue']!r}; "
-            f"{'whole numbers' if kind == INTEGER else 'numbers'} are needed"
-        ) from error
+        raise _no_numbers(kind, entry) from error
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise _no_numbers(kind, entry)
     if low >= high:
         raise RangeError(f"The range of {name!r} is {low} to {high}; MinValue must be less than MaxValue")
     scaling = _scaling(entry.get("ScalingType", AUTO), low, high)
     _check_scaling(name, kind, scaling, low, high)
     return Range(name=name, kind=kind, low=low, high=high, scaling=scaling)
+
+
+def _no_numbers(kind: str, entry: Mapping[str, Any]) -> RangeError:
+    return RangeError(
+        f"The {kind.lower()} range of {entry['Name']!r} is {entry['MinValue']!r} to {entry['MaxValue']!r}; "
+        f"{'whole numbers' if kind == INTEGER else 'finite numbers'} are needed"
+    )
 
 
 def _scaling(given: str, low: float, high: float) -> str:
