@@ -204,6 +204,12 @@ def test_halving_keeps_the_best_third_at_each_rung():
     assert early.halving(running, MAXIMIZE, least=2, most=9) == []
 
 
+def test_hyperband_stops_what_goes_on_behind_its_most():
+    there, behind = curve("InProgress", 1, 1, 1), curve("InProgress", 1, 1, 1, 1)
+
+    assert early.halving([there, behind], MAXIMIZE, least=1, most=3) == [behind]
+
+
 def test_counters_and_best():
     found = [
         done({}, 0.5),
@@ -266,6 +272,23 @@ def test_a_request_is_read():
     assert tuning.definitions[0].objective == Objective(metric="a", type="Maximize")
 
 
+@pytest.mark.parametrize(
+    ("config", "static", "most"),
+    [
+        ({"MaxResource": 9}, {"epochs": "27"}, 9),
+        ({}, {"epochs": "27"}, 27),
+        ({"MinResource": 3}, {"num_epochs": '"27"'}, 27),  # as the SDK writes what a script takes
+    ],
+)
+def test_hyperbands_most_is_given_or_a_static_number_of_epochs(config, static, most):
+    job = JOB | {"StaticHyperParameters": static}
+    tuning = definition.parse(
+        request(job, Strategy="Hyperband", StrategyConfig={"HyperbandStrategyConfig": config})
+    )
+
+    assert tuning.definitions[0].halving == definition.Halving(least=config.get("MinResource", 1), most=most)
+
+
 def test_a_grid_has_as_many_jobs_as_points():
     limits = {"ResourceLimits": {"MaxParallelTrainingJobs": 1}}
 
@@ -280,7 +303,9 @@ def test_auto_parameters_are_searched_around_their_hints():
         {"Name": "missing", "ValueHint": "nan"},
     ]
 
-    lr, n, w, missing = definition.parse(request(ParameterRanges={"AutoParameters": hints})).definitions[0].ranges
+    lr, n, w, missing = (
+        definition.parse(request(ParameterRanges={"AutoParameters": hints})).definitions[0].ranges
+    )
 
     assert (lr.kind, lr.low, lr.high) == ("Continuous", pytest.approx(0.01), pytest.approx(1.0))
     assert (n.kind, n.low, n.high) == ("Integer", 10, 1000)
@@ -313,7 +338,11 @@ def test_auto_parameters_are_searched_around_their_hints():
             JOB,
             "categorical ranges only",
         ),
-        ({"Strategy": "Hyperband", "TrainingJobEarlyStoppingType": "Auto"}, JOB, "takes Off"),
+        (
+            {"Strategy": "Hyperband", "TrainingJobEarlyStoppingType": "Auto"},
+            JOB | {"StaticHyperParameters": {"epochs": "9"}},
+            "takes Off",
+        ),
         (
             {
                 "Strategy": "Hyperband",
@@ -321,6 +350,12 @@ def test_auto_parameters_are_searched_around_their_hints():
             },
             JOB,
             "it must be less",
+        ),
+        ({"Strategy": "Hyperband"}, JOB, "needs a MaxResource: .* epochs, numepochs"),
+        (
+            {"Strategy": "Hyperband"},
+            JOB | {"StaticHyperParameters": {"epochs": "20001"}},
+            "20000 is the most",
         ),
         (
             {"ParameterRanges": {"CategoricalParameterRanges": [{"Name": "c", "Values": ["1"]}] * 2}},

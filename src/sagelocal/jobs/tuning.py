@@ -75,7 +75,7 @@ class Tuner:
     # -- observing
 
     def _observe(self) -> None:
-        watches = self._tuning.stops_early or self._tuning.halving is not None
+        watches = self._tuning.stops_early or self._tuning.strategy == strategies.HYPERBAND
         self._bodies = self._children.bodies()
         self._trials = [
             self._children.trial(body, self._definition(index), curve=watches)
@@ -127,8 +127,8 @@ class Tuner:
         losing: list[Trial] = []
         for definition in self._tuning.definitions:
             own = [trial for trial in self._trials if trial.definition == definition.name]
-            if self._tuning.halving is not None:
-                halving = self._tuning.halving
+            halving = definition.halving
+            if halving is not None:
                 losing += early.halving(own, definition.objective, least=halving.least, most=halving.most)
             elif self._tuning.stops_early:
                 losing += early.median(own, definition.objective)

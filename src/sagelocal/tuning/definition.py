@@ -21,10 +21,24 @@ if TYPE_CHECKING:
 AUTO_LOW, AUTO_HIGH = 0.1, 10.0
 """A parameter left to autotuning is searched from a tenth of its hint to ten times as much."""
 _UNLIMITED = 10**9
+_MOST_RESOURCE = 20_000
+_RESOURCES = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")
+"""Static hyperparameters that say Hyperband's MaxResource when nothing else does.
+
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_HyperbandStrategyConfig.html
+"""
 
 
 class DefinitionError(ValueError):
     """The request cannot be carried out; the message is for its sender."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Halving:
+    """Hyperband's resources: how many values of the objective a job gives at least and at most."""
+
+    least: int
+    most: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +50,8 @@ class Definition:
     ranges: tuple[Range, ...]
     job: Mapping[str, Any]
     """The HyperParameterTrainingJobDefinition itself."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Halving:
-    """Hyperband's resources: how many values of the objective a job gives at least and at most."""
-
-    least: int
-    most: int
+    halving: Halving | None = None
+    """None for strategies other than Hyperband."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +64,6 @@ class Tuning:
     parallel: int
     seed: str
     stops_early: bool = False
-    halving: Halving | None = None
     max_runtime: float | None = None
     target: float | None = None
     most_not_improving: int | None = None
@@ -85,7 +92,6 @@ def parse(body: Mapping[str, Any]) -> Tuning:
         parallel=limits["MaxParallelTrainingJobs"],
         seed=str(config.get("RandomSeed", body["HyperParameterTuningJobName"])),
         stops_early=config.get("TrainingJobEarlyStoppingType") == "Auto",
-        halving=_halving(config) if strategy == strategies.HYPERBAND else None,
         max_runtime=limits.get("MaxRuntimeInSeconds"),
         target=criteria.get("TargetObjectiveMetricValue"),
         most_not_improving=criteria.get("BestObjectiveNotImproving", {}).get(
@@ -116,6 +122,7 @@ def _definition(job: Mapping[str, Any], config: Mapping[str, Any], *, named: boo
         objective=Objective(metric=objective["MetricName"], type=objective["Type"]),
         ranges=found,
         job=job,
+        halving=_halving(config, job) if config["Strategy"] == strategies.HYPERBAND else None,
     )
 
 
@@ -192,9 +199,23 @@ def _has_end(criteria: Mapping[str, Any]) -> bool:
     )
 
 
-def _halving(config: Mapping[str, Any]) -> Halving:
+def _halving(config: Mapping[str, Any], job: Mapping[str, Any]) -> Halving:
     given = config.get("StrategyConfig", {}).get("HyperbandStrategyConfig", {})
-    least, most = given.get("MinResource", 1), given.get("MaxResource", 81)
+    least, most = given.get("MinResource", 1), given.get("MaxResource") or _static_resource(job)
+    if most is None:
+        raise DefinitionError(
+            "Hyperband needs a MaxResource: HyperbandStrategyConfig has none, and StaticHyperParameters no "
+            f"whole number above 0 as {', '.join(_RESOURCES)}"
+        )
+    if most > _MOST_RESOURCE:
+        raise DefinitionError(f"Hyperband's MaxResource is {most}; {_MOST_RESOURCE} is the most")
     if least >= most:
         raise DefinitionError(f"Hyperband's MinResource is {least} and MaxResource {most}; it must be less")
     return Halving(least=least, most=most)
+
+
+def _static_resource(job: Mapping[str, Any]) -> int | None:
+    static = job.get("StaticHyperParameters", {})
+    # The SDK writes a script's hyperparameters as JSON, so a number may be in quotes.
+    given = (static[key].strip('"') for key in _RESOURCES if key in static)
+    return next((int(text) for text in given if text.isdecimal() and int(text) > 0), None)

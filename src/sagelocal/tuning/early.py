@@ -45,12 +45,13 @@ def median(trials: Sequence[Trial], objective: Objective) -> list[Trial]:
 def halving(trials: Sequence[Trial], objective: Objective, *, least: int, most: int) -> list[Trial]:
     """Return the running jobs that are not in the best third at the highest rung they have reached.
 
-    Rungs are at `least`, `least * 3`, `least * 9`, … values of the objective, below `most`.
+    Rungs are at `least`, `least * 3`, `least * 9`, … values of the objective, below `most`. A job that goes
+    on behind `most` is stopped, however good it is; one that has just come there may yet save its model.
     """
-    losing = []
+    losing = [trial for trial in trials if not trial.is_over and len(trial.curve) > most]
     for trial in trials:
         rung = _highest_rung(len(trial.curve), least, most)
-        if trial.is_over or rung is None:
+        if trial.is_over or rung is None or trial in losing:
             continue
         scores = sorted(
             (_score_at(other, rung, objective) for other in trials if len(other.curve) >= rung), reverse=True
