@@ -399,6 +399,21 @@ def test_requests_that_cannot_be_carried_out(changes, job, message):
             [0.1, 0.9, 0.2, 0.3],
             False,
         ),
+        (  # each better, none by a hundredth
+            {"BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 3}},
+            [0.9, 0.901, 0.902, 0.903],
+            True,
+        ),
+        (  # below 0 a hundredth is one of the amount
+            {"BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 3}},
+            [-0.9, -0.95, -0.96, -0.89],
+            False,
+        ),
+        (  # from 0 on everything is more
+            {"BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 3}},
+            [0.0, 0.0, 0.0, 0.001],
+            False,
+        ),
         ({}, [], False),
     ],
 )

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_HyperParameterTrai
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Any
 
 from sagelocal.tuning import trials as trying
@@ -20,6 +21,12 @@ _TAKEN = (
     *("TrainingJobName", "TrainingJobArn", "CreationTime", "TrainingStartTime", "TrainingEndTime"),
     *("TrainingJobStatus", "FailureReason", "TunedHyperParameters"),
 )
+
+_LEAST_GAIN = 0.01
+"""A training job improves on those before it by this part of the best of their values, or does not count so.
+
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_BestObjectiveNotImproving.html
+"""
 
 
 def summary(
@@ -74,9 +81,13 @@ def has_reached(trials: Sequence[Trial], tuning: Tuning) -> bool:
 
 
 def not_improving(trials: Sequence[Trial], tuning: Tuning) -> int:
-    """Return how many training jobs have ended since the best one was started."""
-    scores = _scores(trials, tuning)
-    return len(scores) - 1 - scores.index(max(scores)) if scores else 0
+    """Return how many training jobs there were since one that was better, by a hundredth, than all before."""
+    since, best = -1, -math.inf
+    for score in _scores(trials, tuning):
+        is_better = score > best and (math.isinf(best) or score - best >= _LEAST_GAIN * abs(best))
+        since = 0 if is_better else since + 1
+        best = max(best, score)
+    return max(since, 0)
 
 
 def _scores(trials: Sequence[Trial], tuning: Tuning) -> list[float]:
