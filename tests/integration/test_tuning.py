@@ -134,6 +134,30 @@ def test_a_grid_with_a_failing_point(aws, source):
     assert "told to" in failed[0]["FailureReason"]
 
 
+def test_a_grid_of_several_definitions_has_all_points_of_each(aws, source):
+    what = request(source, strategy="Grid", jobs=0)
+    config, job = what["HyperParameterTuningJobConfig"], what.pop("TrainingJobDefinition")
+    objective = config.pop("HyperParameterTuningJobObjective")
+    del config["ParameterRanges"]
+    points = {"one": ["0.1"], "three": ["0.1", "0.3", "0.5"]}
+    what["TrainingJobDefinitions"] = [
+        job
+        | {
+            "DefinitionName": name,
+            "TuningObjective": objective,
+            "HyperParameterRanges": {"CategoricalParameterRanges": [{"Name": "rate", "Values": values}]},
+        }
+        for name, values in points.items()
+    ]
+
+    best = tune(aws("sagemaker"), what)["BestTrainingJob"]
+
+    found = children(aws("sagemaker"), what["HyperParameterTuningJobName"])
+    tried = [(each["TrainingJobDefinitionName"], each["TunedHyperParameters"]["rate"]) for each in found]
+    assert tried == [("one", "0.1"), ("three", "0.1"), ("three", "0.3"), ("three", "0.5")]
+    assert (best["TrainingJobDefinitionName"], best["TunedHyperParameters"]) == ("three", {"rate": "0.3"})
+
+
 def test_all_training_jobs_fail(aws, source):
     job = tune(aws("sagemaker"), request(source, jobs=1, static={"kind": "raises"}))
 

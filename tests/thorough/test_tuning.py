@@ -1,5 +1,6 @@
 """Tuning: scales, strategies, early stopping and the reading of requests. Pure."""
 
+import itertools
 import math
 import random
 
@@ -251,6 +252,9 @@ JOB = {
 }
 
 
+HINT = {"Name": "lr", "ValueHint": "0.1"}
+
+
 def request(job=JOB, **config):
     return {
         "HyperParameterTuningJobName": "t",
@@ -295,9 +299,50 @@ def test_a_grid_has_as_many_jobs_as_points():
     assert definition.parse(request(Strategy="Grid", **limits)).most_jobs == 2
 
 
+def several(*points):
+    """Return a request with a definition for each list of points."""
+    body = request()
+    config, job = body["HyperParameterTuningJobConfig"], body.pop("TrainingJobDefinition")
+    body["TrainingJobDefinitions"] = [
+        job
+        | {
+            "DefinitionName": f"d{place}",
+            "TuningObjective": config["HyperParameterTuningJobObjective"],
+            "HyperParameterRanges": {"CategoricalParameterRanges": [{"Name": "c", "Values": values}]},
+        }
+        for place, values in enumerate(points)
+    ]
+    return body
+
+
+def test_definitions_take_turns_until_each_has_had_its_points():
+    turns = definition.parse(several(["1"], ["1", "2", "3"], ["1", "2"])).turns()
+
+    assert [each.name for each in turns] == ["d0", "d1", "d2", "d1", "d2", "d1"]
+
+
+def test_definitions_without_an_end_take_turns_for_ever():
+    turns = definition.parse(request(ParameterRanges={"AutoParameters": [HINT]})).turns()
+
+    assert len(list(itertools.islice(turns, 1000))) == 1000
+
+
+def test_definitions_of_the_same_name_are_refused():
+    body = several(["1"], ["2"])
+    body["TrainingJobDefinitions"][1]["DefinitionName"] = "d0"
+
+    with pytest.raises(definition.DefinitionError, match="'d0' is in TrainingJobDefinitions twice"):
+        definition.parse(body)
+
+
+def test_one_definition_and_several_are_refused():
+    with pytest.raises(definition.DefinitionError, match="one of TrainingJobDefinition and TrainingJobDefin"):
+        definition.parse(several(["1"]) | {"TrainingJobDefinition": JOB})
+
+
 def test_auto_parameters_are_searched_around_their_hints():
     hints = [
-        {"Name": "lr", "ValueHint": "0.1"},
+        HINT,
         {"Name": "n", "ValueHint": "100"},
         {"Name": "w", "ValueHint": "tanh"},
         {"Name": "missing", "ValueHint": "nan"},

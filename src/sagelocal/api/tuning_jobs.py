@@ -104,8 +104,8 @@ class TuningJobs:
         tuning = defining.parse(tuning_job.body)
         found = {}
         rows = []
-        for index, body in enumerate(Children(self._store, self._data_dir, tuning_job.body).bodies()):
-            chosen = tuning.definitions[index % len(tuning.definitions)]
+        bodies = Children(self._store, self._data_dir, tuning_job.body).bodies()
+        for body, chosen in zip(bodies, tuning.turns(), strict=False):
             document = summaries.summary(
                 body, tuning_job=tuning_job.name, definition=chosen.name, objective=chosen.objective
             )

@@ -6,6 +6,7 @@ and what to propose next follows from them. So it may be killed at any moment, a
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -47,8 +48,8 @@ class Tuner:
         self._tags = job.store.tags(job.body["HyperParameterTuningJobArn"])
         self._bodies: list[dict[str, Any]] = []
         self._trials: list[Trial] = []
-        self._inherited = [self._parents(definition) for definition in self._tuning.definitions]
-        self._exhausted: set[int] = set()
+        self._inherited = {each.name: self._parents(each) for each in self._tuning.definitions}
+        self._is_exhausted = False
         self._published: dict[str, Any] = {}
 
     def run(self) -> None:
@@ -78,13 +79,9 @@ class Tuner:
         watches = self._tuning.stops_early or self._tuning.strategy == strategies.HYPERBAND
         self._bodies = self._children.bodies()
         self._trials = [
-            self._children.trial(body, self._definition(index), curve=watches)
-            for index, body in enumerate(self._bodies)
+            self._children.trial(body, definition, curve=watches)
+            for body, definition in zip(self._bodies, self._tuning.turns(), strict=False)
         ]
-
-    def _definition(self, index: int) -> Definition:
-        """Return the definition of the training job number `index` (from 0): they take turns."""
-        return self._tuning.definitions[index % len(self._tuning.definitions)]
 
     def _parents(self, definition: Definition) -> list[Trial]:
         """Return the finished trials of the parents, for a warm start."""
@@ -135,32 +132,35 @@ class Tuner:
         return losing
 
     def _can_launch(self) -> bool:
-        everything_tried = len(self._exhausted) == len(self._tuning.definitions)
-        return len(self._trials) < self._tuning.most_jobs and not everything_tried
+        return len(self._trials) < self._tuning.most_jobs and not self._is_exhausted
 
     # -- acting
 
     def _launch(self) -> None:
         running = sum(not trial.is_over for trial in self._trials)
         while running < self._tuning.parallel and self._can_launch():
-            index = len(self._trials)
-            definition = self._definition(index)
-            place = index % len(self._tuning.definitions)
-            known = [trial for trial in self._trials if trial.definition == definition.name]
-            parameters = strategies.propose(
-                self._tuning.strategy,
-                definition.ranges,
-                [*self._inherited[place], *known],
-                definition.objective,
-                f"{self._tuning.seed} {definition.name}",
-            )
-            if parameters is None:
-                # The turns go by position, so a space that is used up ends the search.
-                self._exhausted.update(range(len(self._tuning.definitions)))
+            definition = self._next()
+            parameters = self._propose(definition) if definition else None
+            if definition is None or parameters is None:
+                self._is_exhausted = True
                 return
-            self._children.make(index + 1, definition, parameters, self._tags)
+            self._children.make(len(self._trials) + 1, definition, parameters, self._tags)
             self._observe()
             running += 1
+
+    def _next(self) -> Definition | None:
+        """Return the definition of the training job to be made next; None when all has been tried."""
+        return next(itertools.islice(self._tuning.turns(), len(self._trials), None), None)
+
+    def _propose(self, definition: Definition) -> dict[str, str] | None:
+        known = [trial for trial in self._trials if trial.definition == definition.name]
+        return strategies.propose(
+            self._tuning.strategy,
+            definition.ranges,
+            [*self._inherited[definition.name], *known],
+            definition.objective,
+            f"{self._tuning.seed} {definition.name}",
+        )
 
     def _stop(self, trials: list[Trial]) -> None:
         for trial in trials:

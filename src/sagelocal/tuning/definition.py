@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHyperParamet
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from sagelocal.tuning import strategies
 from sagelocal.tuning.trials import Objective
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from sagelocal.tuning.ranges import Range
 
@@ -68,6 +69,14 @@ class Tuning:
     target: float | None = None
     most_not_improving: int | None = None
 
+    def turns(self) -> Iterator[Definition]:
+        """Yield the definition of each training job in order: they take turns while they have points left."""
+        for turn in itertools.count():
+            left = [each for each in self.definitions if turn < strategies.size(each.ranges)]
+            if not left:
+                return
+            yield from left
+
 
 def parse(body: Mapping[str, Any]) -> Tuning:
     """Return the tuning job of a request, or of a Describe body.
@@ -79,9 +88,15 @@ def parse(body: Mapping[str, Any]) -> Tuning:
     config = body["HyperParameterTuningJobConfig"]
     several = body.get("TrainingJobDefinitions", [])
     jobs = several or ([body["TrainingJobDefinition"]] if "TrainingJobDefinition" in body else [])
-    if not jobs:
-        raise DefinitionError("TrainingJobDefinition or TrainingJobDefinitions is needed")
+    if not jobs or (several and "TrainingJobDefinition" in body):
+        got = "both are there" if jobs else "neither is"
+        raise DefinitionError(f"one of TrainingJobDefinition and TrainingJobDefinitions is needed; {got}")
     definitions = tuple(_definition(job, config, named=bool(several)) for job in jobs)
+    names = [each.name for each in definitions]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise DefinitionError(
+            f"DefinitionName {twice[0]!r} is in TrainingJobDefinitions twice; names must be unique"
+        )
     limits, strategy = config["ResourceLimits"], config["Strategy"]
     criteria = config.get("TuningJobCompletionCriteria", {})
     _check(strategy, config, definitions)

@@ -50,7 +50,12 @@ def grid_size(ranges: Sequence[Range]) -> int:
             raise RangeError(
                 f"Grid search takes categorical ranges only; that of {each.name!r} is {each.kind.lower()}"
             )
-    return math.prod(len(set(each.values)) for each in ranges)
+    return int(size(ranges))
+
+
+def size(ranges: Sequence[Range]) -> float:
+    """Return how many points a space of categories has; one with numbers in it has no end."""
+    return math.prod(len(set(each.values)) for each in ranges) if _is_finite(ranges) else math.inf
 
 
 def _grid(ranges: Sequence[Range], trials: Sequence[Trial], _: Objective, __: str) -> dict[str, str] | None:

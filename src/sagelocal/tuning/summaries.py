@@ -58,9 +58,12 @@ def best(
     found = trying.best(trials, tuning.definitions[0].objective)
     if found is None:
         return None
-    index = trials.index(found)
-    definition = tuning.definitions[index % len(tuning.definitions)]
-    return summary(bodies[index], tuning_job=name, definition=definition.name, objective=definition.objective)
+    body, definition = next(
+        (body, definition)
+        for trial, body, definition in zip(trials, bodies, tuning.turns(), strict=False)
+        if trial is found
+    )
+    return summary(body, tuning_job=name, definition=definition.name, objective=definition.objective)
 
 
 def inherited(trial: Trial) -> Trial:
