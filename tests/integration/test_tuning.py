@@ -180,23 +180,36 @@ def test_an_objective_that_no_job_prints_is_said(aws, source):
         sagemaker.create_hyper_parameter_tuning_job(**what)
 
 
+def warm_start(source, parent, kind, **config):
+    what = request(source, jobs=1, parallel=1, **config)
+    what["WarmStartConfig"] = {
+        "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": parent}],
+        "WarmStartType": kind,
+    }
+    return what
+
+
 def test_a_warm_start_knows_its_parent(aws, source):
     sagemaker = aws("sagemaker")
     parent = request(source, jobs=1, parallel=1)
     before = tune(sagemaker, parent)
-    what = request(source, strategy="Bayesian", jobs=1, parallel=1)
-    what["WarmStartConfig"] = {
-        "ParentHyperParameterTuningJobs": [
-            {"HyperParameterTuningJobName": parent["HyperParameterTuningJobName"]}
-        ],
-        "WarmStartType": "IdenticalDataAndAlgorithm",
-    }
+    name = parent["HyperParameterTuningJobName"]
 
-    job = tune(sagemaker, what)
+    job = tune(sagemaker, warm_start(source, name, "IdenticalDataAndAlgorithm", strategy="Bayesian"))
+    transfer = tune(sagemaker, warm_start(source, name, "TransferLearning"))
 
     value = lambda best: best["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]  # noqa: E731
     overall = max(value(before["BestTrainingJob"]), value(job["BestTrainingJob"]))
     assert value(job["OverallBestTrainingJob"]) == overall
+    # Values on other data cannot be compared.
+    assert "OverallBestTrainingJob" not in transfer
+    category = {"CategoricalParameterRanges": [{"Name": "rate", "Values": ["0.5"]}]}
+    with pytest.raises(
+        sagemaker.exceptions.ClientError, match=rf"'rate' is categorical, .* {name!r} continuous"
+    ):
+        sagemaker.create_hyper_parameter_tuning_job(
+            **warm_start(source, name, "TransferLearning", ranges=category)
+        )
 
 
 def test_a_stop_stops_the_training_jobs(aws, source):

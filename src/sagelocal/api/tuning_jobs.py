@@ -123,7 +123,7 @@ class TuningJobs:
         }
 
     def _check_parents(self, request: Mapping[str, Any], tuning: defining.Tuning) -> None:
-        """Check the parents of a warm start: there, over, and tuned for the same objective."""
+        """Check the parents of a warm start: there, over, and tuned for the same objective in like ranges."""
         for parent in request.get("WarmStartConfig", {}).get("ParentHyperParameterTuningJobs", []):
             name = parent["HyperParameterTuningJobName"]
             body = self._records.get(name).body
@@ -132,12 +132,28 @@ class TuningJobs:
                     f"The parent tuning job {name!r} is {body['HyperParameterTuningJobStatus']}; "
                     "it must have ended"
                 )
-            theirs, ours = defining.parse(body).definitions[0].objective, tuning.definitions[0].objective
+            before, now = defining.parse(body).definitions[0], tuning.definitions[0]
+            theirs, ours = before.objective, now.objective
             if theirs != ours:
                 raise ValidationException(
                     f"The parent tuning job {name!r} has the objective {theirs.type} {theirs.metric}; "
                     f"this one's is {ours.type} {ours.metric}, and they must be the same"
                 )
+            _check_kinds(name, before, now)
+
+
+def _check_kinds(parent: str, before: defining.Definition, now: defining.Definition) -> None:
+    """Check that what a parent tuned is tuned as the same kind of hyperparameter.
+
+    https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-warm-start.html
+    """
+    kinds = {each.name: each.kind for each in before.ranges}
+    for each in now.ranges:
+        if kinds.get(each.name, each.kind) != each.kind:
+            raise ValidationException(
+                f"The hyperparameter {each.name!r} is {each.kind.lower()}, and in the parent tuning job "
+                f"{parent!r} {kinds[each.name].lower()}; they must be the same"
+            )
 
 
 def _check_metric(definition: defining.Definition) -> None:

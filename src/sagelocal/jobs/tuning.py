@@ -183,9 +183,8 @@ class Tuner:
         best = summaries.best(self._trials, self._bodies, self._tuning, self._job.name)
         if best is not None:
             members["BestTrainingJob"] = best
-            overall = self._overall_best(best)
-            if "WarmStartConfig" in self._job.body:
-                members["OverallBestTrainingJob"] = overall
+            if self._job.body.get("WarmStartConfig", {}).get("WarmStartType") == "IdenticalDataAndAlgorithm":
+                members["OverallBestTrainingJob"] = self._overall_best(best)
         return members
 
     def _overall_best(self, best: dict[str, Any]) -> dict[str, Any]:
