@@ -121,6 +121,27 @@ def test_a_tuning_job_finds_the_best_of_its_training_jobs(aws, source):
     assert [(each["HyperParameterTuningJobName"], each["Strategy"]) for each in listed] == [(name, "Random")]
 
 
+def test_a_training_job_is_described_as_one_that_was_made_by_itself(aws, source):
+    sagemaker, what = aws("sagemaker"), request(source, jobs=1)
+    definition = what["TrainingJobDefinition"]
+    definition["StoppingCondition"] = {}
+    definition["HyperParameterTuningResourceConfig"] = definition.pop("ResourceConfig") | {
+        "VolumeKmsKeyId": "key"
+    }
+
+    best = tune(sagemaker, what)["BestTrainingJob"]["TrainingJobName"]
+
+    found = sagemaker.describe_training_job(TrainingJobName=best)
+    assert found["StoppingCondition"] == {"MaxRuntimeInSeconds": 86400}
+    assert found["ResourceConfig"]["VolumeKmsKeyId"] == "key"
+    yes_or_no = (
+        "EnableNetworkIsolation",
+        "EnableInterContainerTrafficEncryption",
+        "EnableManagedSpotTraining",
+    )
+    assert [found[key] for key in yes_or_no] == [False] * 3
+
+
 def test_a_grid_with_a_failing_point(aws, source):
     kinds = {"CategoricalParameterRanges": [{"Name": "kind", "Values": ["good", "raises"]}]}
     what = request(source, strategy="Grid", jobs=0, ranges=kinds, static={"rate": "0.5"})

@@ -12,7 +12,7 @@ from sagelocal.api import deleting, stopping, training_definitions
 from sagelocal.api.kinds import TRAINING_JOB
 from sagelocal.api.records import now
 from sagelocal.errors import NotSupported, ValidationException
-from sagelocal.jobs import preferences, transitions, warm_pools
+from sagelocal.jobs import plan, preferences, transitions, warm_pools
 from sagelocal.jobs.status import JobStatus
 from sagelocal.wire.dispatch import operation
 
@@ -52,10 +52,7 @@ class TrainingJobs:
             ResourceConfig=preferences.selected(request["ResourceConfig"]),
             TrainingJobStatus=JobStatus.IN_PROGRESS,
             **first,
-            StoppingCondition=training_definitions.stopping_condition(request),
-            EnableNetworkIsolation=request.get("EnableNetworkIsolation", False),
-            EnableInterContainerTrafficEncryption=request.get("EnableInterContainerTrafficEncryption", False),
-            EnableManagedSpotTraining=request.get("EnableManagedSpotTraining", False),
+            **plan.defaults(request),
             **warm_pools.at_start(request),
         )
         self._take_over_a_pool(request)

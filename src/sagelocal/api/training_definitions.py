@@ -16,7 +16,6 @@ from sagelocal.jobs import plan
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-DEFAULT_RUNTIME_SECONDS = 86400
 _DATA_TYPES = ("S3Prefix", "ManifestFile", "AugmentedManifestFile")
 
 
@@ -41,15 +40,9 @@ def check(request: Mapping[str, Any]) -> None:
     _check_channels(request)
 
 
-def stopping_condition(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the StoppingCondition with its default."""
-    given: dict[str, Any] = request.get("StoppingCondition", {})
-    return {"MaxRuntimeInSeconds": DEFAULT_RUNTIME_SECONDS} | given
-
-
 def _check_spot(request: Mapping[str, Any]) -> None:
     """Check what API_StoppingCondition says of managed spot training."""
-    condition = stopping_condition(request)
+    condition = plan.defaults(request)["StoppingCondition"]
     wait, runtime = condition.get("MaxWaitTimeInSeconds"), condition["MaxRuntimeInSeconds"]
     if request.get("EnableManagedSpotTraining") and (wait is None or wait < runtime):
         raise ValidationException(

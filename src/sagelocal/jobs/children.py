@@ -11,9 +11,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from sagelocal.algorithms import catalog
-from sagelocal.jobs import mailbox, metrics, transitions
+from sagelocal.jobs import mailbox, metrics, plan, preferences, transitions
 from sagelocal.jobs.folder import JobFolder
-from sagelocal.jobs.plan import Metric
 from sagelocal.jobs.status import TERMINAL, JobStatus
 from sagelocal.jobs.store import AlreadyExistsError, MissingError
 from sagelocal.tuning import trials as trying
@@ -30,10 +29,10 @@ KIND = "training-job"
 TUNED = "TunedHyperParameters"
 """A member of a child's body beside those of Describe: which hyperparameters its tuning job chose."""
 _TAKEN = (
-    *("RoleArn", "InputDataConfig", "OutputDataConfig", "StoppingCondition", "VpcConfig", "CheckpointConfig"),
-    *("RetryStrategy", "Environment", "EnableNetworkIsolation", "EnableManagedSpotTraining"),
-    *("EnableInterContainerTrafficEncryption",),
+    *("RoleArn", "InputDataConfig", "OutputDataConfig", "VpcConfig", "CheckpointConfig"),
+    *("RetryStrategy", "Environment"),
 )
+_OF_RESOURCES = ("InstanceType", "InstanceCount", "VolumeSizeInGB", "VolumeKmsKeyId")
 
 
 class Children:
@@ -113,7 +112,9 @@ class Curve:
     def __init__(self, log: Path, body: Mapping[str, Any], metric: str) -> None:
         definitions = body["AlgorithmSpecification"].get("MetricDefinitions", [])
         chosen = [
-            Metric(name=each["Name"], regex=each["Regex"]) for each in definitions if each["Name"] == metric
+            plan.Metric(name=each["Name"], regex=each["Regex"])
+            for each in definitions
+            if each["Name"] == metric
         ]
         self._scanner = metrics.Scanner(chosen, lambda _: None)
         self._log = log
@@ -152,6 +153,7 @@ def child_body(
         "LastModifiedTime": moment,
         "TrainingJobStatus": JobStatus.IN_PROGRESS,
         **{key: job[key] for key in _TAKEN if key in job},
+        **plan.defaults(job),
     }
     body["AlgorithmSpecification"] = _specification(body, job, definition)
     transitions.advance(body, "Starting", moment)
@@ -174,7 +176,8 @@ def _specification(body: dict[str, Any], job: Mapping[str, Any], definition: Def
 
 def _resources(job: Mapping[str, Any]) -> dict[str, Any]:
     if "ResourceConfig" in job:
-        return dict(job["ResourceConfig"])
+        return preferences.selected(job["ResourceConfig"])
     given = job["HyperParameterTuningResourceConfig"]
     first = (given.get("InstanceConfigs") or [given])[0]
-    return {key: first[key] for key in ("InstanceType", "InstanceCount", "VolumeSizeInGB") if key in first}
+    members = {**given, **first}
+    return {key: members[key] for key in _OF_RESOURCES if key in members}

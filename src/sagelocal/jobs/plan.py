@@ -183,6 +183,18 @@ def training(body: Mapping[str, Any], *, region: str, stop_grace: float = STOP_G
     )
 
 
+def defaults(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those members of a request that Describe has whether they were given or not."""
+    members = ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining")
+    return {
+        "StoppingCondition": {
+            "MaxRuntimeInSeconds": DEFAULT_RUNTIME_SECONDS,
+            **request.get("StoppingCondition", {}),
+        },
+        **{key: request.get(key, False) for key in members},
+    }
+
+
 def _hosts(resources: Mapping[str, Any]) -> tuple[Host, ...]:
     groups = resources.get("InstanceGroups") or [
         {
