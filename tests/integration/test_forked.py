@@ -234,6 +234,14 @@ def bench(request, tmp_path_factory):
     made.runners.close()
 
 
+def test_a_line_of_any_length_arrives_whole(bench):
+    """In pieces that fit into a log event each, cut between characters."""
+    end, lines = bench.run("print('x' + 'é' * 300_000)")
+    assert end.code == 0
+    assert "".join(lines) == "x" + "é" * 300_000
+    assert max(len(line.encode()) for line in lines) <= process.LINE_BYTES
+
+
 def test_a_script_sees_the_same(bench):
     own = {name: str(Path(f"/proc/self/ns/{name}").readlink()) for name in ("mnt", "pid", "ipc", "uts")}
     arguments = (json.dumps(own), str(bench.secret), "--a", "b c")

@@ -23,11 +23,13 @@ from sagelocal.container import isolation as isolating
 from sagelocal.container.exits import SIGNAL_BASE, Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 READ_BYTES = 1 << 16
-LINE_BYTES = 256 * 1024
+LINE_BYTES = 256 * 1024 - 26
 """A line longer than this is handed on in pieces; no event of CloudWatch Logs is longer either."""
+_CHARACTER_BYTES = 4
+"""Of the longest in UTF-8."""
 _SHELLS = frozenset({"sh", "bash", "dash"})
 _REAPER = Path(__file__).with_name("reaper.py")
 
@@ -132,16 +134,27 @@ class Process:
         with open(self._handle.output, "rb", buffering=0) as stream:  # noqa: PTH123  (a descriptor)
             while chunk := stream.read(READ_BYTES):
                 *lines, rest = (rest + chunk).split(b"\n")
-                for line in lines:
-                    self._hand_on(line)
-                if len(rest) >= LINE_BYTES:
-                    self._hand_on(rest)
-                    rest = b""
+                *begun, rest = _pieces(rest)
+                self._hand_on(piece for line in lines for piece in _pieces(line))
+                self._hand_on(begun)
         if rest:
-            self._hand_on(rest)
+            self._hand_on([rest])
 
-    def _hand_on(self, line: bytes) -> None:
-        self._on_line(line.decode("utf-8", "replace").rstrip("\r"))
+    def _hand_on(self, pieces: Iterable[bytes]) -> None:
+        for piece in pieces:
+            self._on_line(piece.decode("utf-8", "replace").rstrip("\r"))
+
+
+def _pieces(line: bytes) -> Iterator[bytes]:
+    """Cut a line, between two characters, into pieces of at most `LINE_BYTES`; a short one is one piece."""
+    start = 0
+    while len(line) - start > LINE_BYTES:
+        most = start + LINE_BYTES
+        ends = range(most, most - _CHARACTER_BYTES, -1)
+        end = next((each for each in ends if line[each] & 0xC0 != 0x80), most)  # noqa: PLR2004  (one begins there)
+        yield line[start:end]
+        start = end
+    yield line[start:]
 
 
 @dataclass
