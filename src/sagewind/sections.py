@@ -193,6 +193,15 @@ class Range(Checked):
         super().__post_init__()
         if self.minimum >= self.maximum:
             raise SpecError("minimum", self.minimum, f"a number below the maximum, {self.maximum:g}")
+        for key, bound in (("minimum", self.minimum), ("maximum", self.maximum)):
+            if not math.isfinite(bound):
+                raise SpecError(key, bound, "a finite number")
+        if self.scale == "Logarithmic" and self.minimum <= 0:
+            raise SpecError("minimum", self.minimum, "a number above 0 with the scale Logarithmic")
+        if self.scale == "ReverseLogarithmic" and (self.is_integer or self.minimum < 0 or self.maximum >= 1):
+            raise SpecError(
+                "scale", self.scale, "another one, or a range of numbers with a point, from 0 to below 1"
+            )
 
     @property
     def is_integer(self) -> bool:
@@ -210,7 +219,8 @@ class Tuning(Checked):
     ranges: Mapping[str, Range]
     max_jobs: int = rule(10, minimum=1, maximum=750)
     parallel: int = rule(2, minimum=1, maximum=100)
-    strategy: str = rule("Bayesian", one_of=("Bayesian", "Random", "Hyperband", "Grid"))
+    strategy: str = rule("Bayesian", one_of=("Bayesian", "Random", "Hyperband"))
+    """Not Grid, which takes words alone: ranges have numbers."""
     seed: int = rule(0, minimum=0, maximum=2147483647)
 
     def __post_init__(self) -> None:

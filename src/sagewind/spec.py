@@ -32,6 +32,11 @@ _A_TAG = (
     "keys that begin with aws: are Amazon's"
 )
 _A_CRON = "five fields of cron such as 0 3 * * 1, or @hourly, @daily, @weekly, @monthly, @yearly"
+_RESOURCES = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")
+"""Hyperparameters by one of which SageMaker knows how far Hyperband goes.
+
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_HyperbandStrategyConfig.html
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,6 +247,12 @@ class Model(Checked):
         if twice:
             raise SpecError(
                 "tuning.ranges", twice[0], "what is no hyperparameter besides: the job chooses it"
+            )
+        if tuning.strategy == "Hyperband" and not any(key in self.hyperparameters for key in _RESOURCES):
+            raise SpecError(
+                "tuning.strategy",
+                tuning.strategy,
+                f"another one, or one of the hyperparameters {', '.join(_RESOURCES)}, by which it goes",
             )
 
     @property

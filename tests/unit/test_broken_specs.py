@@ -94,6 +94,31 @@ BROKEN = [
         "ranges.a.minimum is 2",
     ),
     ("budget:", "tuning: {objective: r2, ranges: {}}\nbudget:", "tuning.ranges is {}"),
+    (
+        "budget:",
+        "tuning: {objective: r2, ranges: {a: {minimum: 1, maximum: .inf}}}\nbudget:",
+        "ranges.a.maximum is inf",
+    ),
+    (
+        "budget:",
+        "tuning: {objective: r2, ranges: {a: {minimum: 0, maximum: 1, scale: Logarithmic}}}\nbudget:",
+        "ranges.a.minimum is 0; allowed is a number above 0",
+    ),
+    (
+        "budget:",
+        "tuning: {objective: r2, ranges: {a: {minimum: .5, maximum: 1, scale: ReverseLogarithmic}}}\nbudget:",
+        "ranges.a.scale is 'ReverseLogarithmic'; allowed is another one, or a range",
+    ),
+    (
+        "budget:",
+        "tuning: {objective: r2, ranges: {a: {minimum: 1, maximum: 2}}, strategy: Grid}\nbudget:",
+        "tuning.strategy is 'Grid'",
+    ),
+    (
+        "budget:",
+        "tuning: {objective: r2, ranges: {a: {minimum: 1, maximum: 2}}, strategy: Hyperband}\nbudget:",
+        "tuning.strategy is 'Hyperband'; allowed is another one, or one of the hyperparameters epochs",
+    ),
     # what agrees neither with itself nor with the table
     ("target: progression\n  id", "target: progresion\n  id", "data.target names 'progresion'; did you mean"),
     ("id_column: id", "id_column: patient", "data.id_column names 'patient'; allowed are the columns of"),
