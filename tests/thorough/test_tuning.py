@@ -1,5 +1,6 @@
 """Tuning: scales, strategies, early stopping and the reading of requests. Pure."""
 
+import contextlib
 import itertools
 import math
 import random
@@ -8,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sagelocal.jobs.children import Children
+from sagelocal.jobs.store import Store
 from sagelocal.tuning import definition, early, ranges, strategies, summaries, trials
 from sagelocal.tuning.trials import Objective, Trial
 
@@ -338,6 +341,32 @@ def test_definitions_of_the_same_name_are_refused():
 def test_one_definition_and_several_are_refused():
     with pytest.raises(definition.DefinitionError, match="one of TrainingJobDefinition and TrainingJobDefin"):
         definition.parse(several(["1"]) | {"TrainingJobDefinition": JOB})
+
+
+def test_a_target_that_is_never_reached_ends_at_the_quota():
+    endless = request(
+        ResourceLimits={"MaxParallelTrainingJobs": 1},
+        TuningJobCompletionCriteria={"TargetObjectiveMetricValue": 1.0},
+    )
+
+    assert definition.parse(endless).most_jobs == 750
+
+
+def test_what_was_static_in_a_parent_is_known_where_it_is_tuned(tmp_path):
+    tuning = {"HyperParameterTuningJobName": "p", "HyperParameterTuningJobArn": "arn:p", "CreationTime": 1.0}
+    body = {
+        "TrainingJobName": "t",
+        "TrainingJobStatus": "Completed",
+        "HyperParameters": {"c": "2", "other": "1", "_tuning_objective_metric": "a"},
+        "TunedHyperParameters": {"other": "1"},
+        "FinalMetricDataList": [{"MetricName": "a", "Value": 0.5}],
+    }
+
+    with contextlib.closing(Store(tmp_path / "state.db")) as store:
+        children = Children(store, tmp_path, tuning)
+        found = children.trial(body, definition.parse(request()).definitions[0], curve=False)
+
+    assert (found.parameters, found.value) == ({"c": "2"}, 0.5)
 
 
 def test_auto_parameters_are_searched_around_their_hints():

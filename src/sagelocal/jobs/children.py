@@ -56,12 +56,15 @@ class Children:
                 return found
 
     def trial(self, body: Mapping[str, Any], definition: Definition, *, curve: bool) -> Trial:
-        """Return what is known of one; with `curve` its log is read for the objective's values so far."""
+        """Return what is known of one; with `curve` its log is read for the objective's values so far.
+
+        What the definition tunes counts as tuned, though it may have been static in a parent's training job.
+        """
         name = body["TrainingJobName"]
-        metric = definition.objective.metric
+        metric, given = definition.objective.metric, body["HyperParameters"]
         return trying.Trial(
             name=name,
-            parameters=body[TUNED],
+            parameters={each.name: given[each.name] for each in definition.ranges if each.name in given},
             status=body["TrainingJobStatus"],
             value=trying.objective_of(body, metric),
             definition=definition.name,

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 AUTO_LOW, AUTO_HIGH = 0.1, 10.0
 """A parameter left to autotuning is searched from a tenth of its hint to ten times as much."""
-_UNLIMITED = 10**9
+_MOST_JOBS = 750
+"""A tuning job that does not say how many training jobs it makes, makes so many: AWS's quota.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-limits.html
+"""
 _MOST_RESOURCE = 20_000
 _RESOURCES = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")
 """Static hyperparameters that say Hyperband's MaxResource when nothing else does.
@@ -205,7 +209,7 @@ def _most_jobs(
         return size
     if given is None and not has_end and "MaxRuntimeInSeconds" not in limits:
         raise DefinitionError("ResourceLimits needs MaxNumberOfTrainingJobs")
-    return int(given) if given is not None else _UNLIMITED
+    return int(given) if given is not None else _MOST_JOBS
 
 
 def _has_end(criteria: Mapping[str, Any]) -> bool:
