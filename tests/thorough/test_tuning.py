@@ -393,6 +393,17 @@ def test_auto_parameters_are_searched_around_their_hints():
         ({"ParameterRanges": {}}, JOB, "at least one parameter range"),
         ({"HyperParameterTuningJobObjective": None}, JOB, "needs an objective"),
         ({}, JOB | {"StaticHyperParameters": {"c": "1"}}, "'c' is static and has a range"),
+        (
+            {},
+            JOB | {"ResourceConfig": {}, "HyperParameterTuningResourceConfig": {"InstanceCount": 1}},
+            "one of ResourceConfig and HyperParameterTuningResourceConfig is needed; both are there",
+        ),
+        (
+            {},
+            {key: value for key, value in JOB.items() if key != "ResourceConfig"}
+            | {"HyperParameterTuningResourceConfig": {"AllocationStrategy": "Prioritized"}},
+            "HyperParameterTuningResourceConfig names no instance: .* AllocationStrategy",
+        ),
         ({"ResourceLimits": {"MaxParallelTrainingJobs": 1}}, JOB, "needs MaxNumberOfTrainingJobs"),
         (
             {

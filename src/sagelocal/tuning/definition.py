@@ -151,8 +151,22 @@ def _check_static(job: Mapping[str, Any], found: tuple[Range, ...]) -> None:
         raise DefinitionError(f"The hyperparameter {both[0]!r} is static and has a range; one is allowed")
     if "TrainingImage" not in job["AlgorithmSpecification"]:
         raise DefinitionError("AlgorithmSpecification needs a TrainingImage")
-    if "ResourceConfig" not in job and "HyperParameterTuningResourceConfig" not in job:
-        raise DefinitionError("ResourceConfig or HyperParameterTuningResourceConfig is needed")
+    _check_resources(job)
+
+
+def _check_resources(job: Mapping[str, Any]) -> None:
+    given = [key for key in ("ResourceConfig", "HyperParameterTuningResourceConfig") if key in job]
+    if len(given) != 1:
+        got = "both are there" if given else "neither is"
+        raise DefinitionError(
+            f"one of ResourceConfig and HyperParameterTuningResourceConfig is needed; {got}"
+        )
+    own = job.get("HyperParameterTuningResourceConfig")
+    if own is not None and "InstanceType" not in own and not own.get("InstanceConfigs"):
+        raise DefinitionError(
+            "HyperParameterTuningResourceConfig names no instance: it has "
+            f"{', '.join(own) or 'nothing'}; InstanceType or InstanceConfigs is needed"
+        )
 
 
 def _automatic(entry: Mapping[str, Any]) -> Range:
