@@ -1,5 +1,7 @@
 """SDK v2: a run of an experiment whose job is tracked, and lineage from its package back to its data."""
 
+import time
+
 import sagemaker
 from sagemaker.experiments.run import Run, load_run
 from sagemaker.lineage.artifact import ModelArtifact
@@ -59,9 +61,13 @@ of_job = tables.show(training_job_name=job["TrainingJobName"])
 print(of_job)
 assert set(of_job[of_job["Direction"] == "Input"]["Type"]) == {"Image", "DataSet"}
 assert list(of_job[of_job["Direction"] == "Output"]["Type"]) == ["Model"]
-of_package = tables.show(model_package_arn=package.model_package_arn)
+found, end = set(), time.monotonic() + 60
+while found != {"Image", "Model", "Approval", "ModelGroup"}:  # lineage follows what it is of, a moment later
+    assert time.monotonic() < end, found
+    time.sleep(0.2)
+    of_package = tables.show(model_package_arn=package.model_package_arn)
+    found = set() if of_package is None else set(of_package["Type"])
 print(of_package)
-assert set(of_package["Type"]) == {"Image", "Model", "Approval", "ModelGroup"}
 
 (found,) = ModelArtifact.list(source_uri=job["ModelArtifacts"]["S3ModelArtifacts"], sagemaker_session=session)
 trained = ModelArtifact.load(artifact_arn=found.artifact_arn, sagemaker_session=session)
