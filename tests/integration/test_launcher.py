@@ -377,3 +377,11 @@ def test_a_wish_for_a_runner_that_cannot_be_read_keeps_no_job_from_running(jobs)
     (jobs.settings.data_dir / "runners" / "x.wish").write_text("no JSON")
     jobs.run(launcher, "a", "Completed")
     jobs.wait("a", "Completed")
+
+
+def test_a_job_that_was_made_and_stopped_between_two_looks_is_stopped(jobs):
+    jobs.launch()
+    jobs.add("a", "Completed", status="Stopping")
+    mailbox.put(jobs.settings.data_dir, KIND, "a")
+    body = jobs.wait("a", "Stopped")
+    assert body["SecondaryStatus"] == "Stopped"

@@ -52,6 +52,7 @@ _AGAIN_SECONDS = 1.0
 """Before what failed is tried again."""
 _LAST_WORDS = 600
 _LEAST_ROOM = 2
+_NEVER_STARTED = "The job was stopped before it started"
 
 _log = logging.getLogger(__name__)
 
@@ -129,7 +130,7 @@ class Launcher:
         with self._changed:
             waited = not JOB_KINDS[kind].coordinates and self._queue.remove(kind, name)
         if waited:
-            self._end(JOB_KINDS[kind], name, JobStatus.STOPPED, "The job was stopped before it started")
+            self._end(JOB_KINDS[kind], name, JobStatus.STOPPED, _NEVER_STARTED)
             return
         folder.ask_to_stop()
         folder.signal(signal.SIGTERM)
@@ -175,7 +176,7 @@ class Launcher:
             if stopping:
                 self.stop(kind.kind, resource.name)  # who marked it may not have lived to pass it on
         elif stopping and not kind.coordinates:
-            self._end(kind, resource.name, JobStatus.STOPPED, "The job was stopped before it started")
+            self._end(kind, resource.name, JobStatus.STOPPED, _NEVER_STARTED)
         else:
             self._queue.add(kind.kind, resource.name)
 
@@ -261,9 +262,13 @@ class Launcher:
 
     def _see_to(self, kind: str, name: str) -> None:
         status = self._ledger.status(JOB_KINDS[kind], name)
-        if status == JobStatus.STOPPING:
+        is_known = self._knows(kind, name)
+        if status == JobStatus.STOPPING and is_known:
             self.stop(kind, name)
-        elif status == JobStatus.IN_PROGRESS and not self._knows(kind, name):
+        elif status == JobStatus.STOPPING and not JOB_KINDS[kind].coordinates:
+            # Made and stopped by a supervisor since the last look.
+            self._end(JOB_KINDS[kind], name, JobStatus.STOPPED, _NEVER_STARTED)
+        elif status in (JobStatus.IN_PROGRESS, JobStatus.STOPPING) and not is_known:
             self.submit(kind, name)
         else:
             self._ledger.tell(name)
