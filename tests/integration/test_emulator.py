@@ -1,13 +1,17 @@
 """The emulator below a container's first process, its data directory, and the environment that it runs in."""
 
+import contextlib
+import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
-from sagelocal.emulator import environment, process
+from sagelocal.emulator import account, command, environment, process
 
 SPACES = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"]
 """A process in these is the first of its own, as a container's command is."""
@@ -34,6 +38,22 @@ def test_no_second_one_writes_over_its_state(emulator):
         process.hold(data, within=0),
     ):
         pass
+
+
+def test_it_waits_for_one_that_is_still_ending(tmp_path):
+    with contextlib.ExitStack() as ending:
+        ending.enter_context(process.hold(tmp_path))
+        listener = ending.enter_context(socket.create_server((process.HOST, 0)))
+        port = listener.getsockname()[1]
+        threading.Timer(1.0, ending.close).start()
+        with process.start(
+            port=port,
+            data=tmp_path,
+            environments=command.environments_folder(os.environ),
+            account=account.Account(number="123456789012", region="us-east-1"),
+            environ=os.environ,
+        ) as emulator:
+            assert emulator.port == port
 
 
 def test_an_environment_that_lost_its_python_is_made_again(tmp_path):

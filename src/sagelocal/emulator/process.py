@@ -97,12 +97,12 @@ def start(
     """
     check_port(port)
     port = port or free_port()
-    _try_to_listen(host, port)
     python = environment.ensure(environments)
     log = data / "emulator.log"
     boot = Path(__file__).with_name("boot.py")
     arguments = (accounts.ACCESS_KEY, account.number, accounts.ROLE, accounts.SESSION, account.region)
     with hold(data) as held, log.open("ab") as output:
+        _try_to_listen(host, port)  # not before one that was here and is still ending has let go of it
         process = subprocess.Popen(
             [str(python), str(boot), *arguments],
             env=child_environment(environ, port=port, data=data, account=account, host=host),
@@ -221,7 +221,7 @@ def _is_free(port: int) -> bool:
 
 
 def _try_to_listen(host: str, port: int) -> None:
-    """Refuse an address before anything is made for it: the emulator itself would tell in a traceback."""
+    """Refuse an address at which the emulator could not listen: it would tell so in a traceback."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         # Connections of the last owner that linger do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
