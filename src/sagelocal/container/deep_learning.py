@@ -30,7 +30,8 @@ _PYTORCH = {
     "2.3.0": (3, 13),
     "2.4.0": (3, 13),
     "2.5.1": (3, 13),
-    **dict.fromkeys(("2.6.0", "2.7.1", "2.8.0", "2.9.0", "2.10.0"), (3, 14)),
+    **dict.fromkeys(("2.6.0", "2.7.1", "2.8.0"), (3, 14)),
+    **dict.fromkeys(("2.9.0", "2.10.0"), (3, 15)),
 }
 """The first interpreter that a version, or the torchvision that goes with it, has no wheels for."""
 _OLD_TENSORFLOW = (

@@ -21,7 +21,7 @@ class Release:
     """The framework's own version."""
     lock: str = ""
     """The file in `locks/` with every package of its environment; empty: no interpreter of ours has it."""
-    python: tuple[tuple[int, int], tuple[int, int]] = ((3, 11), (3, 14))
+    python: tuple[tuple[int, int], tuple[int, int]] = ((3, 11), (3, 15))
     """The interpreters that the locked versions have wheels for: from, up to and without."""
 
     lack: str = ""
