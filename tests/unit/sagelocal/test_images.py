@@ -120,8 +120,9 @@ def test_where_uv_takes_pytorch_from_elsewhere_only_its_lines_are_loosened():
 @pytest.mark.skipif(sysconfig.get_platform() != "linux-x86_64", reason="other systems' wheels are small")
 def test_a_download_of_gigabytes_is_said_unless_uv_takes_pytorch_from_elsewhere(tmp_path, monkeypatch):
     kept = environments.Environments(tmp_path)
+    pytorch = images.resolve(DLC.format("pytorch-training:2.6.0-cpu-py312"), interpreter=P311)
     monkeypatch.delenv(torch_wheels.BACKEND, raising=False)
-    assert "2 to 4 GB" in kept.warning(images.resolve(DLC.format("pytorch-training:2.6.0-cpu-py312")))
+    assert "2 to 4 GB" in kept.warning(pytorch)
     assert kept.warning(images.resolve("sagemaker-scikit-learn:1.9-0")) == ""
     monkeypatch.setenv(torch_wheels.BACKEND, "cpu")
-    assert kept.warning(images.resolve(DLC.format("pytorch-training:2.6.0-cpu-py312"))) == ""
+    assert kept.warning(pytorch) == ""
