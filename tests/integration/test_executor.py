@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sagewind.stack import environment
+from sagewind.stack.home import Home, Memory
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -81,3 +84,27 @@ def test_a_task_that_ends_wakes_the_scheduler_and_one_that_does_not_leaves_it_al
     )
     assert [line.strip() for line in looked.stdout.splitlines() if line.startswith("told:")] == [told]
     assert Api.asked == ["/execution/health"] * 3
+
+
+START = """
+import multiprocessing
+multiprocessing.set_start_method("forkserver")  # Python's own choice from 3.14 on
+from airflow.utils.process_utils import set_component_mp_start_method
+set_component_mp_start_method("scheduler")
+print(multiprocessing.get_start_method())
+"""
+"""What Airflow's scheduler does before it makes its executor."""
+
+
+def test_the_stacks_scheduler_forks_who_runs_its_tasks(tmp_path: Path) -> None:
+    ports = {"airflow": 1001, "sagelocal": 1002, "emulator": 1003}
+    home = Home(root=tmp_path, project=tmp_path)
+    started = subprocess.run(
+        [sys.executable, "-c", START],
+        env=environment.of_programs(home, Memory(ports=ports), {"PATH": "/usr/bin:/bin"}),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert started.stdout.splitlines()[-1] == "fork"

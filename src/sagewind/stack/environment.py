@@ -144,8 +144,9 @@ def _airflow(home: Home, memory: Memory, *, cron: bool, executor: Executor) -> d
 _NAPS = {Executor.LOCAL: "0", Executor.CELERY: "0.1"}
 
 # With the defaults the tasks of a scheduler that died are found after five minutes, with these within ten
-# seconds.
+# seconds. Python 3.14 no longer forks by itself, and whoever runs a task would import everything anew.
 _SCHEDULER = {
+    "mp_start_method": "fork",
     "job_heartbeat_sec": "5",
     "scheduler_health_check_threshold": "15",
     "orphaned_tasks_check_interval": "15",
