@@ -54,7 +54,7 @@ def keep(folder: Path) -> None:
     All but those with notifiers of the user's, whose code is not for this process.
     """
     with _no_collection():
-        for file in sorted(folder.glob("*.yaml")):
+        for file in load.files(folder):
             with contextlib.suppress(SagewindError):  # told where the DAG file is read
                 model = load.load(file)
                 if not _has_notifier(model):
@@ -72,8 +72,9 @@ def dags(folder: Path, *, beside: Collection[str] = ()) -> dict[str, DAG]:
     wanted = get_parsing_context().dag_id
     made: dict[str, DAG] = {}
     with _no_collection():
-        for file in sorted(folder.glob("*.yaml")):
-            if file.stem in beside or (wanted and wanted not in (file.stem, file.stem + SCORE)):
+        for file in load.files(folder):
+            ids = (file.stem, file.stem + SCORE, load.dag_id(file))
+            if file.stem in beside or (wanted and wanted not in ids):
                 continue
             made |= {each.dag_id: each for each in _of(file)}
     return made
@@ -274,9 +275,9 @@ def _doc(model: spec.Model) -> str:
 
 
 def _broken(file: Path, message: str) -> DAG:
-    """Return the DAG that stands for a spec that cannot be used."""
+    """Return the DAG that stands for a spec that cannot be used; no other spec's DAG has its id."""
     with DAG(
-        dag_id=file.stem,
+        dag_id=load.dag_id(file),
         schedule=None,
         description=message[:500],
         tags=[BROKEN],

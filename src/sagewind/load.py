@@ -11,6 +11,7 @@ import difflib
 import functools
 import io
 import os
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -19,11 +20,14 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
-from sagewind import consistent, overlay, rules, spec
+from sagewind import consistent, overlay, rules, sections, spec
 from sagewind.consistent import data_file, source_directory
 from sagewind.errors import SagewindError
 
-__all__ = ["LoadError", "data_file", "error", "load", "source_directory"]
+__all__ = ["SUFFIX", "LoadError", "dag_id", "data_file", "error", "files", "load", "source_directory"]
+
+SUFFIX = ".yaml"
+_LONGEST_ID = 250
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
@@ -51,6 +55,24 @@ class _Place(typing.NamedTuple):
         return LoadError(f"{node.start_mark.name}:{node.start_mark.line + 1}: {message}")
 
 
+def files(folder: Path) -> list[Path]:
+    """Return the files of a folder that are specs or were meant to be, sorted.
+
+    What begins with a dot is an editor's or a file system's own.
+    """
+    found = sorted((*folder.glob("*.yaml"), *folder.glob("*.yml")))
+    return [file for file in found if not file.name.startswith(".")]
+
+
+def dag_id(file: Path) -> str:
+    """Return the id of a spec's DAG: the file's stem, where that could be a model's name.
+
+    Else it is one that Airflow takes, and that no other file's DAGs have: only a broken spec is called so.
+    """
+    is_name = file.suffix == SUFFIX and re.fullmatch(sections.NAME, file.stem)
+    return (file.stem if is_name else re.sub(r"[^\w.-]", "_", file.name))[:_LONGEST_ID]
+
+
 def load(path: Path | str, *, environ: Mapping[str, str] | None = None, alone: bool = False) -> spec.Model:
     """Read a model's spec, laid over by the environment that SAGEWIND_ENVIRONMENT names, if it does.
 
@@ -62,6 +84,8 @@ def load(path: Path | str, *, environ: Mapping[str, str] | None = None, alone: b
 
     """
     file = Path(path)
+    if file.suffix != SUFFIX:
+        raise LoadError(f"{file}:1: its name ends in {file.suffix!r}; allowed is {SUFFIX!r}")
     root = _overlaid(_compose(file), file, os.environ if environ is None else environ)
     model: spec.Model = _build(spec.Model, root, _Place(file), path=file.resolve())
     for keys, message in consistent.objections(model, alone=alone):

@@ -116,6 +116,22 @@ def test_a_broken_spec_takes_no_other_with_it(project, tmp_path):
     assert seen["dags"]["broken"] == ["broken-spec"]
 
 
+def test_a_spec_whose_file_is_called_as_no_model_may_be_takes_no_other_with_it(project, tmp_path):
+    models = project / "dags" / "models"
+    for copy in ("first (1).yaml", "first_score.yaml", "first.yml"):
+        (models / copy).write_bytes((models / "first.yaml").read_bytes())
+    for hidden in (
+        ".#first.yaml",
+        "._first.yaml",
+    ):  # an editor's lock, what macOS puts on other systems' disks
+        (models / hidden).symlink_to("nowhere")
+    seen = read(project / "dags", tmp_path / "home")
+    assert seen["errors"] == {}
+    broken = {dag_id for dag_id, tags in seen["dags"].items() if tags == ["broken-spec"]}
+    assert broken == {"first__1_.yaml", "first_score.yaml", "first.yml"}
+    assert set(seen["dags"]) - broken == {"first", "first_score"}
+
+
 def test_two_hundred_specs_are_read_within_airflows_limit(project, tmp_path):
     for number in range(MANY - 1):
         add(project, f"model-{number:03d}")

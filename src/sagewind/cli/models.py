@@ -36,7 +36,7 @@ def model(call: Call) -> spec.Model:
     """
     file = spec_file(call)
     if not file.is_file():
-        known = ", ".join(sorted(each.stem for each in file.parent.glob("*.yaml"))) or "none"
+        known = ", ".join(sorted({each.stem for each in load.files(file.parent)})) or "none"
         raise load.LoadError(
             f"{file}: there is no such spec; models here are {known}; "
             f"`sagewind init {call.arguments.model}` begins one"

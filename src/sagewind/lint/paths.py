@@ -92,10 +92,11 @@ def _files(path: Path) -> Iterator[Path]:
 
 def _concerns(file: Path) -> bool:
     """Tell whether a file that was met on a walk is a spec, calls the SDK, or has operators."""
+    if file.suffix in SPECS and file.parent.resolve().parts[-2:] == _FOLDER:
+        return True  # also one that cannot be read
     text = file.read_text(encoding="utf-8", errors="replace")
     if file.suffix in SPECS:
-        is_told = all(f"\n{key}:" in f"\n{text}" for key in _TELLING)
-        return is_told or file.resolve().parts[-3:-1] == _FOLDER
+        return all(f"\n{key}:" in f"\n{text}" for key in _TELLING)
     has_operators = file.suffix == ".py" and any(f"{name}(" in text for name in operators.OPERATIONS)
     return has_operators or ("sagemaker" in text and "entry_point" in text)
 

@@ -123,6 +123,18 @@ def test_whatever_lies_among_the_models_is_held_to_be_a_spec(tmp_path: Path, tex
     assert (finding.rule, finding.place.file) == ("spec-invalid", folder / "iris.yaml")
 
 
+def test_a_model_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
+    folder = tmp_path / "dags" / "models"
+    folder.mkdir(parents=True)
+    (folder / "a.yaml").symlink_to("nowhere")
+    (folder / "b.yml").write_text("name: b\n")
+    found = {finding.place.file.name: finding.what for finding in lint_path(tmp_path)}
+    assert found == {
+        "a.yaml": "cannot be read: No such file or directory",
+        "b.yml": "its name ends in '.yml'; allowed is '.yaml'",
+    }
+
+
 def test_a_spec_that_leaves_out_what_has_a_default_is_one_too(project: Path) -> None:
     text = (SPEC % "n-estimators").replace("source: {directory: code}\n", "").replace("target", "goal")
     (project / "iris.yaml").write_text(text)

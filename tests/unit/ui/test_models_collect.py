@@ -106,6 +106,11 @@ def test_the_specs_of_a_bundle_are_found_also_those_that_are_broken(tmp_path):
     [broken] = found.broken
     assert broken.name == "wine"
     assert "wine.yaml:2: schedul is no key" in broken.why
+    (folder / "wine.yaml").unlink()
+    (folder / "wine_score.yaml").symlink_to("nowhere")
+    [broken] = specs.read([folder], environ={}).broken
+    assert broken.name == "wine_score.yaml"  # the id of the DAG that stands for it
+    assert "wine_score.yaml:1: cannot be read" in broken.why
 
 
 def test_a_variable_names_the_folders_where_airflow_has_no_dag_files(tmp_path):

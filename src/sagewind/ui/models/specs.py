@@ -39,7 +39,7 @@ def read(folders: Iterable[Path], environ: Mapping[str, str] = os.environ) -> Sp
     models: dict[str, spec.Model] = {}
     broken: dict[str, Broken] = {}
     for folder in named or folders:
-        for file in sorted(folder.glob("*.yaml")):
+        for file in load.files(folder):
             found = _load(file, _changed(file), alone=bool(named))
             if isinstance(found, Broken):
                 broken.setdefault(found.name, found)
@@ -62,9 +62,11 @@ def of_bundles() -> list[Path]:
 
 
 def _changed(file: Path) -> tuple[int, int]:
-    """Return when a spec was written last, and what is laid over all of them (0: nothing is)."""
-    over = file.parent.parent / overlay.FILE
-    return file.stat().st_mtime_ns, over.stat().st_mtime_ns if over.exists() else 0
+    """Return when a spec was written last, and what is laid over all of them; 0: it is not there."""
+    spec_time, over_time = (
+        each.stat().st_mtime_ns if each.exists() else 0 for each in (file, file.parent.parent / overlay.FILE)
+    )
+    return spec_time, over_time
 
 
 @functools.lru_cache(maxsize=1024)
@@ -73,4 +75,4 @@ def _load(file: Path, changed: tuple[int, int], *, alone: bool) -> spec.Model | 
     try:
         return load.load(file, alone=alone)
     except SagewindError as error:
-        return Broken(name=file.stem, why=str(error))
+        return Broken(name=load.dag_id(file), why=str(error))
