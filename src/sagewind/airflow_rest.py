@@ -57,9 +57,11 @@ class Question:
 class Airflow:
     """A client of one Airflow; a context manager that closes its connections."""
 
-    def __init__(self, address: str, *, user: str, password: str) -> None:
+    def __init__(
+        self, address: str, *, user: str, password: str, transport: httpx.BaseTransport | None = None
+    ) -> None:
         # The environment's proxies are for the world outside; this is the local stack.
-        self._http = httpx.Client(base_url=address, timeout=_SECONDS, trust_env=False)
+        self._http = httpx.Client(base_url=address, timeout=_SECONDS, trust_env=False, transport=transport)
         login = {"username": user, "password": password}
         self.token: str = self._send("POST", "/auth/token", json=login)["access_token"]
         self._http.headers["Authorization"] = f"Bearer {self.token}"
@@ -72,15 +74,15 @@ class Airflow:
 
     def dag_ids(self) -> list[str]:
         """List the ids of the DAGs that it knows."""
-        return sorted(dag["dag_id"] for dag in self._get("/dags", limit=_PAGE)["dags"])
+        return sorted(dag["dag_id"] for dag in self._all("/dags", "dags"))
 
     def dag_files(self) -> set[str]:
         """Return the names of the files that it has read DAGs from."""
-        return {PurePath(dag["fileloc"]).name for dag in self._get("/dags", limit=_PAGE)["dags"]}
+        return {PurePath(dag["fileloc"]).name for dag in self._all("/dags", "dags")}
 
     def import_errors(self) -> dict[str, str]:
         """Return the DAG files that could not be read, each with its traceback."""
-        errors = self._get("/importErrors")["import_errors"]
+        errors = self._all("/importErrors", "import_errors")
         return {error["filename"]: error["stack_trace"] for error in errors}
 
     def unpause(self, dag_id: str) -> None:
@@ -118,7 +120,7 @@ class Airflow:
 
     def tasks(self, dag_id: str, run_id: str) -> dict[str, Task]:
         """Return a run's tasks by id; of a mapped task's instances the one that tells most of it."""
-        found = self._get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit=_PAGE)["task_instances"]
+        found = self._all(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", "task_instances")
         tasks: dict[str, Task] = {}
         for each in map(_task, found):
             if each.name not in tasks or _telling(each) > _telling(tasks[each.name]):
@@ -128,7 +130,7 @@ class Airflow:
     def questions(self, dag_id: str) -> list[Question]:
         """List what the DAG's runs ask of a person now."""
         where = f"/dags/{dag_id}/dagRuns/~/hitlDetails"
-        found = self._get(where, response_received="false", limit=_PAGE)["hitl_details"]
+        found = self._all(where, "hitl_details", response_received="false")
         return [_question(each) for each in found]
 
     def answer(self, asked: Question, option: str) -> None:
@@ -153,6 +155,15 @@ class Airflow:
         where = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.name}/logs/{max(task.try_number, 1)}"
         content = self._get(where, full_content="true", map_index=task.map_index)["content"]
         return [line for entry in content for line in _lines(entry) if not line.startswith(_FOLDS)]
+
+    def _all(self, path: str, key: str, **query: str) -> list[Any]:
+        """Return every entry of a list that Airflow gives page by page."""
+        found: list[Any] = []
+        while True:
+            page = self._get(path, limit=_PAGE, offset=len(found), **query)
+            found += page[key]
+            if not page[key] or len(found) >= page["total_entries"]:
+                return found
 
     def _get(self, path: str, **query: str | int) -> Any:
         return self._send("GET", f"/api/v2{path}", params=query, headers={"Accept": "application/json"})

@@ -30,6 +30,8 @@ class ParamError(SagewindError):
 
 DAG = "iris"
 KNOWN_SECONDS = 120.0
+_UNREADABLE_SECONDS = 30.0
+"""So long a file that cannot be read may be another than the DAG's, which Airflow has yet to come to."""
 LOG_LINES = 40
 
 
@@ -103,22 +105,29 @@ def _line_by_line(console: Console) -> Callable[[str], None]:
     return lambda what: console.print(f"waiting for {what} ...", highlight=False, soft_wrap=True)
 
 
-def await_dag(airflow: Airflow, dag: str) -> None:
+def await_dag(
+    airflow: Airflow,
+    dag: str,
+    *,
+    pause: Callable[[float], None] = time.sleep,
+    now: Callable[[], float] = time.monotonic,
+) -> None:
     """Wait until Airflow has read the DAG.
 
     Raises:
-        StackError: a DAG file cannot be read, or the DAG does not appear.
+        StackError: the DAG does not appear, maybe since a DAG file cannot be read.
 
     """
-    deadline = time.monotonic() + KNOWN_SECONDS
-    while dag not in airflow.dag_ids():
+    began = now()
+    while dag not in (known := airflow.dag_ids()):
+        waited = now() - began
         errors = airflow.import_errors()
-        if errors:
+        if errors and waited > _UNREADABLE_SECONDS:
             told = "\n".join(f"{file}:\n{trace}" for file, trace in errors.items())
-            raise launch.StackError(f"Airflow cannot read the DAGs:\n{told}")
-        if time.monotonic() > deadline:
-            raise launch.StackError(f"Airflow knows no DAG {dag!r}; it knows {airflow.dag_ids()}")
-        time.sleep(0.2)
+            raise launch.StackError(f"Airflow knows no DAG {dag!r}; these files it cannot read:\n{told}")
+        if waited > KNOWN_SECONDS:
+            raise launch.StackError(f"Airflow knows no DAG {dag!r}; it knows {', '.join(known) or 'none'}")
+        pause(0.2)
 
 
 def trigger(airflow: Airflow, dag: str, params: dict[str, Any]) -> str:
