@@ -62,6 +62,14 @@ def every_page(text=""):
         ),
         "unread": overview(unread=Unanswered(what=text, why=text)),
         "by hand": overview(shown.summary(text, model=iris)),
+        "no run yet": overview(
+            shown.summary(
+                text, airflow=values.Airflow(
+                    training=values.Dag(dag_id="diabetes" + text, paused=True),
+                    scoring=values.Dag(dag_id="diabetes_score" + text, paused=True),
+                )
+            )
+        ),
         "model": model(shown.detail(text, asks=True)),
         "version": version(text),
         "nobody": overview(shown.summary(text, **dict(zip(PARTS, itertools.repeat(NOBODY), strict=False)))),
@@ -85,6 +93,10 @@ def test_no_value_becomes_markup(name):
     assert not [each for each in found.attributes if each.startswith("on") or each == "style"]
     assert not [each for each in found.links if not each.startswith("/") or each.startswith("//")]
     assert found.open == []  # whatever is opened is closed
+
+
+def test_dags_that_have_not_run_say_so():
+    assert every_page()["no run yet"].count("no run yet") == 1
 
 
 def test_the_policy_names_what_the_pages_hold_and_nothing_else():

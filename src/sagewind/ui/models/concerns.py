@@ -54,7 +54,7 @@ def _runs(shown: Summary) -> Iterator[Concern]:
     if isinstance(shown.airflow, Unanswered):
         return
     for what, dag in (("training", shown.airflow.training), ("scoring", shown.airflow.scoring)):
-        if dag and dag.runs and dag.runs[0].state == "failed":
+        if dag and dag.newest and dag.newest.state == "failed":
             yield Concern(text=f"last {what} failed", grave=True)
 
 

@@ -118,6 +118,11 @@ class Dag:
     runs: tuple[Run, ...] = ()
     questions: tuple[Question, ...] = ()
 
+    @property
+    def newest(self) -> Run | None:
+        """Return the run that was made last; None when there was none yet."""
+        return self.runs[0] if self.runs else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Airflow:
