@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagewind import aws, load, table
 from sagewind.errors import SagewindError
+from sagewind.jobs import outcome
 from sagewind.objects import Address, Objects
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def report(
         **_metrics(job, list(model.metrics)),
         "training_job": training_job,
         "model_artifact": job["ModelArtifacts"]["S3ModelArtifacts"],
-        "hyperparameters": {name: job["HyperParameters"][name] for name in model.hyperparameters},
+        "hyperparameters": outcome.hyperparameters(job),
         "data_hash": uploaded["data_hash"],
         "columns": verified["columns"],
         "predictions": verified["predictions"],

@@ -161,7 +161,8 @@ def jobs(metrics=({"MetricName": "accuracy", "Value": 0.973700},)):
             "TrainingJobName": p["TrainingJobName"],
             "FinalMetricDataList": list(metrics),
             "ModelArtifacts": {"S3ModelArtifacts": "s3://b/model.tar.gz"},
-            "HyperParameters": dict.fromkeys(names, "1") | {"sagemaker_program": "train.py"},
+            "HyperParameters": dict.fromkeys(names, "1")
+            | {"sagemaker_program": "train.py", "hf-token": "abcdefgh"},
             "CreationTime": START,
             "TrainingEndTime": START + dt.timedelta(seconds=7.5),
         },
@@ -191,6 +192,7 @@ def test_the_report_is_plain_json(cloud):
     assert told["rows_in"] == told["rows_out"] == 150
     assert told["durations"]["train"] == 7.5
     assert "sagemaker_program" not in told["hyperparameters"]
+    assert told["hyperparameters"]["hf-token"] == "***"  # it goes to XCom
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sagewind.jobs import masking
+
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
@@ -14,6 +16,7 @@ _SPANS = (
     ("TransformStartTime", "TransformEndTime"),
 )
 _HOUR = 3600
+_INTERNAL = ("sagemaker_", "_")
 
 
 def summary(
@@ -31,6 +34,12 @@ def summary(
 def metrics(description: Mapping[str, Any]) -> dict[str, float]:
     """Return the final metrics by name."""
     return {str(m["MetricName"]): float(m["Value"]) for m in description.get("FinalMetricDataList", [])}
+
+
+def hyperparameters(description: Mapping[str, Any]) -> dict[str, str]:
+    """Return the script's own hyperparameters, as anybody may read them: `***` for those that are secret."""
+    given = masking.masked({"HyperParameters": description.get("HyperParameters", {})})["HyperParameters"]
+    return {name: value for name, value in given.items() if not name.startswith(_INTERNAL)}
 
 
 def machine(description: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from sagewind.approvals import Approvals
 from sagewind.card import Card, page, parse_importance
 from sagewind.errors import SagewindError
 from sagewind.gate import Check, Decision
+from sagewind.jobs import outcome
 from sagewind.objects import Address, Objects
 from sagewind.registry import Artifacts, Candidate, Lineage, Registry, Serving, Version
 from sagewind.steps.contend import CHALLENGER, output
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from sagewind import spec
 
-_INTERNAL = "sagemaker_"
 _NAMED = 2
 
 
@@ -109,7 +109,6 @@ def _candidate(
     model: spec.Model, made: dict[str, Any], judged: dict[str, Any], job: dict[str, Any], freeze: Address
 ) -> Candidate:
     home = output(made["run"], CHALLENGER)
-    given = job.get("HyperParameters", {})
     place = requests.Place(**{key: made[key] for key in ("role", "image", "region", "code")})
     return Candidate(
         group=model.name,
@@ -119,7 +118,7 @@ def _candidate(
             code_hash=made["code_hash"],
             data_hash=made["data_hash"],
             environment_hash=naming.content_hash(freeze.key.encode()),
-            hyperparameters={k: v for k, v in given.items() if not k.startswith((_INTERNAL, "_"))},
+            hyperparameters=outcome.hyperparameters(job),
             metrics=judged["metrics"],
         ),
         artifacts=Artifacts(
