@@ -2,8 +2,9 @@
 
 A task's process reads the DAG file again; then only the one DAG that is asked for is made, however many specs
 there are. Where a process made the DAGs before it forked (`keep`), a fork takes them while the spec says the
-same. A spec that cannot be used does not take the others with it: in its place is a DAG of its name that
-is not scheduled, has the tag `broken-spec`, and whose one task fails with the error.
+same. A spec that cannot be used does not take the others with it: in its place is a DAG with its file's name
+that is not scheduled, has the tag `broken-spec`, and whose one task fails with the error. It has not the
+model's own id: runs of the model's DAGs would lose their tasks to it, and so wait until the spec is mended.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import datetime as dt
 import gc
 import importlib
 import logging
+import re
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import (
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
 BROKEN = "broken-spec"
 SCORE = "_score"
 _DEFAULT_NOTIFIER = "sagewind.notices.LogNotifier"
+_LONGEST_ID = 250
+"""Airflow's bound."""
 _log = logging.getLogger(__name__)
 _KEPT: dict[Path | None, tuple[spec.Model, list[DAG]]] = {}
 """The DAGs that `keep` made, by the spec's file, with what the spec said."""
@@ -73,7 +77,7 @@ def dags(folder: Path, *, beside: Collection[str] = ()) -> dict[str, DAG]:
     made: dict[str, DAG] = {}
     with _no_collection():
         for file in load.files(folder):
-            ids = (file.stem, file.stem + SCORE, load.dag_id(file))
+            ids = (file.stem, file.stem + SCORE, _stand_in(file))
             if file.stem in beside or (wanted and wanted not in ids):
                 continue
             made |= {each.dag_id: each for each in _of(file)}
@@ -274,10 +278,15 @@ def _doc(model: spec.Model) -> str:
     return f"{model.description}\n\nMade of the spec `models/{name}`."
 
 
+def _stand_in(file: Path) -> str:
+    """Return the id of the DAG that stands for a broken spec: with a dot, as no model's DAG has."""
+    return re.sub(r"[^\w.-]", "_", file.name)[:_LONGEST_ID]
+
+
 def _broken(file: Path, message: str) -> DAG:
-    """Return the DAG that stands for a spec that cannot be used; no other spec's DAG has its id."""
+    """Return the DAG that stands for a spec that cannot be used."""
     with DAG(
-        dag_id=load.dag_id(file),
+        dag_id=_stand_in(file),
         schedule=None,
         description=message[:500],
         tags=[BROKEN],

@@ -11,7 +11,6 @@ import difflib
 import functools
 import io
 import os
-import re
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -20,14 +19,13 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
-from sagewind import consistent, overlay, rules, sections, spec
+from sagewind import consistent, overlay, rules, spec
 from sagewind.consistent import data_file, source_directory
 from sagewind.errors import SagewindError
 
-__all__ = ["SUFFIX", "LoadError", "dag_id", "data_file", "error", "files", "load", "source_directory"]
+__all__ = ["SUFFIX", "LoadError", "data_file", "error", "files", "load", "source_directory"]
 
 SUFFIX = ".yaml"
-_LONGEST_ID = 250
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
@@ -62,15 +60,6 @@ def files(folder: Path) -> list[Path]:
     """
     found = sorted((*folder.glob("*.yaml"), *folder.glob("*.yml")))
     return [file for file in found if not file.name.startswith(".")]
-
-
-def dag_id(file: Path) -> str:
-    """Return the id of a spec's DAG: the file's stem, where that could be a model's name.
-
-    Else it is one that Airflow takes, and that no other file's DAGs have: only a broken spec is called so.
-    """
-    is_name = file.suffix == SUFFIX and re.fullmatch(sections.NAME, file.stem)
-    return (file.stem if is_name else re.sub(r"[^\w.-]", "_", file.name))[:_LONGEST_ID]
 
 
 def load(path: Path | str, *, environ: Mapping[str, str] | None = None, alone: bool = False) -> spec.Model:

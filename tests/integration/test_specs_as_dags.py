@@ -112,8 +112,15 @@ def test_adding_a_spec_adds_exactly_its_two_dags(project, tmp_path):
 def test_a_broken_spec_takes_no_other_with_it(project, tmp_path):
     (project / "dags" / "models" / "broken.yaml").write_text("name: broken\nimage: {versoin: '1.9-0'}\n")
     seen = read(project / "dags", tmp_path / "home")
-    assert set(seen["dags"]) == {"first", "first_score", "broken"}
-    assert seen["dags"]["broken"] == ["broken-spec"]
+    assert set(seen["dags"]) == {"first", "first_score", "broken.yaml"}
+    assert seen["dags"]["broken.yaml"] == ["broken-spec"]
+
+
+def test_a_spec_that_breaks_leaves_no_other_tasks_to_the_runs_of_its_dags(project, tmp_path):
+    first = project / "dags" / "models" / "first.yaml"
+    first.write_text(first.read_text().replace("at_least", "at_leest"))
+    seen = read(project / "dags", tmp_path / "home")
+    assert set(seen["dags"]) == {"first.yaml"}  # Airflow has the tasks of `first` wait for its DAG
 
 
 def test_a_spec_whose_file_is_called_as_no_model_may_be_takes_no_other_with_it(project, tmp_path):
@@ -160,6 +167,6 @@ def test_forks_take_the_dags_that_were_made_ahead_while_their_specs_say_the_same
         "without data": set(),
     }
     assert set(seen["unchanged"]) == set(seen["changed"]) == first | second | {"told", "told_score"}
-    assert set(seen["broken"]) == first | {"second", "told", "told_score"}
-    assert set(seen["without data"]) == {"first", "second", "told"}
+    assert set(seen["broken"]) == first | {"second.yaml", "told", "told_score"}
+    assert set(seen["without data"]) == {"first.yaml", "second.yaml", "told.yaml"}
     assert seen["same"] == [True]

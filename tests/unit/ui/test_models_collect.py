@@ -109,7 +109,7 @@ def test_the_specs_of_a_bundle_are_found_also_those_that_are_broken(tmp_path):
     (folder / "wine.yaml").unlink()
     (folder / "wine_score.yaml").symlink_to("nowhere")
     [broken] = specs.read([folder], environ={}).broken
-    assert broken.name == "wine_score.yaml"  # the id of the DAG that stands for it
+    assert broken.name == "wine_score"
     assert "wine_score.yaml:1: cannot be read" in broken.why
 
 

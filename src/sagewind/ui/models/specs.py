@@ -75,4 +75,4 @@ def _load(file: Path, changed: tuple[int, int], *, alone: bool) -> spec.Model | 
     try:
         return load.load(file, alone=alone)
     except SagewindError as error:
-        return Broken(name=load.dag_id(file), why=str(error))
+        return Broken(name=file.stem, why=str(error))
