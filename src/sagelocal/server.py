@@ -17,6 +17,7 @@ import uvicorn
 
 from sagelocal import app, connection
 from sagelocal.client import addresses as address_book
+from sagelocal.client import variables
 from sagelocal.emulator import command as emulator
 from sagelocal.serving import memory
 from sagelocal.settings import make_folder
@@ -49,7 +50,7 @@ def serve(settings: Settings, environ: Mapping[str, str]) -> None:
         emulator.companion(settings, environ) as addresses,
     ):
         os.environ.update(addresses)  # boto3 reads them: the service's own calls are not to reach AWS
-        service = app.build(settings, {**environ, **addresses})
+        service = app.build(settings, {**environ, **addresses, **_own_addresses(listener)})
         config = connection.configuration(service.gateway, service.data_plane)
         server = _Server(config, service, addresses, {**environ, **addresses})
         # uvicorn restores these at its end, and raises there once more what it caught.
@@ -88,15 +89,22 @@ class _Server(uvicorn.Server):
         for each in sockets or []:
             host, port = each.getsockname()[:2]
             lines.append(f"sagelocal is ready on http://{host}:{port}")
-            book = address_book.Addresses(
-                sagelocal=address_book.url(host, port), aws=self._aws, region=settings.region
-            )
+            book = address_book.Addresses(sagelocal=_url(each), aws=self._aws, region=settings.region)
             address_book.write(settings.data_dir, book)
         print("\n".join(lines), flush=True)  # noqa: T201  (what the one who started it waits for)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._service.gateway.release()  # uvicorn waits for the calls that it answers
         await super().shutdown(sockets)
+
+
+def _url(listener: socket.socket) -> str:
+    return address_book.url(*listener.getsockname()[:2])
+
+
+def _own_addresses(listener: socket.socket) -> dict[str, str]:
+    """Return the variables by which what runs in a job or behind an endpoint finds this service."""
+    return {f"AWS_ENDPOINT_URL_{service}": _url(listener) for service in variables.SAGEMAKER}
 
 
 @contextlib.contextmanager

@@ -252,6 +252,23 @@ open("/tmp/mine", "w").write("x")
     assert any("training-tests" in line for line in lines)
 
 
+def test_a_script_reaches_sagemaker_itself(train, logs):
+    script = """
+import json, os, boto3
+name = json.loads(os.environ["SM_TRAINING_ENV"])["job_name"]
+print("I am", boto3.client("sagemaker").describe_training_job(TrainingJobName=name)["TrainingJobStatus"])
+try:
+    boto3.client("sagemaker-runtime").invoke_endpoint(EndpointName="none-such", Body=b"")
+except Exception as error:
+    print(error)
+"""
+    job = train({"t.py": script})
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    lines = jobs.log_lines(logs, job["TrainingJobName"])
+    assert "I am InProgress" in lines
+    assert any("Endpoint none-such" in line for line in lines)
+
+
 def test_a_job_with_network_isolation_reaches_nothing(train, logs):
     script = (
         "import os, socket, urllib.parse\n"

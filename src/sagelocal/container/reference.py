@@ -62,6 +62,8 @@ there: sagelocal does that itself.
   the training toolkit: a test holds them against sagemaker-training 5.1.4 itself.
 - The host's name `algo-N`, and an address of its own for each of several hosts, all reachable from
   each other.
+- boto3 in a script or a handler finds S3, SageMaker and the rest of AWS without an address in the code,
+  with credentials in its role's name; `SAGELOCAL_CREDENTIALS` keeps these from SageMaker.
 - A job writes to `/opt/ml` and its own `/tmp` only, and to its environment in a layer that ends
   with it; it does not see the service's state, other jobs, or `~/.aws`, and neither does the model of
   an endpoint. All its processes end with its first one.

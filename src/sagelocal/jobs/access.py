@@ -1,7 +1,7 @@
 """Which variables of the supervisor a container gets, and which of the machine's folders are empty for it.
 
-The user's code is not the service: it gets the addresses of the other AWS services, so that boto3 works in a
-script, and credentials that stand for its role, never the service's own.
+The user's code is not the service: it gets the addresses of AWS's services, the service's own among them, so
+that boto3 works in a script, and credentials that stand for its role, never the service's own.
 """
 
 from __future__ import annotations
