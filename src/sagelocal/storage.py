@@ -25,6 +25,8 @@ MULTIPART_BYTES = 64 << 20
 """From here on a transfer is split into parts that move in parallel."""
 PARALLEL_TRANSFERS = 8
 _SERVER_ERROR = 500
+_NO_TYPES = ("binary/octet-stream", "application/octet-stream")
+"""What S3, and an emulator of it, says of an object that was stored without a type."""
 WAIT_SECONDS = 60.0
 """A store that does not answer is asked again for so long, at every call: it may be being started anew."""
 
@@ -111,6 +113,9 @@ class Storage(Protocol):
 
     def open(self, uri: str) -> IO[bytes]:
         """Return the object's bytes as a stream; raise `MissingObjectError` when there is none."""
+
+    def content_type(self, uri: str) -> str:
+        """Return the type that an object was stored with, empty for none; a missing one is as in `open`."""
 
     def write(self, uri: str, data: bytes, content_type: str = "") -> None:
         """Store `data` as the object's whole content."""
@@ -213,6 +218,12 @@ class S3Storage:
             seconds=self._wait,
         )
         return io.BufferedReader(resuming, COPY_CHUNK_BYTES)
+
+    def content_type(self, uri: str) -> str:
+        """Ask for the object's head."""
+        address = parse(uri)
+        found = self._call(uri, "head_object", Bucket=address.bucket, Key=address.key).get("ContentType", "")
+        return "" if found in _NO_TYPES else str(found)
 
     def _from(self, uri: str, etag: str, offset: int) -> patience.Readable:
         """Return the rest of an object, as long as it is still the same."""
@@ -370,13 +381,30 @@ class DirectoryStorage:
         except FileNotFoundError as error:
             raise MissingObjectError(f"{uri}: NoSuchKey: The specified key does not exist.") from error
 
-    def write(self, uri: str, data: bytes, content_type: str = "") -> None:  # noqa: ARG002  (not kept)
+    def content_type(self, uri: str) -> str:
+        """Read what is kept beside the bucket."""
+        self.open(uri).close()
+        kept = self._type_file(uri)
+        return kept.read_text() if kept.exists() else ""
+
+    def _type_file(self, uri: str) -> Path:
+        """Return where an object's type is: no bucket's name begins with a dot."""
+        return self._root / f".{parse(uri).bucket}" / self._file(uri).name
+
+    def _keep_type(self, uri: str, content_type: str) -> None:
+        kept = self._type_file(uri)
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(content_type)
+
+    def write(self, uri: str, data: bytes, content_type: str = "") -> None:
         """Store bytes."""
         self._file(uri).write_bytes(data)
+        self._keep_type(uri, content_type)
 
-    def upload(self, path: Path, uri: str, content_type: str = "") -> None:  # noqa: ARG002  (not kept)
+    def upload(self, path: Path, uri: str, content_type: str = "") -> None:
         """Store a file."""
         shutil.copyfile(path, self._file(uri))
+        self._keep_type(uri, content_type)
 
     def download(self, uri: str, path: Path) -> None:
         """Fetch into a file."""

@@ -351,6 +351,33 @@ def test_an_asynchronous_endpoint_answers_on_s3_and_says_so_to_a_topic(aws, depl
         invoke(aws, name)
 
 
+def test_an_asynchronous_request_without_a_type_has_that_of_its_object(aws, deploy):
+    s3, runtime = aws("s3"), aws("sagemaker-runtime")
+    script = (
+        "def model_fn(folder): pass\n"
+        "def transform_fn(model, body, kind, accept): return str(kind), 'text/plain'"
+    )
+    model = models.create_model(aws, PrimaryContainer=models.container(aws, script))
+    output = {"S3OutputPath": f"s3://{models.BUCKET}/typed/out"}
+    config = models.make_config(
+        aws,
+        {"VariantName": "AllTraffic", "ModelName": model},
+        AsyncInferenceConfig={"OutputConfig": output},
+    )
+    name = deploy(config)
+
+    def ask(stored, **given):
+        s3.put_object(Bucket=models.BUCKET, Key="typed/in", Body=b"1,2\n", **stored)
+        answer = runtime.invoke_endpoint_async(
+            EndpointName=name, InputLocation=f"s3://{models.BUCKET}/typed/in", **given
+        )
+        return read(s3, answer["OutputLocation"])
+
+    assert ask({"ContentType": "text/csv"}) == b"text/csv"
+    assert ask({"ContentType": "text/csv"}, ContentType="text/plain") == b"text/plain"
+    assert ask({}) == b"application/json"  # the container's own
+
+
 def read(s3, uri):
     bucket, _, key = uri.removeprefix("s3://").partition("/")
 

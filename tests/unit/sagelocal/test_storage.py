@@ -64,6 +64,18 @@ def test_files_go_there_and_back(objects, tmp_path):
     assert (tmp_path / "deep" / "out").read_bytes() == b"data"
 
 
+def test_the_directory_knows_the_type_that_an_object_was_stored_with(objects, tmp_path):
+    (tmp_path / "in").write_bytes(b"1,2")
+    objects.write("s3://b/a/k", b"1,2", "text/csv")
+    objects.upload(tmp_path / "in", "s3://b/l", "text/plain")
+    assert [objects.content_type(f"s3://b/{key}") for key in ("a/k", "l")] == ["text/csv", "text/plain"]
+    objects.write("s3://b/a/k", b"1,2")
+    assert objects.content_type("s3://b/a/k") == ""
+    assert [item.key for item in objects.list("s3://b/")] == ["a/k", "l"]
+    with pytest.raises(storage.MissingObjectError, match="NoSuchKey"):
+        objects.content_type("s3://b/none")
+
+
 def test_the_first_failure_of_parallel_work_is_raised_after_the_rest_is_done():
     done = []
 
