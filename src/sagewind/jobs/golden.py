@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 DEFAULT_TYPE = "text/csv"
+_SINGLE = 1e-5
+"""How much of an answer may come of reading a request's numbers as float32, as the containers do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,10 @@ def parse(body: bytes, content_type: str) -> Any:
 
 
 def difference(got: Any, expected: Any, tolerance: float, where: str = "answer") -> str | None:
-    """Return where two answers first differ by more than `tolerance`; `None` when they agree."""
+    """Return where two answers first differ by more than `tolerance`; `None` when they agree.
+
+    What came through CSV has lost its type: the text `1` is the number, `True` the truth value.
+    """
     if isinstance(expected, list) and isinstance(got, list):
         if len(got) != len(expected):
             return f"{where} has {len(got)} items; expected are {len(expected)}"
@@ -68,9 +73,9 @@ def difference(got: Any, expected: Any, tolerance: float, where: str = "answer")
         )
         return next((text for text in found if text), None)
     if _is_number(got) and _is_number(expected):
-        same = math.isclose(got, expected, rel_tol=0.0, abs_tol=tolerance)
+        same = _is_close(got, expected, tolerance)
         return None if same else f"{where} is {got}; expected is {expected} within {tolerance}"
-    return None if got == expected else f"{where} is {got!r}; expected is {expected!r}"
+    return None if _is_same(got, expected, tolerance) else f"{where} is {got!r}; expected is {expected!r}"
 
 
 def percentile(seconds: Sequence[float], share: float) -> float:
@@ -84,6 +89,24 @@ def _number(cell: str) -> float | str:
         return float(cell)
     except ValueError:
         return cell
+
+
+def _is_same(got: Any, expected: Any, tolerance: float) -> bool:
+    if isinstance(got, str) == isinstance(expected, str):
+        return bool(got == expected)
+    one, other = _typed(got), _typed(expected)
+    return _is_close(one, other, tolerance) if _is_number(one) and _is_number(other) else one == other
+
+
+def _is_close(got: float, expected: float, tolerance: float) -> bool:
+    return math.isclose(got, expected, rel_tol=_SINGLE, abs_tol=tolerance)
+
+
+def _typed(value: Any) -> Any:
+    """Return text as the number that it is, and a truth value, or its name, as the name that JSON has."""
+    typed = _number(value) if isinstance(value, str) else value
+    name = str(typed).lower()
+    return name if name in ("true", "false") else typed
 
 
 def _is_number(value: Any) -> bool:

@@ -46,7 +46,8 @@ class SageMakerEndpointOperator(LiveEndpoint, _Provided):  # type: ignore[valid-
     Beside the provider's arguments (`operation` no longer matters: create or update is one):
 
     :param golden: predictions of the offline model: `{"Body", "Expected", "ContentType", "Accept"}` each.
-    :param tolerance: by how much a number may differ from the expected one.
+    :param tolerance: by how much a number may differ from the expected one, beside what is due to the
+        rounding of the request to float32. Text that is a number, or a truth value, counts as that.
     :param max_latency_p95: bound of the 95th percentile of the answers' time in seconds; refused without
         `golden`, whose requests are those that are timed.
     :param latency_requests: requests to measure it by.

@@ -151,7 +151,7 @@ def _golden(
     """
     test = _test(model, objects, made)
     asked = test.pick(features(model, test.header))[:GOLDEN_ROWS]
-    expected = [_value(each) for each in predictions.predictions[:GOLDEN_ROWS]]
+    expected = [_value(each) for each in _in_order(model, test, predictions)[:GOLDEN_ROWS]]
     form = "text/csv" if model.is_algorithm else "application/json"
     step = 1 if model.is_algorithm else GOLDEN_ROWS
     return [
@@ -163,6 +163,13 @@ def _golden(
         }
         for at in range(0, len(asked), step)
     ]
+
+
+def _in_order(model: spec.Model, test: Rows, predictions: Predictions) -> Sequence[str]:
+    """Return the predictions in the order of the held-out rows; as they are, where other ids are in them."""
+    by_id = dict(zip(predictions.ids, predictions.predictions, strict=True))
+    ids = [row[0] for row in test.pick((model.data.id_column or test.header[0],))]
+    return [by_id[each] for each in ids] if by_id.keys() >= set(ids) else predictions.predictions
 
 
 def _value(text: str) -> Any:

@@ -393,6 +393,13 @@ GOLDEN = [
     (["setosa"], ["virginica"], "'setosa'"),
     (True, 1, None),
     ("a", 1, "'a'"),
+    ([224407.72000387285], [224407.72662319214], None),  # the endpoint read its features as float32
+    ([224407.72], [224417.73], "answer[0] is 224407.72"),
+    (["1", "0"], [1, 0], None),  # classes that were read as text, and a predictions.csv of them
+    (["1"], [2], "answer[0] is '1'; expected is 2"),
+    ([True, False], ["True", "False"], None),  # as pandas writes truth values
+    ([True], ["False"], "answer[0] is True; expected is 'False'"),
+    (["yes"], ["Yes"], "answer[0] is 'yes'"),
 ]
 
 
