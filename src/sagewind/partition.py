@@ -106,11 +106,13 @@ class Plan:
         return self.work / "out"
 
 
-DATA_PROCESSING = {"InputFilter": "$[1:]", "JoinSource": "Input", "OutputFilter": "$[0,-1]"}
-"""Keeps the id from the model and joins it to the prediction: each result line is `id,prediction`.
+def processing(features: int) -> dict[str, str]:
+    """Return the job's DataProcessing: the id is kept from the model, and joined to all that it answers.
 
-Source: SageMaker developer guide, "Associate Prediction Results with Input Records".
-"""
+    So each result line is `id,prediction`, unless the model answers more than one value for a row.
+    Source: SageMaker developer guide, "Associate Prediction Results with Input Records".
+    """
+    return {"InputFilter": "$[1:]", "JoinSource": "Input", "OutputFilter": f"$[0,{features + 1}:]"}
 
 
 def prepare(
@@ -266,7 +268,8 @@ def _require_rows(expected: list[str], got: list[list[str]], where: str) -> None
     """Raise unless the result has exactly one `id,prediction` for each id, in order."""
     for number, row in enumerate(got, start=1):
         if len(row) != 2 or not row[1].strip():  # noqa: PLR2004  (id and prediction)
-            raise PartitionError(f"{where} line {number}: got {json.dumps(row)}, expected id and prediction")
+            got_row = json.dumps(row[:_SHOWN])
+            raise PartitionError(f"{where} line {number}: got {got_row}, expected id and one prediction")
     ids = [row[0] for row in got]
     if ids == expected:
         return

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sagewind import images, partition, requests
+from sagewind.steps.rows import features, own_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,7 +140,7 @@ def _evaluation(
             model_name=serving if who == "challenger" else f"{model.name}-v<number>-<hash>",
             data=held_out,
             output=output,
-            processing=partition.DATA_PROCESSING,
+            processing=partition.processing(len(features(model, own_header(model)))),
         )
     return "CreateProcessingJob", requests.evaluation(
         model,
@@ -169,7 +170,7 @@ def _scoring(model: spec.Model, base: str, bucket: str) -> Iterator[Call]:
             data=f"{work}/manifest.json",
             output=f"{work}/out",
             kind="ManifestFile",
-            processing=partition.DATA_PROCESSING,
+            processing=partition.processing(len(features(model, own_header(model)))),
         ),
     )
     for name in ("scores.csv", "scores.parquet", "_SUCCESS"):

@@ -83,7 +83,7 @@ def transform(aws, plan, name):
             "SplitType": "Line",
         },
         TransformOutput={"S3OutputPath": str(plan.output), "Accept": "text/csv", "AssembleWith": "Line"},
-        DataProcessing=partition.DATA_PROCESSING,
+        DataProcessing=partition.processing(len(FEATURES)),
         TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
     )
     finished(lambda: sagemaker.describe_transform_job(TransformJobName=name), "TransformJobStatus")

@@ -6,6 +6,7 @@ import json
 import pytest
 from pyarrow import parquet
 
+from sagelocal.serving import jsonpath
 from sagewind import partition
 from sagewind.objects import Address, Objects
 from sagewind.parquet import to_parquet
@@ -62,6 +63,15 @@ def test_a_partition_is_shards_then_scores_then_success(twin, objects):
     assert twin.account.called("PutObject")[-1]["Key"] == HOME + "_SUCCESS"
 
 
+def test_all_that_the_model_answers_to_a_row_is_seen_and_not_its_last_value_alone():
+    wanted = partition.processing(features=2)
+    row = [b"007", b"2", b"1"]
+    assert jsonpath.parse(wanted["InputFilter"]).columns(row) == row[1:]
+    kept = jsonpath.parse(wanted["OutputFilter"])
+    assert kept.columns([*row, b"b"]) == [b"007", b"b"]
+    assert kept.columns([*row, b"b", b"0.9"]) == [b"007", b"b", b"0.9"]
+
+
 def test_repeating_a_partition_does_nothing_and_rebuilding_it_gives_the_same_bytes(twin, objects):
     plan = prepare(objects)
     transform(twin, plan)
@@ -112,8 +122,12 @@ def test_other_rows_or_another_model_is_another_work_and_replaces_the_scores(twi
         (lambda lines: [*lines, "x,1"], r"3 came out; lost \[\], unknown \['x'\]"),
         (lambda lines: [lines[0], lines[0]], r"lost \['b'\], unknown \[\], twice \['007'\]"),
         (lambda lines: lines[::-1], "or in another order"),
-        (lambda lines: ["007,", *lines[1:]], r'line 1: got \["007", ""\], expected id and prediction'),
-        (lambda lines: ["007", *lines[1:]], r'line 1: got \["007"\], expected id and prediction'),
+        (
+            lambda lines: ["007,b,0.9", *lines[1:]],
+            r'got \["007", "b", "0.9"\], expected id and one prediction',
+        ),
+        (lambda lines: ["007,", *lines[1:]], r'line 1: got \["007", ""\], expected id and one prediction'),
+        (lambda lines: ["007", *lines[1:]], r'line 1: got \["007"\], expected id and one prediction'),
     ],
 )
 def test_a_row_lost_invented_doubled_moved_or_empty_fails_and_nothing_is_published(

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from sagewind import aws, load, naming, partition, requests
 from sagewind.objects import Address, Objects
 from sagewind.steps import champions
-from sagewind.steps.rows import ROW, Rows, features, to_csv
+from sagewind.steps.rows import ROW, Rows, features, own_header, to_csv
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from sagewind import spec
@@ -37,7 +38,8 @@ def contend(
     is to count.
     """
     model = load.load(spec_file)
-    job = functools.partial(_job, model, made, name=name)
+    own = features(model, own_header(model))
+    job = functools.partial(_job, model, made, name=name, held_out=made["held_out"], columns=own)
     jobs = [job(CHALLENGER, artifact=artifact, model_name=model_name)]
     sagemaker = clients("sagemaker")
     champion = champions.current(sagemaker, model, until=at) if model.gate.challenge else None
@@ -45,13 +47,17 @@ def contend(
         serving = ""
         if not model.evaluates_by_script:
             serving = champions.sagemaker_model(sagemaker, model, champion, role=made["role"])
-            held_out = _held_out(Objects(clients("s3"), kms_key=model.account.kms_key), model, made, champion)
-            job = functools.partial(job, held_out=held_out)
+            objects = Objects(clients("s3"), kms_key=model.account.kms_key)
+            learned = champions.features(objects, model, champion)
+            held_out = _held_out(objects, model, made, champion, learned)
+            job = functools.partial(job, held_out=held_out, columns=learned)
         jobs.append(job(CHAMPION, artifact=champion.model_data, model_name=serving))
     return jobs
 
 
-def _held_out(objects: Objects, model: spec.Model, made: dict[str, Any], champion: Version) -> str:
+def _held_out(
+    objects: Objects, model: spec.Model, made: dict[str, Any], champion: Version, learned: Sequence[str]
+) -> str:
     """Return where the held-out rows are as the champion takes them; made when it learned other columns.
 
     Raises:
@@ -60,12 +66,11 @@ def _held_out(objects: Objects, model: spec.Model, made: dict[str, Any], champio
     """
     named = f"the held-out rows (for version {champion.number}, which learned other columns)"
     test = Rows.parse(objects.read(Address.parse(made["test"]) / "test.csv"), named)
-    taken = champions.features(objects, model, champion)
-    if taken == features(model, test.header):
+    if learned == features(model, test.header):
         return str(made["held_out"])
     whole = test.with_ids(model.data.id_column)
     where = Address.parse(made["run"]) / "held-out" / CHAMPION / "test.csv"
-    objects.write(where, to_csv(whole.pick((model.data.id_column or ROW, *taken))), content_type="text/csv")
+    objects.write(where, to_csv(whole.pick((model.data.id_column or ROW, *learned))), content_type="text/csv")
     return str(where)
 
 
@@ -82,7 +87,8 @@ def _job(
     artifact: str,
     model_name: str,
     name: str,
-    held_out: str = "",
+    held_out: str,
+    columns: Sequence[str],
 ) -> dict[str, Any]:
     job_name = naming.name(f"{model.name}-evaluate-{who}", name, who)
     where = str(output(made["run"], who))
@@ -100,7 +106,7 @@ def _job(
         model,
         name=job_name,
         model_name=model_name,
-        data=held_out or made["held_out"],
+        data=held_out,
         output=where,
-        processing=partition.DATA_PROCESSING,
+        processing=partition.processing(len(columns)),
     )

@@ -76,7 +76,7 @@ def prepare(
             data=str(plan.manifest),
             output=str(plan.output),
             kind="ManifestFile",
-            processing=partition.DATA_PROCESSING,
+            processing=partition.processing(len(given)),
         ),
     }
 
