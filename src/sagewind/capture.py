@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import csv
 import io
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from sagewind import csv_text
 from sagewind.errors import SagewindError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _rows(part: Mapping[str, Any], where: str) -> list[list[str]]:
             raise CaptureError(f"{where}: the captured bytes are no text in base64") from error
         encoding = "JSON" if "json" in part.get("observedContentType", "") else "CSV"
     if encoding == "CSV":
-        return [row for row in csv.reader(io.StringIO(data, newline="")) if row]
+        return [row for row in csv_text.reader(io.StringIO(data, newline=""), strict=False) if row]
     if encoding == "JSON":
         return _json_rows(json.loads(data))
     raise CaptureError(f"{where}: encoding is {encoding!r}; expected CSV, JSON or BASE64")

@@ -11,7 +11,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sagewind import images, sections
+from sagewind import csv_text, images, sections
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -117,11 +117,19 @@ def _table(model: spec.Model) -> Iterator[Objection]:
     if not table.is_file():
         yield ("data", "file"), f"data.file is {model.data.file!r}; no file is at {table}"
         return
+    if kind := _other_kind(table):
+        yield ("data", "file"), f"data.file is {model.data.file!r}, which is {kind}; allowed is a CSV file"
+        return
     header = _header(table)
     for keys, name in _named_columns(model) if header else ():
         if name not in header:
             said = f"{'.'.join(keys)} names {name!r}{_near(name, header)}"
             yield keys, f"{said} allowed are the columns of {model.data.file}: {', '.join(header)}"
+
+
+def _other_kind(table: Path) -> str:
+    with table.open("rb") as stream:
+        return csv_text.other_than_csv(stream.read(csv_text.HEAD))
 
 
 def _header(table: Path) -> list[str]:

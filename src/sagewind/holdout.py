@@ -13,6 +13,7 @@ import hashlib
 import io
 from dataclasses import dataclass
 
+from sagewind import csv_text
 from sagewind.errors import SagewindError
 
 _PARTS = 1 << 32
@@ -38,12 +39,16 @@ def split(content: bytes, *, share: float, name: str, id_column: str = "", seed:
     `name` is what errors call the table; another `seed` deals the rows anew.
 
     Raises:
-        HoldoutError: no such share or column, a row of another length, or a part without a row.
+        HoldoutError: no such share or column, an open quote, a row of another length, an empty part.
 
     """
     if not 0 < share < 1:
         raise HoldoutError(f"{name}: the share to hold out is {share}; expected more than 0 and less than 1")
-    rows = [row for row in csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")) if row]
+    lines = csv_text.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+    try:
+        rows = [row for row in lines if row]
+    except csv.Error as error:
+        raise HoldoutError(f"{name} line {lines.line_num}: {error}") from error
     header = rows[0] if rows else []
     if id_column and id_column not in header:
         raise HoldoutError(f"{name}: has no column {id_column!r}; it has {', '.join(header)}")

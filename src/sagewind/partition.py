@@ -24,6 +24,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sagewind import csv_text
 from sagewind.errors import SagewindError
 from sagewind.parquet import to_parquet
 
@@ -209,8 +210,8 @@ def _project(source: bytes, partition: Partition, name: str) -> list[list[str]]:
         text = source.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise PartitionError(f"{name}: byte {error.start} is not UTF-8") from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    header = next(reader, [])
+    reader = csv_text.reader(io.StringIO(text, newline=""))
+    header: list[str] = next(reader, [])
     wanted = (partition.id_column, *partition.features)
     missing = [column for column in wanted if column not in header]
     if missing:
@@ -252,7 +253,7 @@ def _is_result(objects: Objects, result: Address | None, shard: str) -> bool:
 
 
 def _parse(body: bytes) -> list[list[str]]:
-    return [row for row in csv.reader(io.StringIO(body.decode(), newline="")) if row]
+    return [row for row in csv_text.reader(io.StringIO(body.decode(), newline=""), strict=False) if row]
 
 
 def _reconciled(objects: Objects, plan: Plan, results: dict[str, Address]) -> Iterator[list[str]]:

@@ -15,6 +15,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sagewind import csv_text
 from sagewind.columns import ColumnCheck
 from sagewind.errors import SagewindError
 
@@ -112,7 +113,7 @@ def check_csv(stream: BinaryIO, schema: Schema, *, file: str) -> Quality:
 
     """
     text = _text(stream, file)
-    lines = csv.reader(text, strict=True)
+    lines = csv_text.reader(text)
     try:
         header = _header(next(lines, None), schema, file)
         return _check_rows(lines, header, schema, file)
@@ -132,6 +133,8 @@ def _text(stream: BinaryIO, file: str) -> io.TextIOWrapper:
     head = buffered.peek(4)[:4]
     if not head:
         raise DataError(f"{file}: the file is empty")
+    if kind := csv_text.other_than_csv(head):
+        raise DataError(f"{file}: the file is {kind}; a CSV file is needed")
     for mark, name in _MARKS.items():
         if head.startswith(mark):
             raise DataError(f"{file}: the file is {name}; save it as plain UTF-8")
@@ -150,7 +153,7 @@ def _header(names: list[str] | None, schema: Schema, file: str) -> list[str]:
     if not names:
         raise DataError(f"{file} line 1: blank; expected the header {','.join(wanted)}")
     delimiter = next((each for each in _DELIMITERS if each in names[0]), "")
-    if len(names) == 1 < len(wanted) and delimiter:
+    if len(names) == 1 and names[0] not in wanted and delimiter:
         raise DataError(f"{file} line 1: the columns are separated by {delimiter!r}; expected ','")
     _require_names(names, wanted, f"{file} line 1")
     extra = [name for name in names if name not in wanted]

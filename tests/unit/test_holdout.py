@@ -63,6 +63,7 @@ def test_the_worked_examples_keep_every_class_on_both_sides():
         (b"id,x\n1\n", {"share": 0.5}, "t: row 2 has 1 values; the header has 2"),
         (b"id,x\n1,1\n", {"share": 0.5}, "expected some of each"),
         (b"", {"share": 0.5}, "expected some of each"),
+        (b'id,x\n1,"1\n2,2\n3,3\n', {"share": 0.5}, "t line 4: unexpected end of data"),
     ],
 )
 def test_a_table_that_cannot_be_split_says_why(content, options, message):

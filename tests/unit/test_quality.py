@@ -46,6 +46,7 @@ def test_good_data_passes_and_is_counted():
         ("\n", "iris.csv line 1: blank; expected the header id,length,when,species"),
         (GOOD.replace(",", ";"), "iris.csv line 1: the columns are separated by ';'; expected ','"),
         (GOOD.replace(",", "\t"), r"the columns are separated by '\\t'"),
+        (b"PAR1\x15\x04", "iris.csv: the file is Parquet; a CSV file is needed"),
         ("1,5.1,2026-01-01,setosa\n", "expected the header id,length,when,species; got '1,5.1"),
         ("id,length,when\n1,2,3\n", "the header has no species; it has id, length, when"),
         ("id,length,when,species,id\n", "the header names 'id' twice"),

@@ -7,7 +7,7 @@ import io
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sagewind import load
+from sagewind import csv_text, load
 from sagewind.errors import SagewindError
 
 if TYPE_CHECKING:
@@ -38,14 +38,20 @@ class Rows:
         """Read CSV bytes; `name` is what errors call the table.
 
         Raises:
-            RowsError: no UTF-8, no header, or a row of another width.
+            RowsError: another kind of file, no UTF-8, no header, an open quote, or a row of another width.
 
         """
+        if kind := csv_text.other_than_csv(content[: csv_text.HEAD]):
+            raise RowsError(f"{name}: is {kind}; a CSV file is needed")
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise RowsError(f"{name}: byte {error.start} is not UTF-8") from error
-        lines = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+        reader = csv_text.reader(io.StringIO(text, newline=""))
+        try:
+            lines = [row for row in reader if row]
+        except csv.Error as error:
+            raise RowsError(f"{name} line {reader.line_num}: {error}") from error
         if not lines:
             raise RowsError(f"{name}: is empty; a header and rows are needed")
         header = tuple(lines[0])
@@ -103,9 +109,18 @@ def to_csv(rows: Iterable[Sequence[str]]) -> bytes:
 
 
 def own_header(model: spec.Model) -> tuple[str, ...]:
-    """Return the columns of the table that travels with the spec."""
-    with load.data_file(model).open(encoding="utf-8-sig", newline="") as file:
-        return tuple(next(csv.reader(file), ()))
+    """Return the columns of the table that travels with the spec.
+
+    Raises:
+        RowsError: its first line cannot be read.
+
+    """
+    file = load.data_file(model)
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        try:
+            return tuple(next(csv_text.reader(lines), ()))
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise RowsError(f"{file.name}: is no CSV in UTF-8: {error}") from error
 
 
 def features(model: spec.Model, header: Sequence[str]) -> tuple[str, ...]:
