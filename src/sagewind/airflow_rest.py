@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Self
 
@@ -79,6 +79,21 @@ class Airflow:
     def dag_files(self) -> set[str]:
         """Return the names of the files that it has read DAGs from."""
         return {PurePath(dag["fileloc"]).name for dag in self._all("/dags", "dags")}
+
+    def read_at(self, dag_id: str) -> datetime:
+        """Return when it last began to read the DAG's file: of what was written later it knows nothing."""
+        dag = self._get(f"/dags/{dag_id}")
+        took = timedelta(seconds=dag["last_parse_duration"] or 0)
+        return datetime.fromisoformat(dag["last_parsed_time"]) - took
+
+    def read_again(self, dag_id: str) -> None:
+        """Have it read the DAG's file before all others."""
+        token = self._get(f"/dags/{dag_id}")["file_token"]
+        try:
+            self._send("PUT", f"/api/v2/parseDagFile/{token}")
+        except AirflowError as error:
+            if ": 409 " not in str(error):  # somebody has asked for it a moment ago
+                raise
 
     def import_errors(self) -> dict[str, str]:
         """Return the DAG files that could not be read, each with its traceback."""

@@ -116,8 +116,7 @@ def _check(model: spec.Model, file: Path) -> None:
         LoadError: the file's name is not the model's, or nothing says when a model is good enough.
 
     """
-    if model.name != file.stem:
-        raise load.error(model, ("name",), f"name is {model.name!r}; allowed is the file's, {file.stem!r}")
+    load.demand_own_name(model, file)
     if not model.gate.has_rules:
         allowed = "allowed is at least one of gate.thresholds and gate.challenge"
         said = f"gate is missing or empty; {allowed}: a gate without rules passes nothing"

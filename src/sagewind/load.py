@@ -23,7 +23,16 @@ from sagewind import consistent, overlay, rules, spec
 from sagewind.consistent import data_file, source_directory
 from sagewind.errors import SagewindError
 
-__all__ = ["SUFFIX", "LoadError", "data_file", "error", "files", "load", "source_directory"]
+__all__ = [
+    "SUFFIX",
+    "LoadError",
+    "data_file",
+    "demand_own_name",
+    "error",
+    "files",
+    "load",
+    "source_directory",
+]
 
 SUFFIX = ".yaml"
 
@@ -90,6 +99,17 @@ def error(model: spec.Model, keys: tuple[str, ...], message: str) -> LoadError:
     if model.path is None:
         return LoadError(message)
     return _Place(model.path).error(_find(_compose(model.path), *keys), message)
+
+
+def demand_own_name(model: spec.Model, file: Path) -> None:
+    """See that the spec has its file's name: by that its DAGs are found, and it is asked for.
+
+    Raises:
+        LoadError: it has another.
+
+    """
+    if model.name != file.stem:
+        raise error(model, ("name",), f"name is {model.name!r}; allowed is the file's, {file.stem!r}")
 
 
 def _overlaid(root: yaml.Node, file: Path, environ: Mapping[str, str]) -> yaml.Node:

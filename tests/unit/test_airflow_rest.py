@@ -1,11 +1,13 @@
-"""Lists of Airflow's REST API are read to their end, and a DAG is waited for whatever else is broken."""
+"""Lists of Airflow's REST API are read to their end; a DAG is waited for, and that its file is read again."""
 
+import datetime as dt
 import itertools
+import json
 
 import httpx
 import pytest
 
-from sagewind.airflow_rest import Airflow
+from sagewind.airflow_rest import Airflow, AirflowError
 from sagewind.cli import demo
 from sagewind.stack.launch import StackError
 
@@ -71,6 +73,9 @@ class Reading:
     def import_errors(self):
         return {"broken.py": "ModuleNotFoundError: no_such_module"}
 
+    def read_at(self, _):
+        return dt.datetime.now(dt.UTC)
+
 
 def await_dag(reading):
     clock = itertools.count(0, 5)
@@ -81,3 +86,45 @@ def test_a_file_that_cannot_be_read_hides_no_dag_of_another():
     await_dag(Reading(appears=3))
     with pytest.raises(StackError, match=r"(?s)these files .*\sbroken\.py:\sModule"):
         await_dag(Reading(appears=100))
+
+
+BEGUN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+class Server:
+    """An Airflow with one DAG, whose file it reads again when it is asked to."""
+
+    def __init__(self, again=201):
+        self.again, self.read, self.asked = again, BEGUN, 0
+        self.client = Airflow(
+            "http://airflow", user="u", password="p", transport=httpx.MockTransport(self.answer)
+        )
+
+    def answer(self, request):
+        path = request.url.path.removeprefix("/api/v2")
+        if path == "/auth/token":
+            return httpx.Response(201, json={"access_token": "t"})
+        if path == "/dags":
+            return httpx.Response(200, json={"dags": [{"dag_id": "m001"}], "total_entries": 1})
+        if path.startswith("/parseDagFile/"):
+            self.asked += 1
+            self.read = BEGUN + dt.timedelta(hours=1)
+            return httpx.Response(self.again, json=None if self.again == 201 else {"detail": "no"})
+        ended = (self.read + dt.timedelta(seconds=5)).isoformat()
+        dag = {"last_parsed_time": ended, "last_parse_duration": 5.0, "file_token": "token"}
+        return httpx.Response(200, text=json.dumps(dag))
+
+
+@pytest.mark.parametrize("again", [201, 409])  # 409: it was asked for already
+def test_a_run_waits_until_an_edited_spec_has_been_read(again):
+    server = Server(again)
+    assert server.client.read_at("m001") == BEGUN
+    demo.await_dag(server.client, "m001", edited=BEGUN.timestamp() - 1)
+    assert server.asked == 0
+    demo.await_dag(server.client, "m001", edited=BEGUN.timestamp() + 1)
+    assert server.asked == 1
+
+
+def test_a_refusal_to_read_is_an_error():
+    with pytest.raises(AirflowError, match="403 no"):
+        Server(403).client.read_again("m001")

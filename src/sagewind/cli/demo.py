@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
 from rich.status import Status
@@ -17,7 +18,7 @@ from sagewind.stack import home as homes
 from sagewind.stack import launch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from sagewind.cli.call import Call
     from sagewind.follow import Snapshot
@@ -33,6 +34,7 @@ KNOWN_SECONDS = 120.0
 _UNREADABLE_SECONDS = 30.0
 """So long a file that cannot be read may be another than the DAG's, which Airflow has yet to come to."""
 LOG_LINES = 40
+_LOOK_SECONDS = 0.2
 
 
 def add(commands: Any) -> None:
@@ -105,14 +107,31 @@ def _line_by_line(console: Console) -> Callable[[str], None]:
     return lambda what: console.print(f"waiting for {what} ...", highlight=False, soft_wrap=True)
 
 
+class Reader(Protocol):
+    """What is asked which DAGs there are: `airflow_rest.Airflow`, or a twin in tests."""
+
+    def dag_ids(self) -> list[str]:
+        """List the ids of the DAGs that it knows."""
+
+    def import_errors(self) -> Mapping[str, str]:
+        """Return the DAG files that could not be read, each with its traceback."""
+
+    def read_at(self, dag_id: str) -> dt.datetime:
+        """Return when it last began to read the DAG's file."""
+
+    def read_again(self, dag_id: str) -> None:
+        """Have it read the DAG's file before all others."""
+
+
 def await_dag(
-    airflow: Airflow,
+    airflow: Reader,
     dag: str,
     *,
+    edited: float = 0.0,
     pause: Callable[[float], None] = time.sleep,
     now: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Wait until Airflow has read the DAG.
+    """Wait until Airflow has read the DAG, as it has been since the time `edited` (seconds since 1970).
 
     Raises:
         StackError: the DAG does not appear, maybe since a DAG file cannot be read.
@@ -127,7 +146,14 @@ def await_dag(
             raise launch.StackError(f"Airflow knows no DAG {dag!r}; these files it cannot read:\n{told}")
         if waited > KNOWN_SECONDS:
             raise launch.StackError(f"Airflow knows no DAG {dag!r}; it knows {', '.join(known) or 'none'}")
-        pause(0.2)
+        pause(_LOOK_SECONDS)
+    since = dt.datetime.fromtimestamp(edited, dt.UTC)
+    if airflow.read_at(dag) < since:
+        airflow.read_again(dag)
+    while airflow.read_at(dag) < since:
+        if now() - began > KNOWN_SECONDS:
+            raise launch.StackError(f"Airflow has not read the DAG {dag!r} since {since.isoformat()}")
+        pause(_LOOK_SECONDS)
 
 
 def trigger(airflow: Airflow, dag: str, params: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ import functools
 import sys
 from typing import TYPE_CHECKING, Any
 
-from sagewind import aws, load
+from sagewind import aws, load, overlay
 from sagewind.stack import environment, launch
 
 if TYPE_CHECKING:
@@ -27,11 +27,18 @@ def spec_file(call: Call) -> Path:
     return call.home.project / "dags" / "models" / f"{call.arguments.model}.yaml"
 
 
+def edited(call: Call) -> float:
+    """Return when the model's spec, or what is laid over it, was written last (seconds since 1970)."""
+    file = spec_file(call)
+    files = (file, file.parent.parent / overlay.FILE)
+    return max(each.stat().st_mtime for each in files if each.is_file())
+
+
 def model(call: Call) -> spec.Model:
     """Load the model's spec.
 
     Raises:
-        LoadError: there is none, or it cannot be used.
+        LoadError: there is none, it cannot be used, or is another model's.
 
     """
     file = spec_file(call)
@@ -41,7 +48,9 @@ def model(call: Call) -> spec.Model:
             f"{file}: there is no such spec; models here are {known}; "
             f"`sagewind init {call.arguments.model}` begins one"
         )
-    return load.load(file, environ=call.environ)
+    found = load.load(file, environ=call.environ)
+    load.demand_own_name(found, file)
+    return found
 
 
 def clients(call: Call) -> aws.Clients:

@@ -41,7 +41,7 @@ def run(call: Call) -> int:
         demo.stack(call, console) as (memory, ours),
         Airflow(memory.address("airflow"), user=homes.USER, password=memory.password) as airflow,
     ):
-        demo.await_dag(airflow, name)
+        demo.await_dag(airflow, name, edited=models.edited(call))
         airflow.unpause(name)
         run_id = demo.trigger(airflow, name, dict(call.arguments.param))
         console.print(f"run {run_id} of the DAG {name}\n", highlight=False, soft_wrap=True)

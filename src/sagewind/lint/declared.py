@@ -64,6 +64,7 @@ def subject(model: spec.Model, path: Path) -> Subject:
         judged={
             key: declared(each, "gate", "thresholds", key) for key, each in model.gate.thresholds.items()
         },
+        own_name=declared(model.name, "name"),
         names={"EndpointName": declared(model.endpoint_name, "endpoint", "name")},
         # A spec's role may be a bare name: it becomes an ARN of the caller's account without any IAM call.
         role=declared(model.account.role, "account", "role") if ":" in model.account.role else None,

@@ -22,12 +22,26 @@ _ROLE = re.compile(r"arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+")
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Yield a finding for each name that is too long or misspelt, and for a role that is no ARN."""
+    """Yield a finding for each name that is too long, misspelt or not its file's, and for what is no role."""
+    if subject.own_name is not None:
+        yield from _own(subject.own_name)
     for kind, declared in subject.names.items():
         if isinstance(declared.value, str) and "{{" not in declared.value:
             yield from _name(kind, declared)
     if subject.role is not None and isinstance(subject.role.value, str):
         yield from _role(subject.role)
+
+
+def _own(name: Declared) -> Iterator[Finding]:
+    file = name.place.file
+    if name.value != file.stem:
+        yield Finding(
+            rule="name-not-file",
+            place=name.place,
+            what=f"name is {name.value!r}, and the file is {file.name}",
+            mend="give both one name: DAGs that are made of specs, and commands, go by the file's",
+            severity=Severity.WARNING,
+        )
 
 
 def _name(kind: str, declared: Declared) -> Iterator[Finding]:

@@ -58,6 +58,8 @@ class Subject:
     framework: str | None = None
     framework_version: str | None = None
     names: Mapping[str, Declared] = field(default_factory=dict)
+    own_name: Declared | None = None
+    """The name that a spec gives its model."""
     role: Declared | None = None
     requests: tuple[Request, ...] = ()
     evaluation: Path | None = None

@@ -91,6 +91,7 @@ def _airflow(home: Home, memory: Memory, *, cron: bool, executor: Executor) -> d
         "core": {
             "executor": executor.value,
             "parallelism": str(PARALLELISM),
+            "min_serialized_dag_update_interval": "1",  # so that a spec that was edited twice is seen
             "dags_folder": str(home.project / "dags"),
             "plugins_folder": str(home.project / "plugins"),
             "load_examples": "False",
