@@ -2,9 +2,8 @@
 
 Events go out in the order in which they happened, by one thread, since nothing must wait for another service.
 Where no EventBridge answers, events are lost and the log says so once; nothing here depends on them. While
-the account has no rule none is sent, for nobody could see it: EventBridge itself lets a new rule take effect
-after "a short period of time" only.
-https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html
+the account has no rule none is sent, for nobody could see it. Whether it has one is asked seldom;
+while it had none, events wait for the next answer.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sagelocal import aws
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sagelocal.events import Event
 
@@ -44,14 +43,15 @@ class Events(Protocol):
 
 
 class EventBridge:
-    """The account's default bus."""
+    """The account's default bus, by a client of boto3 that `connect` makes when it is first needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, connect: Callable[[], Any] = lambda: aws.client("events")) -> None:
         self._waiting: queue.Queue[Event] = queue.Queue(_MOST_WAITING)
         self._thread: threading.Thread | None = None
+        self._connect = connect
         self._client: Any = None
         self._has_rules = False
-        self._asked = self._quiet_until = 0.0
+        self._asked = self._quiet_until = float("-inf")
 
     def tell(self, event: Event) -> None:
         """Queue an event; the first one starts the thread that sends them."""
@@ -77,17 +77,29 @@ class EventBridge:
                 _log.warning("EventBridge took no events, and gets none for a while: %s", error)
 
     def _send(self, batch: Sequence[Event]) -> None:
-        if self._client is None:
-            self._client = aws.client("events")
-        if time.monotonic() - self._asked > _RULES_SECONDS:
-            self._has_rules = bool(self._client.list_rules(Limit=1)["Rules"])
-            self._asked = time.monotonic()
-        if not self._has_rules:
+        if not self._has_a_rule():
             return
         answer = self._client.put_events(Entries=[_entry(each) for each in batch])
         for refused in answer["Entries"]:
             if "ErrorCode" in refused:
                 _log.warning("EventBridge: %s: %s", refused["ErrorCode"], refused.get("ErrorMessage", ""))
+
+    def _has_a_rule(self) -> bool:
+        """Tell whether there is a rule: at once while there was one, else after a while.
+
+        When there is none, what has come meanwhile is dropped.
+        """
+        stale = self._asked + _RULES_SECONDS
+        if not self._has_rules:
+            time.sleep(max(0.0, stale - time.monotonic()))
+        if time.monotonic() >= stale:
+            before = self._waiting.qsize()
+            self._client = self._client or self._connect()
+            self._has_rules = bool(self._client.list_rules(Limit=1)["Rules"])
+            self._asked = time.monotonic()
+            for _ in range(0 if self._has_rules else before):
+                self._waiting.get()
+        return self._has_rules
 
 
 def _entry(event: Event) -> dict[str, Any]:
