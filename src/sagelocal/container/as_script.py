@@ -33,9 +33,10 @@ def run(argv: list[str], folders: str) -> Any:
         __file__=path,
         __cached__=None,
         __builtins__=__builtins__,
-        __annotations__={},
         __loader__=importlib.machinery.SourceFileLoader("__main__", path),
     )
+    if sys.version_info < (3, 14):
+        main.__annotations__ = {}
     sys.modules["__main__"] = main
     interrupted: list[bool] = []
     atexit.register(_end_by_interrupt, interrupted)

@@ -68,6 +68,8 @@ def _flushed(status: int, *, tells: bool) -> int:
 
 def _where(stream: Any) -> str:
     """Return what the interpreter calls the place at which it could not flush."""
+    if sys.version_info >= (3, 14):
+        return "while flushing sys.stdout:"
     return "on flushing sys.stdout:" if sys.version_info >= (3, 13) else f"in: {stream!r}"
 
 
