@@ -19,8 +19,8 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 WORKERS ?= 2
 # A test that hangs fails after this long, and says where it hung; the longest takes a third of it.
 HANG_SECONDS := 900
-# Debian's names of what tests and benchmarks use beyond Python packages.
-DEBIAN := postgresql redis-server chromium bubblewrap nginx-light
+# Debian's names of what tests and benchmarks use beyond Python packages; the compiler builds AWS's own toolkits.
+DEBIAN := postgresql redis-server chromium bubblewrap nginx-light gcc libc6-dev python3-dev
 # It doubles the time of every import.
 unexport PYTHONDONTWRITEBYTECODE
 
