@@ -139,8 +139,9 @@ def test_a_training_job_is_described_as_it_was_asked_for(sagemaker, name):
     described = sagemaker.describe_training_job(TrainingJobName=name)
 
     assert created["TrainingJobArn"] == described["TrainingJobArn"] == f"{ARN}:training-job/{name}"
-    for member in ("HyperParameters", "InputDataConfig", "OutputDataConfig", "ResourceConfig", "RoleArn"):
+    for member in ("HyperParameters", "InputDataConfig", "ResourceConfig", "RoleArn"):
         assert described[member] == training_job(name)[member]
+    assert described["OutputDataConfig"] == {"KmsKeyId": "", "S3OutputPath": "s3://bucket/out"}
     first = described["SecondaryStatusTransitions"][0]
     assert (first["Status"], first["StatusMessage"]) == ("Starting", "Starting the training job")
     assert described["LastModifiedTime"] >= described["CreationTime"]

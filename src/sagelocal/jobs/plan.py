@@ -191,6 +191,7 @@ def defaults(request: Mapping[str, Any]) -> dict[str, Any]:
             "MaxRuntimeInSeconds": DEFAULT_RUNTIME_SECONDS,
             **request.get("StoppingCondition", {}),
         },
+        "OutputDataConfig": {"KmsKeyId": "", **request["OutputDataConfig"]},
         **{key: request.get(key, False) for key in members},
     }
 
