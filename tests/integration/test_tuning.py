@@ -103,6 +103,9 @@ def test_a_tuning_job_finds_the_best_of_its_training_jobs(aws, source):
     assert job["HyperParameterTuningJobStatus"] == "Completed", job.get("FailureReason")
     assert job["TrainingJobStatusCounters"]["Completed"] == 3
     assert job["ObjectiveStatusCounters"] == {"Succeeded": 3, "Pending": 0, "Failed": 0}
+    static = job["TrainingJobDefinition"]["StaticHyperParameters"]
+    asked = what["TrainingJobDefinition"]["StaticHyperParameters"]
+    assert static == asked | {"_tuning_objective_metric": "score"}
     found = children(
         sagemaker, name, SortBy="FinalObjectiveMetricValue", SortOrder="Descending", MaxResults=2
     )

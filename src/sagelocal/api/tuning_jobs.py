@@ -68,7 +68,13 @@ class TuningJobs:
     @operation("DescribeHyperParameterTuningJob", quick=True)
     def describe(self, call: Call) -> dict[str, Any]:
         """Describe one job."""
-        return self._records.describe(call.parameters)
+        body = self._records.describe(call.parameters)
+        config = body["HyperParameterTuningJobConfig"]
+        if "TrainingJobDefinition" in body:
+            return body | {"TrainingJobDefinition": _told(body["TrainingJobDefinition"], config)}
+        return body | {
+            "TrainingJobDefinitions": [_told(each, config) for each in body["TrainingJobDefinitions"]]
+        }
 
     @operation("ListHyperParameterTuningJobs")
     def list(self, call: Call) -> dict[str, Any]:
@@ -154,6 +160,16 @@ def _check_kinds(parent: str, before: defining.Definition, now: defining.Definit
                 f"The hyperparameter {each.name!r} is {each.kind.lower()}, and in the parent tuning job "
                 f"{parent!r} {kinds[each.name].lower()}; they must be the same"
             )
+
+
+def _told(definition: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a definition of training jobs as Describe tells it: with the hyperparameter that each gets."""
+    objective = definition.get("TuningObjective") or config["HyperParameterTuningJobObjective"]
+    static = definition.get("StaticHyperParameters", {})
+    return {
+        **definition,
+        "StaticHyperParameters": {**static, trials.METRIC_PARAMETER: objective["MetricName"]},
+    }
 
 
 def _check_metric(definition: defining.Definition) -> None:

@@ -147,7 +147,7 @@ def child_body(
         "TuningJobArn": tuning_arn,
         "HyperParameters": {
             **job.get("StaticHyperParameters", {}),
-            "_tuning_objective_metric": definition.objective.metric,
+            trying.METRIC_PARAMETER: definition.objective.metric,
             **parameters,
         },
         TUNED: parameters,

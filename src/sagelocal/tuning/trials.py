@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+METRIC_PARAMETER = "_tuning_objective_metric"
+"""The static hyperparameter that SageMaker adds: it holds the name of the objective's metric."""
 OBJECTIVE = "ObjectiveMetric"
 """The name under which SageMaker adds the objective to a training job's metric definitions."""
 MAXIMIZE = "Maximize"

@@ -36,7 +36,9 @@ print(table[["TrainingJobName", "n-estimators", "FinalObjectiveValue"]])
 assert set(table["TrainingJobStatus"]) == {"Completed"}
 assert table["FinalObjectiveValue"].max() > 0.8
 
+attached = SKLearn.attach(tuner.best_training_job(), sagemaker_session=session)
 best = session.describe_training_job(tuner.best_training_job())
+assert attached.model_data == best["ModelArtifacts"]["S3ModelArtifacts"]
 model = SKLearnModel(
     model_data=best["ModelArtifacts"]["S3ModelArtifacts"],
     source_dir="src",
