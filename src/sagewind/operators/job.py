@@ -355,18 +355,22 @@ class JobOperator(base.SagewindOperator):
         )
 
     def _time_out(self, name: str) -> None:
+        phase: Phase | None = Phase.ACTIVE
         if self.stop_on_kill:
             self.log.error("%s %s took too long; stopping it", self.kind.noun, name)
-            self._stop_and_wait(name)
+            phase = self._stop_and_wait(name)
         raise AirflowException(
-            f"{self.kind.noun} {name} took longer than {self._patience():.0f} s and was stopped"
+            f"{self.kind.noun} {name} took longer than {self._patience():.0f} s; it is {phase or 'gone'}"
         )
 
-    def _stop_and_wait(self, name: str) -> None:
+    def _stop_and_wait(self, name: str) -> Phase | None:
+        """Stop a job; return where it then is, as far as is known."""
         try:
-            self._jobs().stop_and_wait(name, seconds=_STOP_SECONDS, interval=min(self._interval(), 5.0))
+            interval = min(self._interval(), 5.0)
+            return self._jobs().stop_and_wait(name, seconds=_STOP_SECONDS, interval=interval)
         except CallError as error:
             self.log.warning("%s %s could not be stopped: %s", self.kind.noun, name, error)
+            return Phase.ACTIVE
 
     def _show_log(
         self, logs: Any, name: str, position: tail.Position, hidden: frozenset[str]

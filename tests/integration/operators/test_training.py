@@ -135,12 +135,15 @@ def test_a_stopped_job_is_a_failure(train, aws):
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
-def test_a_task_that_takes_too_long_stops_its_job(train, aws, deferrable):
-    run = train(SLOW, deferrable=deferrable, max_ingestion_time=2)
-    with pytest.raises(AirflowException, match="took longer than 2 s"):
+@pytest.mark.parametrize(
+    ("stops", "says", "status"), [(True, "stopped", "Stopped"), (False, "active", "InProgress")]
+)
+def test_a_task_that_takes_too_long_stops_its_job(train, aws, deferrable, stops, says, status):
+    run = train(SLOW, deferrable=deferrable, max_ingestion_time=2, stop_on_kill=stops)
+    with pytest.raises(AirflowException, match=f"took longer than 2 s; it is {says}$"):
         run.run()
     job = aws("sagemaker").describe_training_job(TrainingJobName=run.config["TrainingJobName"])
-    assert job["TrainingJobStatus"] == "Stopped"
+    assert job["TrainingJobStatus"] == status
 
 
 def test_killing_the_trigger_stops_the_job(train, aws):
