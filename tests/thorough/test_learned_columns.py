@@ -100,7 +100,9 @@ def made(world):
 
 
 def contended(spec, world, made, at=""):
-    jobs = contend.contend(spec, made=made, artifact="s3://a", model_name="m", name="n", at=at, clients=world)
+    world.s3.put(BUCKET, "new.tar.gz", b"")
+    artifact = f"s3://{BUCKET}/new.tar.gz"
+    jobs = contend.contend(spec, made=made, artifact=artifact, model_name="m", name="n", at=at, clients=world)
     return [job["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"] for job in jobs]
 
 
@@ -122,6 +124,16 @@ def test_a_column_that_is_gone_is_named_with_the_version_that_learned_it(spec, w
         RowsError, match=r"\(for version 1, which learned other columns\): has no column thorns"
     ):
         contended(spec, world, made)
+
+
+def test_a_job_that_saved_no_model_is_told_where_it_should_have(spec, world, made):
+    artifact = f"s3://{BUCKET}/one/output/model.tar.gz"
+    with pytest.raises(contend.UnsavedError) as caught:
+        contend.contend(spec, made=made, artifact=artifact, model_name="m", name="n", clients=world)
+    assert str(caught.value) == (
+        f"{artifact}: there is no such object: the training job left nothing in /opt/ml/model, where "
+        "train.py is to save the model"
+    )
 
 
 def test_a_model_of_the_past_contends_with_the_champion_of_its_time(spec, world, made):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sagewind.evaluation import EvaluationError
 from sagewind.steps import judge
 from sagewind.testing.s3 import S3Twin
 
@@ -37,3 +38,15 @@ def golden(*predictions):
 )
 def test_the_endpoint_shall_answer_each_row_as_the_evaluation_did(predictions):
     assert golden(*predictions) == {"50,20": 101, "60,30": 202, "70,40": 303}
+
+
+def test_an_evaluation_that_wrote_its_metrics_elsewhere_is_told_what_it_wrote():
+    s3 = S3Twin()
+    s3.put(BUCKET, "diabetes/runs/r/evaluation/challenger/metrics.json", "{}")
+    s3.put(BUCKET, "diabetes/runs/r/evaluation/champion/evaluation.json", "{}")
+    with pytest.raises(EvaluationError) as caught:
+        judge.judge(SPEC, made=MADE, contenders=1, clients=lambda _: s3.client())
+    assert str(caught.value) == (
+        f"s3://{BUCKET}/diabetes/runs/r/evaluation/challenger/evaluation.json: evaluate.py wrote no "
+        "evaluation.json to /opt/ml/processing/evaluation; it wrote metrics.json"
+    )

@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from sagewind import aws, load, naming, partition, requests
+from sagewind.errors import SagewindError
 from sagewind.objects import Address, Objects
 from sagewind.steps import champions
 from sagewind.steps.rows import ROW, Rows, features, own_header, to_csv
@@ -17,8 +18,13 @@ if TYPE_CHECKING:
     from sagewind import spec
     from sagewind.registry import Version
 
+_FOLDER = "/opt/ml/model"
 CHALLENGER = "challenger"
 CHAMPION = "champion"
+
+
+class UnsavedError(SagewindError):
+    """A training job ended well and left no model."""
 
 
 def contend(
@@ -36,8 +42,17 @@ def contend(
     `made` is what `ready` returned, `name` what the jobs' names begin with. The champion takes part when the
     spec has a challenge and there is one: today's, or that of the time (ISO 8601) from which on the new model
     is to count.
+
+    Raises:
+        UnsavedError: there is no artifact to measure.
+
     """
     model = load.load(spec_file)
+    objects = Objects(clients("s3"), kms_key=model.account.kms_key)
+    if objects.head(Address.parse(artifact)) is None:
+        left = f"the training job left nothing in {_FOLDER}"
+        who = "the algorithm" if model.is_algorithm else model.source.entry_point
+        raise UnsavedError(f"{artifact}: there is no such object: {left}, where {who} is to save the model")
     own = features(model, own_header(model))
     job = functools.partial(_job, model, made, name=name, held_out=made["held_out"], columns=own)
     jobs = [job(CHALLENGER, artifact=artifact, model_name=model_name)]
@@ -47,7 +62,6 @@ def contend(
         serving = ""
         if not model.evaluates_by_script:
             serving = champions.sagemaker_model(sagemaker, model, champion, role=made["role"])
-            objects = Objects(clients("s3"), kms_key=model.account.kms_key)
             learned = champions.features(objects, model, champion)
             held_out = _held_out(objects, model, made, champion, learned)
             job = functools.partial(job, held_out=held_out, columns=learned)

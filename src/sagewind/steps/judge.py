@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sagewind import aws, evaluation, gate, load, paired
 from sagewind.errors import SagewindError
 from sagewind.evaluation import Predictions, Problem
-from sagewind.objects import Address, Objects
+from sagewind.objects import Address, ObjectMissingError, Objects
 from sagewind.scores import SCORES
 from sagewind.steps.contend import CHALLENGER, CHAMPION, output
 from sagewind.steps.rows import Rows, features, to_csv
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from sagewind import spec
 
 GOLDEN_ROWS = 5
+_FOLDER = "/opt/ml/processing/evaluation"
+_METRICS, _ROWS = "evaluation.json", "predictions.csv"
+"""What an evaluation writes to that folder."""
 
 
 class RejectedError(SagewindError):
@@ -44,10 +47,8 @@ def judge(
         for who in (CHALLENGER, CHAMPION)[:contenders]:
             _measure(model, objects, made, who)
     home = output(made["run"], CHALLENGER)
-    found = evaluation.parse(
-        objects.read(home / "evaluation.json").decode(), source=str(home / "evaluation.json")
-    )
-    predictions = _predictions(objects, home)
+    found = evaluation.parse(_written(model, objects, home, _METRICS), source=str(home / _METRICS))
+    predictions = _predictions(model, objects, home)
     decision = gate.decide(
         found.metrics,
         thresholds=gate.thresholds(model.gate),
@@ -63,7 +64,7 @@ def judge(
         "metrics": dict(found.metrics),
         "decision": decision.to_json(),
         "markdown": decision.to_markdown(),
-        "evaluation": str(home / "evaluation.json"),
+        "evaluation": str(home / _METRICS),
         "gate": str(where),
         "golden": _golden(model, objects, made, predictions),
     }
@@ -82,13 +83,33 @@ def _comparison(
     wanted = model.gate.challenge
     if wanted is None:
         return None
-    champion = _predictions(objects, output(made["run"], CHAMPION))
+    champion = _predictions(model, objects, output(made["run"], CHAMPION))
     return paired.compare(challenger, champion, metric=wanted.metric, confidence=wanted.confidence)
 
 
-def _predictions(objects: Objects, home: Address) -> Predictions:
-    where = home / "predictions.csv"
-    return evaluation.parse_predictions(objects.read(where).decode(), source=str(where))
+def _predictions(model: spec.Model, objects: Objects, home: Address) -> Predictions:
+    where = home / _ROWS
+    return evaluation.parse_predictions(_written(model, objects, home, _ROWS), source=str(where))
+
+
+def _written(model: spec.Model, objects: Objects, home: Address, name: str) -> str:
+    """Return a file that the evaluation wrote.
+
+    Raises:
+        EvaluationError: it wrote no such file; the message has those that it did.
+
+    """
+    where = home / name
+    try:
+        return objects.read(where).decode("utf-8-sig")
+    except ObjectMissingError as error:
+        written = sorted(each.address.name for each in objects.list(home / "")) or ["nothing"]
+        script = model.evaluation.entry_point
+        raise evaluation.EvaluationError(
+            f"{where}: {script} wrote no {name} to {_FOLDER}; it wrote {', '.join(written)}"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise evaluation.EvaluationError(f"{where}: byte {error.start} is not UTF-8") from error
 
 
 def _measure(model: spec.Model, objects: Objects, made: dict[str, Any], who: str) -> None:
@@ -105,8 +126,8 @@ def _measure(model: spec.Model, objects: Objects, made: dict[str, Any], who: str
         )
     rows = [(key, truth[key], plain(value)) for key, value in found.cells]
     document = _metrics(model, [row[1] for row in rows], [row[2] for row in rows])
-    objects.write_json(home / "evaluation.json", document)
-    objects.write(home / "predictions.csv", to_csv([("id", "label", "prediction"), *rows]))
+    objects.write_json(home / _METRICS, document)
+    objects.write(home / _ROWS, to_csv([("id", "label", "prediction"), *rows]))
 
 
 def _metrics(model: spec.Model, labels: Sequence[str], predictions: Sequence[str]) -> dict[str, Any]:
