@@ -23,6 +23,8 @@ _FILES = {
 }
 _PROJECT = {
     "from_specs.py": "dags/from_specs.py",
+    "janitor.py": "dags/janitor.py",
+    "rollback.py": "dags/rollback.py",
     "sagewind_plugin.py": "plugins/sagewind_plugin.py",
     "gitignore": ".gitignore",
 }
@@ -44,6 +46,10 @@ def scaffold(project: Path, name: str) -> list[Path]:
     if not re.fullmatch(NAME, name) or len(name) > _LONGEST:
         allowed = f"letters, digits and inner hyphens, at most {_LONGEST}"
         raise ScaffoldError(f"name is {name!r}; allowed is {allowed}")
+    if f"{name}.py" in _PROJECT:
+        raise ScaffoldError(
+            f"name is {name!r}; allowed is what no DAG has: there is one of this name already"
+        )
     names = {"name": name, "module": name.replace("-", "_")}
     targets = {source: project / path.format(**names) for source, path in _FILES.items()}
     there = [str(path) for path in targets.values() if path.exists()]
@@ -57,8 +63,8 @@ def scaffold(project: Path, name: str) -> list[Path]:
 def project(folder: Path) -> list[Path]:
     """Write what a project needs once for all its models, where it is not there yet; return what was written.
 
-    That is the DAG file that makes DAGs of specs, the plugin, the schema that editors check specs with, and
-    what git shall not keep.
+    That is the DAG file that makes DAGs of specs, the DAGs for all models, the plugin, the schema that
+    editors check specs with, and what git shall not keep.
     """
     wanted = {folder / path: _template("project", source) for source, path in _PROJECT.items()}
     wanted[folder / _SCHEMA] = spec_schema.text()

@@ -145,12 +145,15 @@ def test_an_empty_folder_becomes_a_project_once(tmp_path):
     written = scaffold.project(tmp_path)
     assert {str(path.relative_to(tmp_path)) for path in written} == {
         "dags/from_specs.py",
+        "dags/janitor.py",
+        "dags/rollback.py",
         "plugins/sagewind_plugin.py",
         "docs/reference/model-spec.schema.json",
         ".gitignore",
     }
-    ours = Path(__file__).parents[2] / "plugins" / "sagewind_plugin.py"
-    assert (tmp_path / "plugins" / "sagewind_plugin.py").read_text() == ours.read_text()
+    ours = Path(__file__).parents[2]
+    for same in ("plugins/sagewind_plugin.py", "dags/janitor.py", "dags/rollback.py"):
+        assert (tmp_path / same).read_text() == (ours / same).read_text()
     assert (tmp_path / "docs" / "reference" / "model-spec.schema.json").read_text() == spec_schema.text()
     (tmp_path / ".gitignore").write_text("mine")
     (tmp_path / "dags" / "from_specs.py").unlink()
@@ -163,3 +166,9 @@ def test_a_name_that_is_none_is_refused(tmp_path, name):
     with pytest.raises(scaffold.ScaffoldError, match="letters, digits and inner hyphens"):
         scaffold.scaffold(tmp_path, name)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["janitor", "rollback"])
+def test_a_model_is_not_called_as_a_dag_that_every_project_has(tmp_path, name):
+    with pytest.raises(scaffold.ScaffoldError, match=f"name is '{name}'; allowed is what no DAG has"):
+        scaffold.scaffold(tmp_path, name)
