@@ -108,6 +108,15 @@ def test_what_a_script_that_fails_says_is_shown_whatever_its_encoding(tmp_path):
         train_and_evaluate(model, tmp_path)
 
 
+def test_a_package_that_only_the_image_has_is_to_be_installed_where_the_tests_run(tmp_path):
+    scaffold.scaffold(tmp_path / "project", "sorter")
+    (tmp_path / "project" / "sm_code" / "sorter" / "train.py").write_text("import no_such_package.part")
+    model = load.load(tmp_path / "project" / "dags" / "models" / "sorter.yaml", environ={})
+    with pytest.raises(AssertionError) as caught:
+        train_and_evaluate(model, tmp_path)
+    assert f"run on {sys.executable}, which lacks 'no_such_package': install it there" in str(caught.value)
+
+
 @pytest.mark.parametrize("script", ["train.py", "evaluate.py"])
 def test_the_tests_of_a_model_show_what_a_script_that_fails_says(tmp_path, script):
     scaffold.scaffold(tmp_path, "sorter")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -126,4 +127,15 @@ def _run(code: Path, command: list[str], **variables: str) -> None:
         check=False,
     )
     if done.returncode:
-        raise AssertionError(f"{command[0]} ended with {done.returncode}:\n{done.stderr}")
+        hint = _lacking(done.stderr)
+        raise AssertionError(f"{command[0]} ended with {done.returncode}:\n{done.stderr}{hint}")
+
+
+def _lacking(said: str) -> str:
+    """Say where a package is missing: the image has those of its framework, these processes what is here."""
+    found = re.search(r"^ModuleNotFoundError: No module named '([\w.]+)'", said, re.MULTILINE)
+    if found is None:
+        return ""
+    return (
+        f"The tests run on {sys.executable}, which lacks {found[1]!r}: install it there, if the image has it"
+    )
