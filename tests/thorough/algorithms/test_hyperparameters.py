@@ -29,6 +29,11 @@ def _text(value):
     return str(value)
 
 
+def test_k_means_takes_what_the_sdks_estimator_sends():
+    sent = {"k": "3", "feature_dim": "4", "mini_batch_size": "5000", "force_dense": "True"}
+    assert SPECS["kmeans"].hyperparameters.validate(sent)["k"] == 3
+
+
 @pytest.mark.parametrize(
     ("repository", "given", "message"),
     [

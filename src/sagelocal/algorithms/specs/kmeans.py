@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sagelocal.algorithms.hyperparameters import (
+    FLAG,
     FRACTION,
     NON_NEGATIVE_INTEGER,
     POSITIVE,
@@ -48,6 +49,8 @@ SPEC = Spec(
             Parameter(name="half_life_time_size", kind=NON_NEGATIVE_INTEGER, default=0),
             Parameter(name="epochs", kind=POSITIVE, default=1, tunable=True),
             Parameter(name="eval_metrics", kind=Words(("msd", "ssd")), default=("msd",)),
+            # Not in the documentation: the SDK's estimator sends it. Records are dense here anyway.
+            Parameter(name="force_dense", kind=FLAG, default=False),
             tuned_for(_METRICS),
         )
     ),
