@@ -221,6 +221,21 @@ def test_what_is_absent_is_a_validation_error(sagemaker, method, member, words):
 
 
 REFUSED = [
+    (
+        "create_processing_job",
+        {
+            "ProcessingJobName": "x",
+            "ProcessingResources": {
+                "ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+            },
+            # As the SDK's model monitor and Clarify do: the image has an entry point of its own.
+            "AppSpecification": {
+                "ImageUri": "156813124566.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-monitor-analyzer"
+            },
+            "RoleArn": ROLE,
+        },
+        "sagelocal cannot run the image '156813124566.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-",
+    ),
     ("create_training_job", training_job("bad_name"), "at 'trainingJobName' failed to satisfy constraint"),
     (
         "create_training_job",

@@ -37,9 +37,9 @@ class ProcessingJobs:
     def create(self, call: Call) -> dict[str, Any]:
         """Store the job and hand it on to be run."""
         request = call.parameters
+        self._images(request["AppSpecification"]["ImageUri"])  # first: no entry point makes it known
         _check(request)
         self._experiments.check(request)
-        self._images(request["AppSpecification"]["ImageUri"])
         runtime = {"MaxRuntimeInSeconds": processing_plan.DEFAULT_RUNTIME_SECONDS}
         answer = self._records.create(
             request,

@@ -71,7 +71,7 @@ class Scaling:
         target = self._target(request)
         config = request.get("TargetTrackingScalingPolicyConfiguration")
         kind = request.get("PolicyType", "TargetTrackingScaling" if config else "StepScaling")
-        metric = (config or {}).get("PredefinedMetricSpecification", {}).get("PredefinedMetricType")
+        metric = _metric(config or {})
         if kind != "TargetTrackingScaling" or metric != METRIC:
             raise NotSupported(
                 f"sagelocal cannot scale by a policy of type {kind} and the metric {metric}; "
@@ -174,6 +174,13 @@ class Scaling:
 
     def _arn(self, rest: str, *, service: str = "application-autoscaling") -> str:
         return f"arn:aws:{service}:{self._account.region}:{self._account.number}:{rest}"
+
+
+def _metric(config: Mapping[str, Any]) -> str:
+    """Return what a target-tracking policy calls its metric: that of AWS's, or the customer's own."""
+    own: str = config.get("CustomizedMetricSpecification", {}).get("MetricName", "without a name")
+    given: str = config.get("PredefinedMetricSpecification", {}).get("PredefinedMetricType", own)
+    return given
 
 
 def _no_target(request: Mapping[str, Any]) -> ObjectNotFoundException:

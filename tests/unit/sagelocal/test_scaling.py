@@ -6,7 +6,7 @@ from sagelocal.api import kinds
 from sagelocal.api.account import Account
 from sagelocal.api.records import Records
 from sagelocal.api.scaling import Scaling
-from sagelocal.errors import ObjectNotFoundException, ValidationException
+from sagelocal.errors import NotSupported, ObjectNotFoundException, ValidationException
 from sagelocal.jobs import scaling
 from sagelocal.wire.message import Call
 
@@ -80,6 +80,14 @@ def scale(api, endpoint, policy="p"):
     api("register", **variant(endpoint), MinCapacity=1, MaxCapacity=2)
     config = {"TargetTrackingScalingPolicyConfiguration": TRACKING, "PolicyType": "TargetTrackingScaling"}
     return api("put_policy", **variant(endpoint), PolicyName=policy, **config)["PolicyARN"]
+
+
+def test_a_policy_that_follows_another_metric_is_refused_by_its_name(api):
+    api("register", **variant("e0"), MinCapacity=0, MaxCapacity=2)
+    backlog = {"MetricName": "ApproximateBacklogSizePerInstance", "Namespace": "AWS/SageMaker"}
+    config = {"TargetValue": 5.0, "CustomizedMetricSpecification": backlog}
+    with pytest.raises(NotSupported, match="the metric ApproximateBacklogSizePerInstance"):
+        api("put_policy", **variant("e0"), PolicyName="p", TargetTrackingScalingPolicyConfiguration=config)
 
 
 def test_a_policy_and_its_target_are_called_as_on_aws(api):
