@@ -6,6 +6,7 @@ A link that a plugin registers is evaluated in the API server, where a task's XC
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
@@ -13,10 +14,13 @@ from urllib.parse import quote
 from airflow.sdk import BaseOperatorLink
 
 from sagewind import naming
+from sagewind.operators import memory
 from sagewind.ui.kinds import KINDS, OURS, PROVIDER, Kind, of_operator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from sqlalchemy.orm import Session
 
 PREFIX = "/sagewind"
 _ICON = (
@@ -61,13 +65,18 @@ def is_local(environ: Mapping[str, str]) -> bool:
     return bool(environ.get(_LOCAL))
 
 
-def name_of(kind: Kind, result: object, ti_key: Any) -> str:
-    """Return the job's name: as the task's result has it; while there is none yet, as `naming` makes it."""
-    part = result.get(kind.result[0]) if isinstance(result, dict) else None
-    name = part.get(kind.result[1]) if isinstance(part, dict) else None
-    if isinstance(name, str):
-        return name
-    return "" if kind.slug in _NAMED_OTHERWISE else naming.for_task(ti_key)
+def job_name(session: Session, kind: Kind, ti_key: Any) -> str:
+    """Return the job's name as the task's result has it; while there is none, as the task asked for it.
+
+    Of the provider's operators only the request is known then, and not even that where it was too long for
+    Airflow's table. What is left is the name that `naming` makes.
+    """
+    return (
+        _named(kind, _result(session, ti_key))
+        or _asked(session, ti_key)
+        or _named(kind, _request(session, ti_key))
+        or ("" if kind.slug in _NAMED_OTHERWISE else naming.for_task(ti_key))
+    )
 
 
 def _stand_ins() -> list[type]:
@@ -87,23 +96,52 @@ class JobLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Return the job's address, or nothing when the task has not named it yet."""
+        from airflow.utils.session import create_session  # noqa: PLC0415 - only in the API server
+
         kind = of_operator(operator.task_type)
-        name = name_of(kind, _result(ti_key), ti_key)
+        with create_session() as session:
+            name = job_name(session, kind, ti_key)
         return url(kind, name, os.environ) if name else ""
 
 
-def _result(ti_key: Any) -> object:
-    from airflow.models.xcom import XComModel  # noqa: PLC0415 - only in the API server
-    from airflow.utils.session import create_session  # noqa: PLC0415
+def _named(kind: Kind, told: object) -> str:
+    """Return the job's name in a result or a request, which may hold it in the part that is about the job."""
+    if not isinstance(told, dict):
+        return ""
+    part, key = kind.result
+    name = told[part].get(key) if isinstance(told.get(part), dict) else told.get(key)
+    return name if isinstance(name, str) else ""
 
-    query = XComModel.get_many(
-        run_id=ti_key.run_id,
-        key="return_value",
-        task_ids=ti_key.task_id,
-        dag_ids=ti_key.dag_id,
-        map_indexes=ti_key.map_index,
-        limit=1,
+
+def _result(session: Session, ti_key: Any) -> object:
+    from airflow.models.xcom import XComModel  # noqa: PLC0415 - only in the API server
+    from sqlalchemy import select  # noqa: PLC0415
+
+    query = select(XComModel).filter_by(key="return_value", **_where(ti_key))
+    row = session.scalars(query).first()
+    return XComModel.deserialize_value(row) if row is not None else None
+
+
+def _asked(session: Session, ti_key: Any) -> str:
+    """Return the job that one of our operators has asked for last."""
+    try:
+        from airflow.state import TaskScope, get_state_backend  # noqa: PLC0415 - as above
+    except ImportError:  # Airflow before 3.3
+        return ""
+    kept = json.loads(
+        get_state_backend().get(TaskScope(**_where(ti_key)), memory.KEY, session=session) or "[]"
     )
-    with create_session() as session:
-        row = session.scalars(query).first()
-        return XComModel.deserialize_value(row) if row is not None else None
+    return str(kept[0]) if kept else ""
+
+
+def _request(session: Session, ti_key: Any) -> object:
+    from airflow.models.renderedtifields import RenderedTaskInstanceFields as Rendered  # noqa: PLC0415
+    from sqlalchemy import select  # noqa: PLC0415
+
+    query = select(Rendered.rendered_fields).filter_by(**_where(ti_key))
+    fields = session.scalars(query).first() or {}
+    return fields.get("config")
+
+
+def _where(ti_key: Any) -> dict[str, Any]:
+    return {name: getattr(ti_key, name) for name in ("dag_id", "run_id", "task_id", "map_index")}
