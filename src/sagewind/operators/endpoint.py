@@ -60,6 +60,8 @@ class SageMakerEndpointOperator(LiveEndpoint, _Provided):  # type: ignore[valid-
     :param check_interval: seconds between two looks; by default 30 on AWS and 1 when SageMaker is local.
     :param worker_seconds: how long it looks in the worker before it defers; by default none on AWS and 3 when
         SageMaker is local.
+    :param max_ingestion_time: seconds to wait for one change of an endpoint at most; an hour by default, and
+        never longer than `execution_timeout`.
     """
 
     template_fields: Sequence[str] = (*_Provided.template_fields, "golden")
@@ -313,7 +315,7 @@ class SageMakerEndpointOperator(LiveEndpoint, _Provided):  # type: ignore[valid-
         self._show_tail(name)
         if rehearsing:
             self._delete(name)
-        message = f"endpoint {name} did not settle within {self.max_ingestion_time} s ({plan['stage']})"
+        message = f"endpoint {name} did not settle within {self._patience():.0f} s ({plan['stage']})"
         raise AirflowException(f"{plan['reason']}; {message}" if plan["reason"] else message)
 
     # Pieces.
@@ -337,12 +339,13 @@ class SageMakerEndpointOperator(LiveEndpoint, _Provided):  # type: ignore[valid-
         """Wait until an endpoint settles, then go on with the plan."""
         if plan["stage"] == "serve" and not self.wait_for_completion:
             return self._deployed(self._described(name), {})
-        deadline = time.time() + self.max_ingestion_time
+        patience = self._patience()
+        deadline = time.time() + patience
         if self.deferrable:
-            moment = min(limits.moment(self.worker_seconds, self._endpoint), self.max_ingestion_time)
+            moment = min(limits.moment(self.worker_seconds, self._endpoint), patience)
             if holding.until(lambda seconds: self._is_settled(name, seconds) or None, moment):
                 return self._arrived(context, plan)
-            timeout = dt.timedelta(seconds=self.max_ingestion_time) + _BACKSTOP
+            timeout = dt.timedelta(seconds=patience) + _BACKSTOP
             trigger = self._trigger(name, deadline, plan)
             self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)
         while True:
@@ -351,6 +354,11 @@ class SageMakerEndpointOperator(LiveEndpoint, _Provided):  # type: ignore[valid-
             if time.time() >= deadline:
                 self._give_up(plan)
             time.sleep(limits.jittered(self._interval()))
+
+    def _patience(self) -> float:
+        """Return the seconds to wait at most: to a deferred task Airflow applies no `execution_timeout`."""
+        most = self.execution_timeout
+        return min(self.max_ingestion_time, most.total_seconds()) if most else self.max_ingestion_time
 
     def _trigger(self, name: str, deadline: float, plan: Plan) -> SageMakerJobTrigger:
         return SageMakerJobTrigger(

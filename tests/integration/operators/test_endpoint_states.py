@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
@@ -380,6 +381,17 @@ def test_a_rehearsal_that_never_settles_is_named_and_deleted(twin, rehearsal):
     with pytest.raises(AirflowException, match=f"endpoint {rehearsal} did not settle"):
         run.resume(deferred, told)
     assert list(twin.endpoints) == [NAME]
+
+
+def test_a_deployment_that_waits_in_the_triggerer_heeds_the_tasks_own_timeout(twin):
+    run = twin.deploy("v1", deferrable=True, worker_seconds=0, execution_timeout=dt.timedelta(seconds=90))
+    before = time.time()
+    deferred = run.start()
+    assert deferred.trigger.deadline <= time.time() + 90
+    assert deferred.trigger.deadline >= before + 90
+    told = {"status": "timeout", "plan": deferred.trigger.plan, "name": NAME}
+    with pytest.raises(AirflowException, match="did not settle within 90 s"):
+        run.resume(deferred, told)
 
 
 @pytest.fixture
