@@ -50,7 +50,13 @@ class SagewindOperator(provider.SageMakerBaseOperator):
         return self.execute(context)
 
     def preprocess_config(self) -> None:
-        """Do what the provider does, without its log of the whole configuration."""
+        """Do what the provider does, without its log of the whole configuration.
+
+        Raises:
+            AirflowFailException: the configuration is none.
+
+        """
+        demand("config", self.config)
         self._create_integer_fields()
         self.hook.configure_s3_resources(self.config)
         self.parse_config_integers()
@@ -86,6 +92,22 @@ class SagewindOperator(provider.SageMakerBaseOperator):
             map_index=-1 if ti.map_index is None else ti.map_index,
             generation=identity.generation(max_tries=ti.max_tries or 0, retries=self.retries or 0),
         )
+
+
+def demand(what: str, request: Any, *names: str) -> None:
+    """Refuse a request that is no mapping, or in which something has no name.
+
+    Raises:
+        AirflowFailException: it is, or one of the names is not there.
+
+    """
+    if not isinstance(request, dict):
+        hint = "; a template is one only in a DAG with render_template_as_native_obj=True"
+        told = f"{what} is of type {type(request).__name__}; expected a mapping"
+        raise AirflowFailException(told + hint if isinstance(request, str) else told)
+    for name in names:
+        if not request.get(name):
+            raise AirflowFailException(f"{what} has no {name}; it has {', '.join(request) or 'nothing'}")
 
 
 def airflow_error(error: CallError, doing: str) -> AirflowException:

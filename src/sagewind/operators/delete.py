@@ -68,6 +68,7 @@ class SageMakerDeleteModelOperator(DeleteOperator, provider.SageMakerDeleteModel
 
     def execute(self, context: Context) -> None:
         """Delete the model."""
+        base.demand("config", self.config, "ModelName")
         self._delete(context, "model", "ModelName", self.config["ModelName"])
 
 

@@ -143,7 +143,11 @@ class SageMakerEndpointOperator(LiveEndpoint, _Provided):  # type: ignore[valid-
         caller, owner = self._caller(), self._identity(context)
         model, config = self.config.get("Model"), self.config.get("EndpointConfig")
         endpoint = self._endpoint_request()
+        base.demand("Endpoint", endpoint, "EndpointName", "EndpointConfigName")
+        if config:
+            base.demand("EndpointConfig", config, "EndpointConfigName", "ProductionVariants")
         if model:
+            base.demand("Model", model, "ModelName")
             name = resources.model(caller, model, owner, self.log.info)
             config = _with_model(config, model["ModelName"], name) if config else None
         wanted = endpoint["EndpointConfigName"]

@@ -133,6 +133,7 @@ class JobOperator(base.SagewindOperator):
         self._asked = () if context["ti"].try_number == 1 and not self._resumed else None
         self.preprocess_config()
         self._mask()
+        base.demand("config", self._request(), self.kind.name_key)
         self._before_create(context)
         return self._run(context)
 

@@ -28,6 +28,7 @@ class SageMakerModelOperator(base.SagewindOperator, provider.SageMakerModelOpera
 
         """
         self.preprocess_config()
+        base.demand("config", self.config, "ModelName")
         caller = self._caller()
         try:
             name = resources.model(caller, self.config, self._identity(context), self.log.info)
@@ -50,6 +51,7 @@ class SageMakerEndpointConfigOperator(base.SagewindOperator, provider.SageMakerE
 
         """
         self.preprocess_config()
+        base.demand("config", self.config, "EndpointConfigName")
         caller = self._caller()
         try:
             name = resources.endpoint_config(caller, self.config, self._identity(context), self.log.info)

@@ -31,9 +31,12 @@ class SageMakerTransformOperator(JobOperator, provider.SageMakerTransformOperato
 
     def _before_create(self, context: Context) -> None:
         transform = self.config.get("Transform", self.config)
-        self.hook.check_s3_url(transform["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"])
+        source = transform.get("TransformInput", {}).get("DataSource", {}).get("S3DataSource", {})
+        if "S3Uri" in source:
+            self.hook.check_s3_url(source["S3Uri"])
         model = self.config.get("Model")
         if model:
+            base.demand("Model", model, "ModelName")
             rename = self.action_if_model_exists != "fail"
             owner = self._identity(context)
             transform["ModelName"] = resources.model(

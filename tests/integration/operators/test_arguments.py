@@ -6,6 +6,7 @@ import inspect
 
 import pytest
 from airflow.providers.amazon.aws.operators import sagemaker as provider
+from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import DAG
 
 from sagewind.operators import sagemaker as ours
@@ -96,3 +97,35 @@ def test_operators_can_be_mapped(name):
 def test_a_wrong_choice_is_refused_in_the_providers_words():
     with pytest.raises(Exception, match="accepts only 'timestamp' and 'fail'"):
         ours.SageMakerTrainingOperator(task_id="t", config={}, action_if_job_exists="replace")
+
+
+ENDPOINT = {"EndpointName": "e", "EndpointConfigName": "e"}
+NO_REQUESTS = [
+    (
+        "Training",
+        "{'TrainingJobName': 'a'}",
+        "config is of type str; expected a mapping; a template is one only",
+    ),
+    ("Training", None, "config is of type NoneType; expected a mapping"),
+    ("Training", {}, "config has no TrainingJobName; it has nothing"),
+    ("Processing", {"ProcessingJobNam": "a"}, "config has no ProcessingJobName; it has ProcessingJobNam"),
+    ("Transform", {"Transform": {}}, "config has no TransformJobName; it has nothing"),
+    ("Transform", {"Model": {"a": 1}, "Transform": {"TransformJobName": "a"}}, "Model has no ModelName"),
+    ("Endpoint", {"EndpointName": "e"}, "Endpoint has no EndpointConfigName; it has EndpointName"),
+    (
+        "Endpoint",
+        {"Endpoint": ENDPOINT, "EndpointConfig": {"EndpointConfigName": "e"}},
+        "no ProductionVariants",
+    ),
+    ("Endpoint", {"Endpoint": ENDPOINT, "Model": {"ModelNam": "m"}}, "Model has no ModelName"),
+    ("Model", {"ModelNam": "m"}, "config has no ModelName"),
+    ("EndpointConfig", {}, "config has no EndpointConfigName"),
+    ("DeleteModel", {}, "config has no ModelName"),
+]
+
+
+@pytest.mark.parametrize(("name", "config", "says"), NO_REQUESTS)
+def test_a_config_that_is_no_request_fails_for_good_and_says_what_is_missing(attempt, name, config, says):
+    operator = getattr(ours, f"SageMaker{name}Operator")
+    with pytest.raises(AirflowFailException, match=says):
+        attempt(lambda: operator(task_id="t", config=config)).run()
