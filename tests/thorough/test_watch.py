@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sagewind import load, profile
-from sagewind.scores import ScoreError
 from sagewind.steps import told, watch
+from sagewind.steps.rows import RowsError
 from sagewind.testing import Account, client
 from sagewind.testing.aws import AwsError
 from sagewind.testing.s3 import S3Twin
@@ -216,7 +216,25 @@ def test_a_truth_that_is_no_number_is_an_error(day):
     day.put("diabetes/truth/ds=2026-03-01/rows.csv", "id,progression\n" + "p0000,high\n" + "".join(
         f"{row['id']},1\n" for row in TABLE[1:]
     ))  # fmt: skip
-    with pytest.raises(ScoreError, match="high"):
+    said = r"truth/ds=2026-03-01/rows.csv: the progression of id 'p0000' is 'high'; a number is needed"
+    with pytest.raises(RowsError, match=said):
+        day.watched()
+
+
+def test_a_truth_that_is_left_empty_has_yet_to_come(day):
+    day.rows()
+    lines = [f"{row['id']},{row['progression'] if number % 2 else ''}" for number, row in enumerate(TABLE)]
+    day.put("diabetes/truth/ds=2026-03-01/rows.csv", "\n".join(["id,progression", *lines]))
+    [measured] = day.watched()["measured"]
+    assert (measured["rows"], measured["waiting"]) == (221, 221)
+    assert measured["metrics"]["rmse"] == 0.0
+
+
+def test_a_truth_of_other_rows_is_an_error(day):
+    day.rows()
+    day.put("diabetes/truth/ds=2026-03-01/rows.csv", "id,progression\nP-0001,12\n")
+    said = "no row with its id was scored that day; it has 'P-0001', the scores 'p0000'"
+    with pytest.raises(RowsError, match=said):
         day.watched()
 
 

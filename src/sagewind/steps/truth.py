@@ -8,6 +8,7 @@ through; what was measured is read, and measured, again only when its truth or i
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,10 @@ from sagewind.partition import SUCCESS
 from sagewind.scores import SCORES
 from sagewind.steps import told
 from sagewind.steps.judge import plain
-from sagewind.steps.rows import ROW, Rows
+from sagewind.steps.rows import ROW, Rows, RowsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sagewind import spec
     from sagewind.objects import Address, Entry, Objects
@@ -56,8 +57,7 @@ def measure(
     `evaluated` is the champion's evaluation, which says what kind of model it is.
 
     Raises:
-        RowsError: a truth lacks a column.
-        ScoreError: a truth of a regression is no number.
+        RowsError: a truth lacks a column, is of other rows, or is no number where a regression needs one.
 
     """
     days = tuple(_days(model, objects, base, day))
@@ -144,12 +144,10 @@ def _new(
     model: spec.Model, day: _Day, contents: tuple[bytes, bytes], key: str, *, is_class: bool
 ) -> Measured:
     """Measure the scores of the rows whose truth is there."""
-    ids = model.data.id_column or ROW
-    truth = Rows.parse(contents[0], str(day.truth.address)).pick((ids, model.data.target))
-    labelled = {row[0]: row[1] for row in truth}
     answers = Rows.parse(contents[1], str(day.scores.address)).cells
-    pairs = [(labelled[name], answer) for name, answer in answers if name in labelled]
-    labels, predictions = [plain(each[0]) for each in pairs], [plain(each[1]) for each in pairs]
+    labelled = _labelled(model, Rows.parse(contents[0], str(day.truth.address)), answers, is_class=is_class)
+    pairs = [(labelled[name], plain(answer)) for name, answer in answers if name in labelled]
+    labels, predictions = [each[0] for each in pairs], [each[1] for each in pairs]
     enough = len(pairs) >= model.monitor.min_rows
     metrics = {s.name: s.of(labels, predictions) for s in SCORES.values() if enough and s.numeric != is_class}
     return Measured(
@@ -161,6 +159,36 @@ def _new(
         key=key,
         is_new=True,
     )
+
+
+def _labelled(
+    model: spec.Model, truth: Rows, answers: Sequence[tuple[str, ...]], *, is_class: bool
+) -> dict[str, str]:
+    """Return the truth of each row whose target is not empty: of others it has yet to come.
+
+    Raises:
+        RowsError: it is of none of the rows that were scored, or no number where a number is needed.
+
+    """
+    ids = model.data.id_column or ROW
+    told = {name: plain(label) for name, label in truth.pick((ids, model.data.target)) if label.strip()}
+    if told and answers and told.keys().isdisjoint(name for name, _ in answers):
+        one, other = next(iter(told)), answers[0][0]
+        raise RowsError(
+            f"{truth.name}: no row with its {ids} was scored that day; it has {one!r}, the scores {other!r}"
+        )
+    for name, label in () if is_class else told.items():
+        if not _is_number(label):
+            said = f"the {model.data.target} of {ids} {name!r} is {label!r}; a number is needed"
+            raise RowsError(f"{truth.name}: {said}")
+    return told
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _violations(model: spec.Model, metrics: Mapping[str, float]) -> Iterator[str]:
