@@ -142,6 +142,25 @@ def test_the_list_says_what_there_is_to_say():
         assert words in html, words
 
 
+def test_a_model_that_has_never_run_is_shown():
+    dags = {
+        "training": values.Dag(dag_id="diabetes", paused=False),
+        "scoring": values.Dag(dag_id="diabetes_score", paused=False),
+    }
+    new = values.Airflow(**dags)
+    for html in (overview(shown.summary(airflow=new)), model(shown.detail(airflow=new))):
+        assert "no run yet" in html
+        assert 'href="/dags/diabetes"' in html
+
+
+def test_a_run_that_waits_for_its_start_is_shown():
+    queued = dataclasses.replace(shown.run("diabetes", "queued"), start=None, end=None)
+    dags = {each: values.Dag(dag_id=each, paused=False, runs=(queued,)) for each in ("training", "scoring")}
+    waits = values.Airflow(**dags)
+    for html in (overview(shown.summary(airflow=waits)), model(shown.detail(airflow=waits))):
+        assert "not begun yet, scheduled" in html
+
+
 def test_a_part_that_does_not_answer_is_said_in_its_cell_and_the_rest_is_there():
     for part in PARTS:
         html = overview(shown.summary(**{part: Unanswered(what="not allowed", why=f"no {part}")}))
