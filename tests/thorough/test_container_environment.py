@@ -87,3 +87,8 @@ def test_the_command_depends_on_the_kind_of_script(script, is_package, command):
 def test_a_script_outside_the_source_folder_is_refused(script):
     with pytest.raises(environment.EntryPointError, match="entry point"):
         environment.command("py", script, [], is_package=False)
+
+
+def test_without_an_entry_point_it_is_said_where_its_name_belongs():
+    with pytest.raises(environment.EntryPointError, match="in the hyperparameter sagemaker_program, with"):
+        environment.command("py", "", [], is_package=False)

@@ -100,9 +100,14 @@ def command(python: str, script: str, args: list[str], *, is_package: bool) -> l
     """Return the command that runs the script; `is_package`: its folder has a setup.py.
 
     Raises:
-        EntryPointError: the name is no plain path inside the source folder.
+        EntryPointError: there is no name, or it is no plain path inside the source folder.
 
     """
+    if not script:
+        raise EntryPointError(
+            f"There is no training entry point; needed is its name in the hyperparameter {PROGRAM}, with the "
+            f"source folder in {SUBMIT_DIRECTORY}, or a ContainerEntrypoint"
+        )
     if not _ENTRY_POINT.fullmatch(script) or any(part in {".", ".."} for part in script.split("/")):
         raise EntryPointError(
             f"The training entry point {script!r} cannot be used; needed is a path inside the source folder "
