@@ -148,6 +148,16 @@ def test_an_update_changes_what_it_names(sagemaker, group):
     assert again["CustomerMetadataProperties"] == {"b": "2", "c": "3"}
 
 
+def test_a_package_by_itself_has_no_approval_also_where_one_is_sent(sagemaker, group):
+    arn = sagemaker.create_model_package(
+        ModelPackageName=f"sent-{group}",
+        InferenceSpecification=SPECIFICATION,
+        ModelApprovalStatus="PendingManualApproval",
+    )["ModelPackageArn"]
+    assert "ModelApprovalStatus" not in sagemaker.describe_model_package(ModelPackageName=arn)
+    sagemaker.delete_model_package(ModelPackageName=arn)
+
+
 def test_packages_are_listed_by_group_type_and_approval(sagemaker, group):
     arns = [version(sagemaker, group, ModelApprovalStatus="Approved") for _ in range(3)]
     sagemaker.update_model_package(ModelPackageArn=arns[1], ModelApprovalStatus="Rejected")

@@ -54,7 +54,9 @@ class ModelPackages:
         packages.check_new(request)
         members = packages.new_body(request) | {"CreatedBy": self._account.owner}
         if "ModelPackageGroupName" not in request:
-            return self._create_by_itself(request, members)
+            # The SDK sends an approval for these, too, to which it "does not apply".
+            others = {key: value for key, value in request.items() if key != "ModelApprovalStatus"}
+            return self._create_by_itself(others, members)
         if request.get("Tags"):
             raise ValidationException(
                 "Tags cannot be put on a version of a model package group; tag the group"

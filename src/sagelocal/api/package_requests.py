@@ -35,7 +35,7 @@ def check_new(request: Mapping[str, Any]) -> None:
     """Check a CreateModelPackage request.
 
     Raises:
-        ValidationException: it names both a package and a group, or neither, or what only versions may have.
+        ValidationException: it names both a package and a group, or neither.
         NotSupported: it asks for what cannot be done here.
 
     """
@@ -47,8 +47,6 @@ def check_new(request: Mapping[str, Any]) -> None:
         )
     if not is_versioned and "ModelPackageName" not in request:
         raise ValidationException("Missing ARN.")
-    if not is_versioned and "ModelApprovalStatus" in request:
-        raise ValidationException("ModelApprovalStatus is for versions of a ModelPackageGroupName only")
     for member, what in _REFUSED.items():
         if request.get(member):
             raise NotSupported(f"sagelocal cannot {what}")
