@@ -59,6 +59,42 @@ def test_a_notebook_instance_is_kept_and_says_that_it_does_not_run(sagemaker, na
     sagemaker.get_waiter("notebook_instance_deleted").wait(NotebookInstanceName=name)
 
 
+def test_an_update_takes_away_what_it_names_and_changes_settings_in_part(sagemaker, name):
+    config = {"NotebookInstanceLifecycleConfigName": name}
+    sagemaker.create_notebook_instance_lifecycle_config(**config)
+    sagemaker.create_notebook_instance(
+        NotebookInstanceName=name,
+        InstanceType="ml.t3.medium",
+        RoleArn=ROLE,
+        LifecycleConfigName=name,
+        DefaultCodeRepository="https://example.com/r.git",
+    )
+    sagemaker.update_notebook_instance(
+        NotebookInstanceName=name, DisassociateLifecycleConfig=True, DisassociateDefaultCodeRepository=False
+    )
+    described = sagemaker.describe_notebook_instance(NotebookInstanceName=name)
+    assert "NotebookInstanceLifecycleConfigName" not in described
+    assert described["DefaultCodeRepository"] == "https://example.com/r.git"
+    sagemaker.delete_notebook_instance_lifecycle_config(**config)
+
+    sagemaker.create_image(ImageName=name, RoleArn=ROLE, DisplayName="shown", Description="told")
+    sagemaker.update_image(ImageName=name, DeleteProperties=["Description"])
+    image = sagemaker.describe_image(ImageName=name)
+    assert (image["DisplayName"], image.get("Description")) == ("shown", None)
+
+    domain = sagemaker.create_domain(
+        DomainName=name,
+        AuthMode="IAM",
+        DefaultUserSettings={"ExecutionRole": ROLE},
+        DomainSettings={"SecurityGroupIds": ["sg-1"]},
+    )["DomainArn"].rpartition("/")[2]
+    changed = {"ExecutionRoleIdentityConfig": "USER_PROFILE_NAME"}
+    sagemaker.update_domain(DomainId=domain, DomainSettingsForUpdate=changed)
+    described = sagemaker.describe_domain(DomainId=domain)
+    assert described["DomainSettings"] == {"SecurityGroupIds": ["sg-1"]} | changed
+    sagemaker.delete_domain(DomainId=domain)
+
+
 def test_a_domain_holds_its_profiles(sagemaker, name):
     domain = sagemaker.create_domain(
         DomainName=name, AuthMode="IAM", DefaultUserSettings={"ExecutionRole": ROLE}

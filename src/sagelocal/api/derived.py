@@ -7,6 +7,7 @@ statuses that say that nothing runs come from `conventions` and the table in `re
 from __future__ import annotations
 
 import contextlib
+import itertools
 import secrets
 import string
 from typing import TYPE_CHECKING, Any
@@ -128,14 +129,16 @@ class Derived:
 
         def change(body: dict[str, Any]) -> None:
             removed = [each for each in request if each.endswith(_REMOVE)]
-            others = {*self._convention.key, *_NOT_KEPT, *removed}
-            given = {key: value for key, value in request.items() if key not in others}
+            others = {*self._convention.key, *_NOT_KEPT, *removed, *_DISASSOCIATED, _DELETED}
+            given = {_RENEWED.get(key, key): value for key, value in request.items() if key not in others}
             merged = {*self._parts, *_MERGED.get(self.row.noun, ())}
             body |= given | {key: body[key] | given[key] for key in merged if key in body and key in given}
             for key in removed:
                 member = key.removesuffix(_REMOVE)
                 left = {k: v for k, v in body.get(member, {}).items() if k not in request[key]}
                 body.update({member: left})
+            for member in _taken_away(request):
+                body.pop(member, None)
             body |= {"LastModifiedTime": now(), "LastModifiedBy": self._account.owner}
             body |= self._extra(body)
             for member in [each for each, value in body.items() if value == {} and each not in self._needed]:
@@ -255,6 +258,12 @@ def _parts(convention: Convention) -> tuple[str, ...]:
     )
 
 
+def _taken_away(request: Mapping[str, Any]) -> list[str]:
+    """Return the members that an Update takes away whole."""
+    flags = [members for flag, members in _DISASSOCIATED.items() if request.get(flag)]
+    return [*itertools.chain.from_iterable(flags), *request.get(_DELETED, [])]
+
+
 def _nothing(_: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
@@ -321,8 +330,22 @@ _EXTRA: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "TrialComponent": _renamed(TrialComponentSource="Source"),
 }
 
-_MERGED = {"TrialComponent": ("Parameters", "InputArtifacts", "OutputArtifacts")}
+_MERGED = {
+    "TrialComponent": ("Parameters", "InputArtifacts", "OutputArtifacts"),
+    "Domain": ("DomainSettings",),
+}
 """Members that an Update adds to, where AWS documents so: other members are replaced."""
+_RENEWED = {"DomainSettingsForUpdate": "DomainSettings"}
+"""Members of an Update that change one of another name."""
+_DISASSOCIATED = {
+    "DisassociateLifecycleConfig": ("LifecycleConfigName", "NotebookInstanceLifecycleConfigName"),
+    "DisassociateDefaultCodeRepository": ("DefaultCodeRepository",),
+    "DisassociateAdditionalCodeRepositories": ("AdditionalCodeRepositories",),
+    "DisassociateAcceleratorTypes": ("AcceleratorTypes",),
+}
+"""Members of an Update that take others away when they are true."""
+_DELETED = "DeleteProperties"
+"""That names those which it takes away."""
 _ASSOCIATED = (("association", "SourceArn"), ("association", "DestinationArn"))
 _CHILDREN = {
     "experiment": (("experiment-trial", "ExperimentName"),),
