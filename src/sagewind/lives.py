@@ -13,8 +13,11 @@ import contextlib
 import datetime as dt
 import gc
 import importlib
+import inspect
 import logging
 import re
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import (
@@ -38,7 +41,6 @@ from sagewind.errors import SagewindError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
-    from pathlib import Path
 
     from sagewind import spec
 
@@ -197,21 +199,35 @@ def _deadline(model: spec.Model) -> DeadlineAlert:
     """Have the triggerer tell of a run that is not over in time.
 
     Raises:
-        LoadError: the notifier does not exist, does not take the arguments, or cannot be awaited.
+        LoadError: the notifier does not exist, does not take the arguments, or would fail in the triggerer.
 
     """
     keys = ("deadline", "notifier")
     path = model.deadline.notifier or _DEFAULT_NOTIFIER
     arguments = dict(model.deadline.arguments) or {"message": f"{model.name} missed its deadline"}
     made = _notifier(model, keys, path, arguments)
-    if type(made).async_notify is BaseNotifier.async_notify:
-        said = f"deadline.notifier is {path!r}, which has no async_notify: the triggerer could not run it"
-        raise load.error(model, keys, said)
+    objection = _objection(model, type(made), arguments)
+    if objection:
+        raise load.error(model, keys, f"deadline.notifier is {path!r}, {objection}")
     return DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
         interval=dt.timedelta(minutes=model.deadline.minutes),
         callback=AsyncCallback(path, kwargs=arguments),
     )
+
+
+def _objection(model: spec.Model, made: type[BaseNotifier], arguments: Mapping[str, str]) -> str:
+    """Return why the triggerer could not run a notifier; empty when it can."""
+    if made.async_notify is BaseNotifier.async_notify:
+        return "which has no async_notify: the triggerer could not run it"
+    file, folder = sys.modules[made.__module__].__file__, model.path and model.path.parent.parent
+    if file and folder and Path(file).resolve().is_relative_to(folder):
+        return f"in {folder}: the triggerer finds only what is installed, or in Airflow's plugins folder"
+    takes = inspect.signature(made).parameters.values()
+    takes_context = any(each.name == "context" or each.kind is each.VAR_KEYWORD for each in takes)
+    if not takes_context and any("{{" in text for text in arguments.values()):
+        return "which takes no context for its templates: hand **kwargs of its __init__ to BaseNotifier's"
+    return ""
 
 
 def _notifier(

@@ -57,6 +57,14 @@ def refusal(**deadline):
     except load.LoadError as error:
         return str(error)
 
+def refusal_of_mine(**deadline):
+    mine = Path(sys.argv[2]) / "dags" / "models" / "diabetes.yaml"
+    model = dataclasses.replace(changed(deadline=sections.Deadline(minutes=30, **deadline)), path=mine)
+    try:
+        lives.pipeline(model)
+    except load.LoadError as error:
+        return str(error)
+
 temporary = lives.pipeline(changed(endpoint=dataclasses.replace(plain.endpoint, temporary=True)))
 passing = lives.pipeline(changed(endpoint=dataclasses.replace(plain.endpoint, ttl_hours=1.5)))
 landing = changed(data=dataclasses.replace(plain.data, starts_training=True))
@@ -147,6 +155,12 @@ print(json.dumps({
         refusal(notifier=SQS),
         refusal(notifier=CHIME, arguments={"chime_conn_id": "c", "message": "late"}),
     ],
+    "refused of mine": [
+        refusal_of_mine(notifier="beside.Told", arguments={"message": "{{ dag_run.dag_run_id }}"}),
+        refusal_of_mine(notifier="elsewhere.Told", arguments={"message": "{{ dag_run.dag_run_id }}"}),
+        refusal_of_mine(notifier="elsewhere.Plain", arguments={"message": "{{ dag_run.dag_run_id }}"}),
+        refusal_of_mine(notifier="elsewhere.Plain", arguments={"message": "late"}),
+    ],
     "notifier": type(told.default_args["on_failure_callback"]).__name__,
     "outlets": sorted(
         asset.name for dag in (person, lives.scoring(plain)) for task in dag.tasks for asset in task.outlets
@@ -155,12 +169,44 @@ print(json.dumps({
 """
 
 
+NOTIFIERS = """
+from airflow.sdk import BaseNotifier
+from sagewind.notices import LogNotifier
+
+class Told(LogNotifier):
+    pass
+
+class Plain(BaseNotifier):
+    template_fields = ("message",)
+
+    def __init__(self, message):
+        super().__init__()
+        self.message = message
+
+    async def async_notify(self, context):
+        print(self.message)
+"""
+
+
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory):
+def project(tmp_path_factory):
+    """A project with a spec, and notifiers beside the DAGs and elsewhere."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "dags" / "models").mkdir(parents=True)
+    spec = (ROOT / "dags" / "models" / "diabetes.yaml").read_text()
+    (folder / "dags" / "models" / "diabetes.yaml").write_text(spec)
+    (folder / "dags" / "beside.py").write_text(NOTIFIERS)
+    (folder / "elsewhere.py").write_text(NOTIFIERS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory, project):
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "AWS"))}
     environ |= {"AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow"))}
+    environ |= {"PYTHONPATH": os.pathsep.join((str(project), str(project / "dags")))}
     environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    command = [sys.executable, "-c", PROBE, str(ROOT / "dags" / "models")]
+    command = [sys.executable, "-c", PROBE, str(ROOT / "dags" / "models"), str(project)]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.strip().splitlines()[-1])
@@ -274,6 +320,13 @@ def test_a_notifier_that_would_fail_in_the_triggerer_is_refused_before(seen):
     assert "SqsNotifier', which does not take deadline.arguments: " in without_queue
     assert "'queue_url'" in without_queue
     assert "ChimeNotifier', which has no async_notify" in not_awaitable
+
+
+def test_a_notifier_of_the_users_is_refused_where_the_triggerer_would_not_find_or_fill_it(seen, project):
+    beside, elsewhere, unfilled, plain = seen["refused of mine"]
+    assert f"deadline.notifier is 'beside.Told', in {project / 'dags'}: the triggerer finds only" in beside
+    assert "'elsewhere.Plain', which takes no context for its templates" in unfilled
+    assert elsewhere is plain is None
 
 
 def test_each_event_has_its_asset(seen):
