@@ -34,6 +34,10 @@ class Live:
     mixed: bool = False
     """An update and its rollback failed, and it serves with instances of both configurations."""
 
+    def __str__(self) -> str:
+        """Say it in a task's log."""
+        return f"{self.phase} with {self.config}"
+
 
 def next_move(live: Live | None, wanted: str, *, rehearse: bool) -> Move:
     """Return what to do so that the endpoint serves the configuration `wanted`."""

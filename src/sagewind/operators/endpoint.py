@@ -161,7 +161,7 @@ class SageMakerEndpointOperator(LiveEndpoint, _Provided):  # type: ignore[valid-
         live = self._hosting().live(plan["endpoint"], context["ti"].dag_id)
         rehearse = self._rehearses() and not plan["rehearsed"]
         move = deployment.next_move(live, plan["config"], rehearse=rehearse)
-        self.log.info("endpoint %s is %s: %s", plan["endpoint"], live, move)
+        self.log.info("endpoint %s is %s: %s", plan["endpoint"], live or "not there", move)
         if move is Move.WAIT:
             return self._await(context, {**plan, "stage": "settle"}, plan["endpoint"])
         if move is Move.REFUSE:

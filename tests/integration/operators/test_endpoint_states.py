@@ -23,6 +23,14 @@ def wrong(twin, config):
     twin.answers[config] = [2.0]
 
 
+def test_the_log_tells_what_is_there_and_what_is_done(twin, capsys):
+    twin.deploy("v1").run()
+    twin.deploy("v2").run()
+    told = capsys.readouterr().out
+    assert "endpoint live is not there: create" in told
+    assert "endpoint live is done with v1: update" in told
+
+
 # One that serves already, and fails its checks once.
 
 
