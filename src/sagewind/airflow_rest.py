@@ -104,9 +104,10 @@ class Airflow:
         """Let the scheduler run the DAG."""
         self._send("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
 
-    def fields(self, dag_id: str) -> list[str]:
-        """List the fields of a DAG's trigger form."""
-        return list(self._get(f"/dags/{dag_id}/details")["params"])
+    def fields(self, dag_id: str) -> dict[str, dict[str, Any]]:
+        """Return the fields of a DAG's trigger form, each with its JSON schema."""
+        params = self._get(f"/dags/{dag_id}/details")["params"]
+        return {name: each["schema"] or {} for name, each in params.items()}
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
         """Start a run without a logical date, as the trigger form does; return its id."""

@@ -95,7 +95,7 @@ class Server:
     """An Airflow with one DAG, whose file it reads again when it is asked to."""
 
     def __init__(self, again=201):
-        self.again, self.read, self.asked = again, BEGUN, 0
+        self.again, self.read, self.asked, self.given = again, BEGUN, 0, {}
         self.client = Airflow(
             "http://airflow", user="u", password="p", transport=httpx.MockTransport(self.answer)
         )
@@ -110,6 +110,13 @@ class Server:
             self.asked += 1
             self.read = BEGUN + dt.timedelta(hours=1)
             return httpx.Response(self.again, json=None if self.again == 201 else {"detail": "no"})
+        if path.endswith("/details"):
+            types = {"rate": "number", "trees": "integer", "features": "string", "data": ["null", "string"]}
+            params = {name: {"schema": {"type": each}} for name, each in types.items()}
+            return httpx.Response(200, json={"params": params})
+        if path.endswith("/dagRuns"):
+            self.given = json.loads(request.content)["conf"]
+            return httpx.Response(200, json={"dag_run_id": "run"})
         ended = (self.read + dt.timedelta(seconds=5)).isoformat()
         dag = {"last_parsed_time": ended, "last_parse_duration": 5.0, "file_token": "token"}
         return httpx.Response(200, text=json.dumps(dag))
@@ -128,3 +135,17 @@ def test_a_run_waits_until_an_edited_spec_has_been_read(again):
 def test_a_refusal_to_read_is_an_error():
     with pytest.raises(AirflowError, match="403 no"):
         Server(403).client.read_again("m001")
+
+
+def test_a_field_is_given_what_its_type_is():
+    server = Server()
+    given = ["rate=1e-3", "trees=20", "features=5", "data=7"]
+    assert demo.trigger(server.client, "m001", dict(map(demo.param, given))) == "run"
+    assert server.given == {"rate": 0.001, "trees": 20, "features": "5", "data": "7"}
+
+
+def test_a_field_that_the_form_lacks_is_no_field():
+    with pytest.raises(
+        demo.ParamError, match="--param leaves: the form of m001 has no such field; it has rate"
+    ):
+        demo.trigger(Server().client, "m001", {"leaves": "1"})

@@ -156,20 +156,29 @@ def await_dag(
         pause(_LOOK_SECONDS)
 
 
-def trigger(airflow: Airflow, dag: str, params: dict[str, Any]) -> str:
-    """Start a run with these fields of the DAG's form; return its id.
+def trigger(airflow: Airflow, dag: str, params: Mapping[str, str]) -> str:
+    """Start a run with these fields of the DAG's form, each of the field's type; return its id.
 
     Raises:
         ParamError: the form has no such field: Airflow would take it, and the run would not.
 
     """
-    known = airflow.fields(dag) if params else []
-    unknown = sorted(params.keys() - set(known))
+    known = airflow.fields(dag) if params else {}
+    unknown = sorted(params.keys() - known.keys())
     if unknown:
         raise ParamError(
             f"--param {unknown[0]}: the form of {dag} has no such field; it has {', '.join(known)}"
         )
-    return airflow.trigger(dag, params)
+    return airflow.trigger(dag, {name: _typed(text, known[name]) for name, text in params.items()})
+
+
+def _typed(text: str, schema: Mapping[str, Any]) -> Any:
+    """Return text for a field that takes it, else the number that it is."""
+    types = schema.get("type", [])
+    for kind in () if "string" in types else (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def tell_failure(
@@ -187,12 +196,9 @@ def tell_failure(
     console.print(f"jobs          {home.sagelocal / 'jobs'}", highlight=False, soft_wrap=True)
 
 
-def param(text: str) -> tuple[str, Any]:
-    """Read `name=value`; a value that is a whole number or a fraction is one."""
+def param(text: str) -> tuple[str, str]:
+    """Read `name=value`."""
     name, separator, value = text.partition("=")
     if not separator or not name:
         raise ValueError(f"{text!r} is not NAME=VALUE")
-    for kind in (int, float):
-        with contextlib.suppress(ValueError):
-            return name, kind(value)
     return name, value
