@@ -30,7 +30,7 @@ class CaptureError(SagewindError):
 class Event:
     """One captured invocation: its rows of features and the predictions for them, as text."""
 
-    event_id: str
+    where: str
     inputs: tuple[tuple[str, ...], ...]
     outputs: tuple[str, ...]
 
@@ -43,34 +43,60 @@ def prefixes(root: Address, endpoint: str, variant: str, start: datetime, end: d
         hour += timedelta(hours=1)
 
 
-def parse(text: str, *, source: str) -> Iterator[Event]:
-    """Yield the events of one capture file.
+@dataclass(frozen=True, kw_only=True)
+class Captured:
+    """Invocations as columns by name, and why others are none."""
 
-    Raises:
-        CaptureError: a line is no capture event, has an encoding that cannot be read, or has not as many
-            predictions as rows.
+    columns: Mapping[str, Sequence[str]]
+    unread: tuple[str, ...] = ()
 
+
+def read(files: Iterable[tuple[str, str]], features: Sequence[str], prediction: str) -> Captured:
+    """Return the events of capture files, given as name and text, with the predictions under `prediction`.
+
+    What is no event, or no rows of these features, is left out and named: an endpoint takes whatever its
+    model's `input_fn` understands.
     """
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.strip():
-            yield _event(line, f"{source} line {number}")
+    table: dict[str, list[str]] = {name: [] for name in (*features, prediction)}
+    unread: list[str] = []
+    for source, text in files:
+        for number, line in enumerate(text.split("\n"), start=1):
+            if not line.strip():
+                continue
+            try:
+                rows = _whole_rows(_event(line, f"{source} line {number}"), features)
+            except CaptureError as error:
+                unread.append(str(error))
+                continue
+            for row in rows:
+                for name, cell in zip((*features, prediction), row, strict=True):
+                    table[name].append(cell)
+    return Captured(columns=table, unread=tuple(unread))
+
+
+def _whole_rows(event: Event, features: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return each row of features with its prediction behind."""
+    for row in event.inputs:
+        if len(row) != len(features):
+            wanted = ", ".join(features)
+            raise CaptureError(f"{event.where}: a row has {len(row)} values; expected {wanted}")
+    return [(*row, output) for row, output in zip(event.inputs, event.outputs, strict=True)]
 
 
 def _event(line: str, where: str) -> Event:
     try:
         document = json.loads(line)
-        meta, captured = document["eventMetadata"], document["captureData"]
+        captured = document["captureData"]
         inputs = _rows(captured["endpointInput"], where)
         outputs = _rows(captured["endpointOutput"], where)
-        event_id = str(meta["eventId"])
     except (ValueError, KeyError, TypeError) as error:
         raise CaptureError(f"{where}: no captured invocation: {error!r}") from error
     # A CSV answer of one line may hold one prediction for each row that was sent.
-    flat = outputs[0] if len(outputs) == 1 != len(inputs) else [row[0] for row in outputs]
+    flat = outputs[0] if len(outputs) == 1 != len(inputs) else ["".join(row[:1]) for row in outputs]
     if len(flat) != len(inputs):
         raise CaptureError(f"{where}: {len(inputs)} rows were sent, {len(flat)} predictions came back")
     return Event(
-        event_id=event_id,
+        where=where,
         inputs=tuple(tuple(row) for row in inputs),
         outputs=tuple(flat),
     )
@@ -93,28 +119,17 @@ def _rows(part: Mapping[str, Any], where: str) -> list[list[str]]:
 
 
 def _json_rows(value: Any) -> list[list[str]]:
-    """Return rows of a JSON body: a list, or an object with `instances`, `predictions` or `inputs`."""
+    """Return rows of a JSON body: a list, or an object with `instances`, `predictions` or `inputs`.
+
+    Raises:
+        ValueError: an object with none of these.
+
+    """
     if isinstance(value, dict):
-        value = next(value[key] for key in ("instances", "predictions", "inputs") if key in value)
+        known = [key for key in ("instances", "predictions", "inputs") if key in value]
+        if not known:
+            raise ValueError(f"an object with {', '.join(value)}; known are instances, predictions, inputs")
+        value = value[known[0]]
     if not isinstance(value, list):
         value = [value]
     return [[str(cell) for cell in (row if isinstance(row, list) else [row])] for row in value]
-
-
-def columns(events: Iterable[Event], features: Sequence[str], prediction: str) -> dict[str, list[str]]:
-    """Return the events as columns by name, with the predictions under `prediction`.
-
-    Raises:
-        CaptureError: a row has not as many values as there are features.
-
-    """
-    table: dict[str, list[str]] = {name: [] for name in (*features, prediction)}
-    for event in events:
-        for row, output in zip(event.inputs, event.outputs, strict=True):
-            if len(row) != len(features):
-                raise CaptureError(
-                    f"event {event.event_id}: a row has {len(row)} values; expected {', '.join(features)}"
-                )
-            for name, cell in zip((*features, prediction), (*row, output), strict=True):
-                table[name].append(cell)
-    return table

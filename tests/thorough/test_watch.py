@@ -269,6 +269,14 @@ def test_what_the_endpoint_was_asked_is_watched(monkeypatch):
         }
         for row in TABLE
     ]
-    day.put("diabetes/capture/diabetes/AllTraffic/2026/03/01/07/a.jsonl", "\n".join(map(json.dumps, events)))
-    assert day.watched()["drifted"] == ["s6"]
-    assert day.read("diabetes/monitor/ds=2026-03-01/endpoint_drift.json")["rows"] == len(TABLE)
+    odd = json.loads(json.dumps(events[0]).replace("CSV", "JSON"))
+    odd["captureData"]["endpointInput"]["data"] = '{"patient": "p0001"}'  # for an input_fn of the model's
+    lines = [json.dumps(each) for each in (*events, odd)]
+    day.put("diabetes/capture/diabetes/AllTraffic/2026/03/01/07/a.jsonl", "\n".join(lines))
+    seen = day.watched()
+    assert seen["drifted"] == ["s6"]
+    [why] = seen["unread"]
+    assert "a.jsonl line 443: " in why
+    assert "an object with patient" in why
+    report = day.read("diabetes/monitor/ds=2026-03-01/endpoint_drift.json")
+    assert (report["rows"], report["unread"]) == (len(TABLE), 1)

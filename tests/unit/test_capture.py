@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import pytest
 
 from sagewind import capture
-from sagewind.capture import CaptureError
 from sagewind.objects import Address
 
 
@@ -25,8 +24,8 @@ def line(sent, got, event="e1", encoding="CSV", **meta):
     )
 
 
-def events(*lines):
-    return list(capture.parse("\n".join(lines) + "\n", source="c.jsonl"))
+def read(*lines, features=("x", "y")):
+    return capture.read([("c.jsonl", "\n".join(lines) + "\n")], features, "p")
 
 
 @pytest.mark.parametrize(
@@ -40,10 +39,9 @@ def events(*lines):
     ],
 )
 def test_rows_and_predictions_are_read_in_every_encoding(sent, got, encoding):
-    [event] = events(line(sent, got, encoding=encoding))
-    assert event.inputs == (("1", "2"), ("3", "4"))
-    assert event.outputs == ("a", "b")
-    assert capture.columns([event], ["x", "y"], "p") == {"x": ["1", "3"], "y": ["2", "4"], "p": ["a", "b"]}
+    found = read(line(sent, got, encoding=encoding))
+    assert found.columns == {"x": ["1", "3"], "y": ["2", "4"], "p": ["a", "b"]}
+    assert found.unread == ()
 
 
 @pytest.mark.parametrize(
@@ -54,16 +52,18 @@ def test_rows_and_predictions_are_read_in_every_encoding(sent, got, encoding):
         (line("1,2\n3,4\n5,6", "a,b"), "3 rows were sent, 2 predictions came back"),
         (line("1", "2", encoding="XML"), "encoding is 'XML'; expected CSV, JSON or BASE64"),
         (line("%%%", "2", encoding="BASE64"), "no text in base64"),
+        (
+            line('{"text": "hello"}', '["a"]', encoding="JSON"),
+            "an object with text; known are instances, pred",
+        ),
+        (line("1,2,3", "a"), "c.jsonl line 1: a row has 3 values; expected x, y"),
     ],
 )
-def test_a_line_that_cannot_be_read_is_named(text, message):
-    with pytest.raises(CaptureError, match=message):
-        events(text)
-
-
-def test_a_row_of_another_width_is_named():
-    with pytest.raises(CaptureError, match=r"event e1: a row has 2 values; expected x"):
-        capture.columns(events(line("1,2", "a")), ["x"], "p")
+def test_what_cannot_be_read_is_named_and_the_rest_is_there(text, message):
+    found = read(text, line("1,2", "a"))
+    assert found.columns == {"x": ["1"], "y": ["2"], "p": ["a"]}
+    [why] = found.unread
+    assert message in why
 
 
 def test_hours_are_the_prefixes_of_an_interval():

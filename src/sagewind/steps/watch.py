@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sagewind.profile import Profile
 
 _REPORT = "drift.json"
+_LISTED = 5
 
 
 def watch(
@@ -34,14 +35,15 @@ def watch(
     `prepared` is what `interval.prepare` returned. Returns the `drifted` columns, `violations` of quality,
     whether anything was `found`, and whether that is `news`: a champion's drift in the same columns is told
     once, on the first day, and not again on the days after. `marks` is for `told.leave`, when
-    the event is out; until then it is news again. `report` is where `drift.json` is; beside it is Model
+    the event is out; until then it is news again. `unread` has the first requests that the endpoint was sent
+    and that are no rows of the model's features. `report` is where `drift.json` is; beside it is Model
     Monitor's `constraint_violations.json`.
     """
     model = load.load(spec_file)
     objects = Objects(clients("s3"), kms_key=model.account.kms_key)
     base = Address(Address.parse(prepared["partition"]["root"]).bucket, model.name)
     day = prepared["partition"]["ds"][:10]
-    found = _compared(model, objects, base, prepared)
+    found, unread = _compared(model, objects, base, prepared)
     measured = truth.measure(model, objects, base, day=day, evaluated=prepared["evaluation"])
     untold = truth.untold(objects, base, measured)
     violations = [f"{each.day}: {said}" for each in untold for said in each.violations]
@@ -62,6 +64,7 @@ def watch(
         "violations": violations,
         "measured": [each.to_json() for each in measured if each.is_new],
         "alarms": list(names),
+        "unread": list(unread[:_LISTED]),
         "report": str(home / _REPORT),
         "marks": {
             **({str(home / told.DRIFT): facts} if is_news else {}),
@@ -70,21 +73,27 @@ def watch(
     }
 
 
-def _compared(model: spec.Model, objects: Objects, base: Address, prepared: dict[str, Any]) -> drift.Drift:
-    """Compare the scored rows, and what the endpoint was asked; the violations of both are the outcome."""
+def _compared(
+    model: spec.Model, objects: Objects, base: Address, prepared: dict[str, Any]
+) -> tuple[drift.Drift, tuple[str, ...]]:
+    """Compare the scored rows, and what the endpoint was asked; the violations of both are the outcome.
+
+    With it go the requests to the endpoint that could not be read.
+    """
     where = Address.parse(prepared["statistics"])
     baseline = profile.from_statistics(objects.read_json(where), source=str(where))
     names = tuple(prepared["partition"]["features"])
     found = drift.compare(_scored(objects, prepared, names, baseline), baseline, _limits(model))
     if not model.endpoint.capture_percent:
-        return found
+        return found, ()
     asked = _asked(model, objects, base, prepared["partition"]["ds"][:10], names)
-    if not asked:
-        return found
-    live = drift.compare(_profile(asked, baseline), baseline, _limits(model))
+    if not asked.columns[PREDICTION]:
+        return found, asked.unread
+    live = drift.compare(_profile(asked.columns, baseline), baseline, _limits(model))
     home = base / "monitor" / f"ds={prepared['partition']['ds']}"
-    objects.write_json(home / "endpoint_drift.json", live.to_json())
-    return drift.Drift(rows=found.rows, shifts=found.shifts, violations=(*found.violations, *live.violations))
+    objects.write_json(home / "endpoint_drift.json", live.to_json() | {"unread": len(asked.unread)})
+    violations = (*found.violations, *live.violations)
+    return drift.Drift(rows=found.rows, shifts=found.shifts, violations=violations), asked.unread
 
 
 def _scored(objects: Objects, prepared: dict[str, Any], names: Sequence[str], baseline: Profile) -> Profile:
@@ -100,21 +109,20 @@ def _scored(objects: Objects, prepared: dict[str, Any], names: Sequence[str], ba
 
 def _asked(
     model: spec.Model, objects: Objects, base: Address, day: str, names: Sequence[str]
-) -> dict[str, list[str]]:
-    """Return what the endpoint was asked and answered on a day (UTC), by column; empty when nothing was."""
+) -> capture.Captured:
+    """Return what the endpoint was asked and answered on a day (UTC), by column."""
     start = dt.datetime.fromisoformat(day).replace(tzinfo=dt.UTC)
     hours = capture.prefixes(
         base / "capture", model.endpoint_name, "AllTraffic", start, start + dt.timedelta(days=1)
     )
-    events = [
-        event
+    files = (
+        (str(entry.address), objects.read(entry.address).decode())
         for hour in hours
         for entry in objects.list(hour)
-        for event in capture.parse(objects.read(entry.address).decode(), source=str(entry.address))
-    ]
-    columns = capture.columns(events, names, PREDICTION)
-    columns[PREDICTION] = [plain(each) for each in columns[PREDICTION]]
-    return columns if events else {}
+    )
+    found = capture.read(files, names, PREDICTION)
+    answers = [plain(each) for each in found.columns[PREDICTION]]
+    return capture.Captured(columns={**found.columns, PREDICTION: answers}, unread=found.unread)
 
 
 def _profile(columns: Mapping[str, Sequence[str]], baseline: Profile) -> Profile:
