@@ -142,6 +142,8 @@ def test_a_field_is_given_what_its_type_is():
     given = ["rate=1e-3", "trees=20", "features=5", "data=7"]
     assert demo.trigger(server.client, "m001", dict(map(demo.param, given))) == "run"
     assert server.given == {"rate": 0.001, "trees": 20, "features": "5", "data": "7"}
+    demo.trigger(server.client, "m001", {"rate": "nan"})
+    assert server.given == {"rate": "nan"}  # which Airflow refuses, as it does words
 
 
 def test_a_field_that_the_form_lacks_is_no_field():

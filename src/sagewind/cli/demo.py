@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import math
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -173,11 +174,12 @@ def trigger(airflow: Airflow, dag: str, params: Mapping[str, str]) -> str:
 
 
 def _typed(text: str, schema: Mapping[str, Any]) -> Any:
-    """Return text for a field that takes it, else the number that it is."""
+    """Return text for a field that takes it, else the number that it is, if JSON has one."""
     types = schema.get("type", [])
     for kind in () if "string" in types else (int, float):
         with contextlib.suppress(ValueError):
-            return kind(text)
+            if math.isfinite(number := kind(text)):
+                return number
     return text
 
 
