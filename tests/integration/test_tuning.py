@@ -132,9 +132,14 @@ def test_a_training_job_is_described_as_one_that_was_made_by_itself(aws, source)
         "VolumeKmsKeyId": "key"
     }
 
-    best = tune(sagemaker, what)["BestTrainingJob"]["TrainingJobName"]
+    job = tune(sagemaker, what)
 
-    found = sagemaker.describe_training_job(TrainingJobName=best)
+    found = sagemaker.describe_training_job(TrainingJobName=job["BestTrainingJob"]["TrainingJobName"])
+    assert found["ResourceConfig"] == job["TrainingJobDefinition"]["ResourceConfig"]
+    # What is told may be asked for again.
+    again = {"HyperParameterTuningJobName": f"{what['HyperParameterTuningJobName'][:25]}-again"}
+    again["TrainingJobDefinition"] = job["TrainingJobDefinition"]
+    assert tune(sagemaker, what | again)["HyperParameterTuningJobStatus"] == "Completed"
     assert found["StoppingCondition"] == {"MaxRuntimeInSeconds": 86400}
     assert found["ResourceConfig"]["VolumeKmsKeyId"] == "key"
     yes_or_no = (

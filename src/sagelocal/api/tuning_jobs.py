@@ -11,7 +11,7 @@ from sagelocal.algorithms import catalog
 from sagelocal.api import deleting, listing, stopping, training_definitions
 from sagelocal.api.kinds import TRAINING_JOB, TUNING_JOB
 from sagelocal.errors import NotSupported, ValidationException
-from sagelocal.jobs import status
+from sagelocal.jobs import children, status
 from sagelocal.jobs.children import Children
 from sagelocal.jobs.status import JobStatus
 from sagelocal.tuning import definition as defining
@@ -163,10 +163,14 @@ def _check_kinds(parent: str, before: defining.Definition, now: defining.Definit
 
 
 def _told(definition: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a definition of training jobs as Describe tells it: with the hyperparameter that each gets."""
+    """Return a definition of training jobs as Describe tells it: with what each of these jobs gets.
+
+    SDK v2's `HyperparameterTuner.attach` relies on both, although the SDK gives only the other resources.
+    """
     objective = definition.get("TuningObjective") or config["HyperParameterTuningJobObjective"]
     static = definition.get("StaticHyperParameters", {})
     return {
+        "ResourceConfig": children.resources(definition),
         **definition,
         "StaticHyperParameters": {**static, trials.METRIC_PARAMETER: objective["MetricName"]},
     }

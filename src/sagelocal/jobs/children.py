@@ -151,7 +151,7 @@ def child_body(
             **parameters,
         },
         TUNED: parameters,
-        "ResourceConfig": _resources(job),
+        "ResourceConfig": resources(job),
         "CreationTime": moment,
         "LastModifiedTime": moment,
         "TrainingJobStatus": JobStatus.IN_PROGRESS,
@@ -177,7 +177,8 @@ def _specification(body: dict[str, Any], job: Mapping[str, Any], definition: Def
     return given | {"MetricDefinitions": metric_definitions}
 
 
-def _resources(job: Mapping[str, Any]) -> dict[str, Any]:
+def resources(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the ResourceConfig of a definition's training jobs."""
     if "ResourceConfig" in job:
         return preferences.selected(job["ResourceConfig"])
     given = job["HyperParameterTuningResourceConfig"]

@@ -155,18 +155,24 @@ def _check_static(job: Mapping[str, Any], found: tuple[Range, ...]) -> None:
 
 
 def _check_resources(job: Mapping[str, Any]) -> None:
-    given = [key for key in ("ResourceConfig", "HyperParameterTuningResourceConfig") if key in job]
-    if len(given) != 1:
-        got = "both are there" if given else "neither is"
+    plain, own = job.get("ResourceConfig"), job.get("HyperParameterTuningResourceConfig")
+    differ = plain is not None and own is not None and not _are_alike(plain, own)
+    if differ or (plain is None and own is None):
+        got = "both are there" if differ else "neither is"
         raise DefinitionError(
             f"one of ResourceConfig and HyperParameterTuningResourceConfig is needed; {got}"
         )
-    own = job.get("HyperParameterTuningResourceConfig")
     if own is not None and "InstanceType" not in own and not own.get("InstanceConfigs"):
         raise DefinitionError(
             "HyperParameterTuningResourceConfig names no instance: it has "
             f"{', '.join(own) or 'nothing'}; InstanceType or InstanceConfigs is needed"
         )
+
+
+def _are_alike(plain: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
+    """Tell whether both name the same machines: so Describe tells them, and so they may come back."""
+    first = {**own, **(own.get("InstanceConfigs") or [{}])[0]}
+    return all(plain.get(key) == first.get(key) for key in ("InstanceType", "InstanceCount"))
 
 
 def _automatic(entry: Mapping[str, Any]) -> Range:

@@ -36,6 +36,8 @@ print(table[["TrainingJobName", "n-estimators", "FinalObjectiveValue"]])
 assert set(table["TrainingJobStatus"]) == {"Completed"}
 assert table["FinalObjectiveValue"].max() > 0.8
 
+attached = HyperparameterTuner.attach(tuner.latest_tuning_job.name, sagemaker_session=session)
+assert attached.best_training_job() == tuner.best_training_job()
 attached = SKLearn.attach(tuner.best_training_job(), sagemaker_session=session)
 best = session.describe_training_job(tuner.best_training_job())
 assert attached.model_data == best["ModelArtifacts"]["S3ModelArtifacts"]
