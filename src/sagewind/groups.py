@@ -20,8 +20,7 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Asset, TaskGroup, TriggerRule, chain, task
 
 from sagewind import arrivals, landing, naming, requests, tasks
@@ -178,7 +177,7 @@ def register(model: spec.Model, made: Part, trained: Part, judged: Part) -> Part
         )
         enrolled.operator.operator_extra_links = (CardLink(),)
         asked, answer, by = _ASK[model.approval.by](model, enrolled, judged)
-        settled = _task(tasks.settle, trigger_rule=TriggerRule.NONE_FAILED)(
+        settled = _task(tasks.settle)(
             spec_file=str(model.path), enrolled=enrolled, answer=answer, by=by, at=SINCE
         )
         crowned = _task(tasks.promoted, outlets=[asset(model, "champion")])(settled)
@@ -354,19 +353,20 @@ def _by_gate(model: spec.Model, enrolled: Any, judged: Part) -> tuple[list[Any],
 
 def _by_person(model: spec.Model, enrolled: Any, judged: Part) -> tuple[list[Any], Any, str]:
     version, page, card = (returned(enrolled.operator.task_id, key) for key in ("version", "page", "card"))
-    approve = ApprovalOperator(
+    # Not the provider's ApprovalOperator: it skips what follows a rejection, and gives no answer then.
+    approve = HITLOperator(
         task_id="approve",
         subject=f"Version {version} of {model.name}: approve it as the champion?",
         body="{{ ti.xcom_pull(" + repr(judged.ids[0]) + ")['markdown'] }}\n\n"
         f"[Model card]({page}), kept at `{card}`",
+        options=["Approve", "Reject"],
         defaults="Reject",
         response_timeout=dt.timedelta(hours=model.approval.timeout_hours),
         retries=0,
     )
-    accepted = EmptyOperator(task_id="accepted")
     pulled = "ti.xcom_pull(" + repr(approve.task_id) + ")"
     by = "{{ (" + pulled + "['responded_by_user'] or {}).get('name') or 'nobody in time' }}"
-    return [approve, accepted], "{{ " + pulled + "['chosen_options'][0] }}", by
+    return [approve], "{{ " + pulled + "['chosen_options'][0] }}", by
 
 
 def _by_registry(model: spec.Model, enrolled: Any, judged: Part) -> tuple[list[Any], Any, str]:

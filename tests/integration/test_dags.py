@@ -22,7 +22,7 @@ PIPELINE = [
     "bill",
 ]
 _AT = PIPELINE.index("register.settle")
-APPROVED_BY_A_PERSON = [*PIPELINE[:_AT], "register.approve", "register.accepted", *PIPELINE[_AT:]]
+APPROVED_BY_A_PERSON = [*PIPELINE[:_AT], "register.approve", *PIPELINE[_AT:]]
 SCORING = [
     *("score.prepare", "score.pending", "score.job", "score.publish"),
     *("monitor.watch", "monitor.drifted", "monitor.told"),

@@ -86,6 +86,18 @@ def argument(dag, task_id, name, **more):
     given = dag.get_task(task_id).op_kwargs[name]
     return dag.get_template_env().from_string(given).render({**known, **more})
 
+def answered(option):
+    asked = person.get_task("register.approve")
+    event = {
+        "chosen_options": [option],
+        "params_input": {},
+        "responded_at": end,
+        "responded_by_user": {"id": "1", "name": "ada"},
+    }
+    given = {asked.task_id: asked.execute_complete({"ti": None, "task": asked}, event)}
+    ti = SimpleNamespace(xcom_pull=given.__getitem__)
+    return [argument(person, "register.settle", name, ti=ti) for name in ("answer", "by")]
+
 def edges(dag, *ids):
     return {each: sorted(dag.get_task(each).upstream_task_ids) for each in ids}
 
@@ -143,6 +155,7 @@ print(json.dumps({
         for dag in (lives.pipeline(plain), lives.pipeline(landing), lives.scoring(promoted))
     ],
     "links": [link.name for link in person.get_task("register.enrol").operator_extra_links],
+    "answered": [answered(option) for option in person.get_task("register.approve").options],
     "asked": person.get_task("register.approve").body,
     "teardowns": [task.task_id for task in temporary.topological_sort() if task.is_teardown],
     "tags": [
@@ -221,11 +234,14 @@ def test_a_person_or_the_registry_is_asked_when_the_spec_says_so(seen):
     assert [name for name in seen["person"] if name.startswith("register.")] == [
         "register.enrol",
         "register.approve",
-        "register.accepted",
         "register.settle",
         "register.promoted",
     ]
     assert "register.answered" in seen["registry"]
+
+
+def test_the_answer_of_a_person_is_written_down_also_when_it_is_no(seen):
+    assert seen["answered"] == [["Approve", "ada"], ["Reject", "ada"]]
 
 
 def test_the_card_is_linked_from_the_task_that_wrote_it_and_from_the_question(seen):

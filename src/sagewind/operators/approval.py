@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 ANSWERS = {"Approved": "Approve", "Rejected": "Reject"}
-"""Final values of ModelApprovalStatus, in the words of Airflow's ApprovalOperator."""
+"""Final values of ModelApprovalStatus, in the words that a person is asked with."""
 
 
 class ModelApprovalTrigger(SagewindTrigger):
