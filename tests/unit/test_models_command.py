@@ -33,3 +33,15 @@ def test_a_copied_spec_that_kept_its_name_is_not_taken_for_the_other_model(call)
         "copied.yaml:3: warning [name-not-file] name is 'iris', and the file is copied.yaml; give both one "
         "name: DAGs that are made of specs, and commands, go by the file's"
     )
+
+
+def test_a_spec_of_another_ending_is_named(call):
+    spec = models.spec_file(call)
+    other = spec.with_suffix(".yml")
+    other.write_text(spec.read_text().replace("name: iris", "name: copied"))
+    spec.unlink()
+    with pytest.raises(
+        load.LoadError, match=r"copied\.yml: a spec's file ends in \.yaml; rename it to copied"
+    ):
+        models.model(call)
+    assert [each.rule for each in lint_path(other)] == ["spec-invalid"]

@@ -43,7 +43,10 @@ def model(call: Call) -> spec.Model:
     """
     file = spec_file(call)
     if not file.is_file():
-        known = ", ".join(sorted({each.stem for each in load.files(file.parent)})) or "none"
+        other = file.with_suffix(".yml")
+        if other.is_file():
+            raise load.LoadError(f"{other}: a spec's file ends in .yaml; rename it to {file.name}")
+        known = ", ".join(sorted(each.stem for each in file.parent.glob("*.yaml"))) or "none"
         raise load.LoadError(
             f"{file}: there is no such spec; models here are {known}; "
             f"`sagewind init {call.arguments.model}` begins one"
