@@ -43,9 +43,13 @@ def as_of(objects: Objects, prefix: Address, until: datetime, *, days: int = 0) 
     since = until - timedelta(days=days) if days else datetime.min.replace(tzinfo=UTC)
     chosen = [each for each in data if since < _day_end(each.address, folder) <= until]
     if not chosen:
-        found = f"{len(data)} later object(s)" if data else "nothing"
+        ends = [_day_end(each.address, folder) for each in data]
+        counted = {"later": sum(end > until for end in ends), "earlier": sum(end <= since for end in ends)}
+        found = " and ".join(f"{count} {name} object(s)" for name, count in counted.items() if count)
+        within = f"in the {days} days before" if days else "by"
         raise DatasetError(
-            f"{folder}: no partition ds=YYYY-MM-DD/ ended by {until.isoformat()}; found {found}"
+            f"{folder}: no partition ds=YYYY-MM-DD/ ended {within} {until.isoformat()}; "
+            f"found {found or 'nothing'}"
         )
     return Selection(prefix=folder, entries=tuple(chosen))
 

@@ -54,6 +54,16 @@ def test_a_window_is_the_last_days_before_the_moment(objects, days):
     ]
 
 
+def test_a_window_that_is_too_short_says_on_which_side_the_days_lie(twin, objects, days):
+    twin.put("b", "raw/ds=2026-03-01/a.csv", "x")
+    with pytest.raises(DatasetError) as caught:
+        dataset.as_of(objects, days, datetime(2026, 2, 1, tzinfo=UTC), days=2)
+    assert str(caught.value) == (
+        "s3://b/raw/: no partition ds=YYYY-MM-DD/ ended in the 2 days before 2026-02-01T00:00:00+00:00; "
+        "found 1 later object(s) and 3 earlier object(s)"
+    )
+
+
 @pytest.mark.parametrize(
     ("until", "extra", "message"),
     [
