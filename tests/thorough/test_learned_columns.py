@@ -126,6 +126,51 @@ def test_a_column_that_is_gone_is_named_with_the_version_that_learned_it(spec, w
         contended(spec, world, made)
 
 
+@pytest.fixture
+def scripted(spec):
+    """A spec whose script measures."""
+    spec.write_text(spec.read_text().replace('{entry_point: ""}', "{}"))
+    (spec.parents[1] / "script" / "evaluate.py").write_text("")
+    return spec
+
+
+def measured_by_script(spec, world, made):
+    """Return the scripts and the rows that each contender's job is given."""
+    world.s3.put(BUCKET, "new.tar.gz", b"")
+    told = {**made, "scripts": f"s3://{BUCKET}/flowers/code/new/files/"}
+    jobs = contend.contend(
+        spec, made=told, artifact=f"s3://{BUCKET}/new.tar.gz", model_name="m", name="n", clients=world
+    )
+    inputs = [
+        {each["InputName"]: each["S3Input"]["S3Uri"] for each in job["ProcessingInputs"]} for job in jobs
+    ]
+    return [(each["code"], each["test"]) for each in inputs]
+
+
+def test_a_script_measures_the_champion_on_the_columns_that_it_learned_in_their_order(scripted, world, made):
+    world.version(at=MARCH, learned=("leaves", "length"))
+    usual = (f"s3://{BUCKET}/flowers/code/new/files/", f"s3://{BUCKET}/test/")
+    assert measured_by_script(scripted, world, made) == [
+        usual,
+        (usual[0], f"s3://{BUCKET}/run/held-out/champion/"),  # its own scripts are gone
+    ]
+    rows = world.s3.body(BUCKET, "run/held-out/champion/test.csv").decode()
+    assert rows == "id,species,leaves,length\nf1,rose,3,1.5\n"
+
+
+def test_a_champion_of_other_columns_is_measured_by_the_scripts_that_it_came_with(scripted, world, made):
+    world.version(at=MARCH, learned=("leaves",))
+    world.s3.put(BUCKET, "flowers/code/c/files/evaluate.py", "")
+    [_, own] = measured_by_script(scripted, world, made)
+    assert own == (f"s3://{BUCKET}/flowers/code/c/files/", f"s3://{BUCKET}/run/held-out/champion/")
+
+
+def test_a_script_measures_a_champion_of_the_same_columns_as_it_does_the_new_model(scripted, world, made):
+    world.version(at=MARCH, learned=("length", "leaves"))
+    first, second = measured_by_script(scripted, world, made)
+    assert first == second
+
+
 def test_a_job_that_saved_no_model_is_told_where_it_should_have(spec, world, made):
     artifact = f"s3://{BUCKET}/one/output/model.tar.gz"
     with pytest.raises(contend.UnsavedError) as caught:

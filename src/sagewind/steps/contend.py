@@ -60,13 +60,41 @@ def contend(
     champion = champions.current(sagemaker, model, until=at) if model.gate.challenge else None
     if champion is not None:
         serving = ""
+        learned = champions.features(objects, model, champion)
         if not model.evaluates_by_script:
             serving = champions.sagemaker_model(sagemaker, model, champion, role=made["role"])
-            learned = champions.features(objects, model, champion)
             held_out = _held_out(objects, model, made, champion, learned)
             job = functools.partial(job, held_out=held_out, columns=learned)
+        elif learned != own:
+            job = functools.partial(job, **_of_its_time(objects, model, made, champion, learned))
         jobs.append(job(CHAMPION, artifact=champion.model_data, model_name=serving))
     return jobs
+
+
+def _of_its_time(
+    objects: Objects, model: spec.Model, made: dict[str, Any], champion: Version, learned: Sequence[str]
+) -> dict[str, str]:
+    """Return the held-out rows with the columns that the champion learned, and the scripts that knew these.
+
+    Raises:
+        RowsError: the rows lack a column that it learned.
+
+    """
+    test = _test(objects, made, champion)
+    others = [name for name in test.header if name not in features(model, test.header)]
+    home = Address.parse(made["run"]) / "held-out" / CHAMPION
+    content = test.ordered((*others, *learned)).to_csv()
+    objects.write(home / "test.csv", content, content_type="text/csv")
+    code = champion.properties.get("sagewind:code", "")
+    scripts = Address(home.bucket, model.name) / "code" / code / "files"
+    kept = code and objects.head(scripts / model.evaluation.entry_point)
+    return {"test": f"{home}/", "scripts": f"{scripts}/" if kept else made["scripts"]}
+
+
+def _test(objects: Objects, made: dict[str, Any], champion: Version) -> Rows:
+    """Return the held-out rows, named for whom they are."""
+    named = f"the held-out rows (for version {champion.number}, which learned other columns)"
+    return Rows.parse(objects.read(Address.parse(made["test"]) / "test.csv"), named)
 
 
 def _held_out(
@@ -78,8 +106,7 @@ def _held_out(
         RowsError: they lack a column that it learned.
 
     """
-    named = f"the held-out rows (for version {champion.number}, which learned other columns)"
-    test = Rows.parse(objects.read(Address.parse(made["test"]) / "test.csv"), named)
+    test = _test(objects, made, champion)
     if learned == features(model, test.header):
         return str(made["held_out"])
     whole = test.with_ids(model.data.id_column)
@@ -103,6 +130,8 @@ def _job(
     name: str,
     held_out: str,
     columns: Sequence[str],
+    test: str = "",
+    scripts: str = "",
 ) -> dict[str, Any]:
     job_name = naming.name(f"{model.name}-evaluate-{who}", name, who)
     where = str(output(made["run"], who))
@@ -111,9 +140,9 @@ def _job(
             model,
             name=job_name,
             place=requests.Place(**{key: made[key] for key in ("role", "image", "region", "code")}),
-            scripts=made["scripts"],
+            scripts=scripts or made["scripts"],
             artifact=artifact,
-            test=made["test"],
+            test=test or made["test"],
             output=where,
         )
     return requests.transform(
