@@ -38,6 +38,9 @@ more than a short job takes in all.
 _KILL_SECONDS = 25
 """Airflow gives `on_kill` 30 seconds (`[triggerer] on_kill_timeout`)."""
 
+_KILLS: set[asyncio.Future[None]] = set()
+"""The stops under way: an event loop itself holds its tasks by weak references only."""
+
 
 class SageMakerJobTrigger(SagewindTrigger):
     """Waits until a job is over.
@@ -104,10 +107,20 @@ class SageMakerJobTrigger(SagewindTrigger):
         yield TriggerEvent({"status": status, **told})
 
     async def on_kill(self) -> None:
-        """Stop the job, since a person marked its task, cleared it or deleted its run."""
+        """Stop the job, since its task was marked or cleared, or its run has ended without it.
+
+        It goes on by itself: Airflow cancels this call at its next round, a second later, and at each one
+        after that (`TriggerRunner.cancel_triggers`).
+        """
+        killing = asyncio.ensure_future(self._kill())
+        _KILLS.add(killing)
+        killing.add_done_callback(_KILLS.discard)
+        await asyncio.shield(killing)
+
+    async def _kill(self) -> None:
         if not (self.kind.stoppable and self.stop_on_kill) and not self.delete_on_kill:
             return
-        self.log.info("stopping %s %s: its task was ended by a person", self.kind.noun, self.name)
+        self.log.info("stopping %s %s: its task was ended", self.kind.noun, self.name)
         asked, end = False, time.monotonic() + _KILL_SECONDS
         async with await self._hook().get_async_conn() as client:
             while time.monotonic() < end:

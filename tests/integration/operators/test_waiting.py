@@ -85,6 +85,21 @@ def test_a_stop_that_is_throttled_is_asked_for_again(run, aws, sagelocal_service
     assert jobs.wait(aws("sagemaker"), run.config["TrainingJobName"])["TrainingJobStatus"] == "Stopped"
 
 
+def test_a_stop_goes_on_when_airflow_cancels_the_call_for_it(run, aws):
+    waiting = run.start()
+
+    async def killed():
+        killing = asyncio.ensure_future(run.trigger(waiting).on_kill())
+        await asyncio.sleep(0)  # it has begun
+        killing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await killing
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+
+    asyncio.run(killed())
+    assert jobs.wait(aws("sagemaker"), run.config["TrainingJobName"])["TrainingJobStatus"] == "Stopped"
+
+
 def test_what_is_over_is_left_as_it_is(run):
     waiting = run.start()
     asyncio.run(run.trigger(waiting).on_kill())
