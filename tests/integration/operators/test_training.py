@@ -142,8 +142,10 @@ def test_a_task_that_takes_too_long_stops_its_job(train, aws, deferrable, stops,
     run = train(SLOW, deferrable=deferrable, max_ingestion_time=2, stop_on_kill=stops)
     with pytest.raises(AirflowException, match=f"took longer than 2 s; it is {says}$"):
         run.run()
-    job = aws("sagemaker").describe_training_job(TrainingJobName=run.config["TrainingJobName"])
-    assert job["TrainingJobStatus"] == status
+    name = run.config["TrainingJobName"]
+    assert aws("sagemaker").describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == status
+    if not stops:  # it would keep those of other tests waiting
+        aws("sagemaker").stop_training_job(TrainingJobName=name)
 
 
 def test_killing_the_trigger_stops_the_job(train, aws):
