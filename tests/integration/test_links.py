@@ -5,11 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
-from airflow.models import import_all_models
 from airflow.models.renderedtifields import RenderedTaskInstanceFields
 from airflow.models.task_state_store import TaskStateStoreModel
 from airflow.models.xcom import XComModel
-from sqlalchemy.orm import Session
+from tests.integration import airflow_database
 
 from sagewind import naming
 from sagewind.operators import memory
@@ -23,12 +22,8 @@ TRAINING, TRANSFORM, ENDPOINT = (KINDS[slug] for slug in ("training-job", "trans
 
 @pytest.fixture
 def session():
-    engine = sa.create_engine("sqlite://")
-    import_all_models()
-    XComModel.metadata.create_all(engine)
-    with Session(engine) as opened:
+    with airflow_database.opened() as opened:
         yield opened
-    engine.dispose()
 
 
 def rendered(session, config):

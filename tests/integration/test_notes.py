@@ -6,10 +6,9 @@ import uuid
 
 import pytest
 import sqlalchemy as sa
-from airflow.models import import_all_models
 from airflow.models.taskinstance import TaskInstance, TaskInstanceNote
 from airflow.models.xcom import XComModel
-from sqlalchemy.orm import Session
+from tests.integration import airflow_database
 
 from sagewind.ui import notes
 
@@ -24,12 +23,8 @@ def application(scope, receive, send):
 def session():
     assert notes.taking(application) is application
     notes.taking(application)  # as a second API server in this process would
-    engine = sa.create_engine("sqlite://")
-    import_all_models()
-    XComModel.metadata.create_all(engine)
-    with Session(engine) as opened:
+    with airflow_database.opened() as opened:
         yield opened
-    engine.dispose()
 
 
 def a_task(session, map_index=-1):
